@@ -1,0 +1,76 @@
+"""What travels between the gateway and the services: who calls, what they gave, what they get.
+
+The gateway turns bytes into `(Call, Members)` and looks the operation up in one `Operations` table; a service
+takes and returns plain dicts in AWS member names. Neither knows the other.
+
+A reply may carry `ResponseMetadata: {"HTTPStatusCode": int, "HTTPHeaders": {name: value}}` where it is not the
+status that the service model gives (206, 304 ...), in the shape in which boto3 shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Members = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who signed the request. `user_id` is what S3 events show as `principalId`."""
+
+    kind: Literal["root", "role", "service", "anonymous"]
+    arn: str
+    user_id: str
+    role: str | None = None
+    worker: str | None = None
+
+
+ANONYMOUS = Principal("anonymous", "anonymous", "ANONYMOUS")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The invocation on whose behalf a worker calls. `event_id` is None for synchronous invocations.
+
+    `staged` says that publishes wait for the deciding attempt (design, decision 3).
+    """
+
+    request_id: str
+    function_arn: str
+    event_id: str | None = None
+    fence: int = 0
+    staged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request. `headers` have lower-case names; `base_url` is how the client reached us."""
+
+    service: str
+    operation: str
+    request_id: str
+    principal: Principal
+    source_ip: str = "127.0.0.1"
+    base_url: str = "http://127.0.0.1:4566"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    attempt: Attempt | None = None
+
+
+class Stream(Protocol):
+    """A request body that is read once, as it arrives, already verified chunk by chunk.
+
+    Iterating raises a `Fault` where the body is shorter, longer or other than was signed; the reader must then
+    throw away what it has. `length` is the announced size after removal of aws-chunked framing (None: unknown);
+    `trailers` are complete only after the last chunk.
+    """
+
+    length: int | None
+    trailers: Mapping[str, str]
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+Handler = Callable[[Call, Members], Awaitable[Members]]
+Operations = Mapping[tuple[str, str], Handler]

@@ -1,0 +1,74 @@
+"""ARNs and ids: how everything is called."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """`arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`; `resource` keeps its own colons and slashes."""
+
+    service: str
+    resource: str
+    region: str = REGION
+    account: str = ACCOUNT
+    partition: str = "aws"
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def parse_arn(text: str) -> Arn:
+    """Raises `ValueError` where `text` is not an ARN."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:
+        raise ValueError(f"not an ARN: {text!r}")
+    return Arn(partition=parts[1], service=parts[2], region=parts[3], account=parts[4], resource=parts[5])
+
+
+def bucket_arn(bucket: str, key: str = "") -> str:
+    return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+
+
+def function_arn(name: str, qualifier: str = "") -> str:
+    return str(Arn("lambda", f"function:{name}:{qualifier}" if qualifier else f"function:{name}"))
+
+
+def topic_arn(name: str) -> str:
+    return str(Arn("sns", name))
+
+
+def subscription_arn(topic: str, subscription_id: str) -> str:
+    return f"{topic}:{subscription_id}"
+
+
+def queue_arn(name: str) -> str:
+    return str(Arn("sqs", name))
+
+
+def endpoint_arn(name: str) -> str:
+    return str(Arn("sagemaker", f"endpoint/{name.lower()}"))
+
+
+def role_arn(name: str, path: str = "/") -> str:
+    return str(Arn("iam", f"role{path}{name}", region=""))
+
+
+def log_group_arn(name: str) -> str:
+    return str(Arn("logs", f"log-group:{name}"))
+
+
+def new_request_id() -> str:
+    """A UUID: the id of a request, an event, a message or an invocation."""
+    return str(uuid.uuid4())
+
+
+def new_version_id() -> str:
+    """32 letters and digits, unguessable: the name of one stored body."""
+    return secrets.token_hex(16)
