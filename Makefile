@@ -1,0 +1,67 @@
+# The house, by its doors. Everything is installed into .venv at the root; nothing on the system is changed.
+#
+#   make demo      the birds example: pictures in, messages out (ONCE=1 stops after the last message)
+#   make test      every test, in parallel, with a closing list of what was skipped and why
+#   make check     format, lint, types, the laws of the house
+#   make bench     latency and throughput of the walk, beside a bare loop
+#   make chaos     the crash tests, many rounds
+#   make lock      requirements/*.txt anew from pyproject.toml
+#   make clean     removes .venv and caches
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --no-deps
+TESTS ?= tests
+ROUNDS ?= 20
+
+.PHONY: help demo test check bench chaos lock clean venv
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# Two stamps: what runs Alight is installed first and is enough for the demo; the rest comes with the tests.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@echo "Installing Alight into $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --require-hashes --requirement requirements/run.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing what tests and checks need into $(VENV) (once)"
+	@$(INSTALL) --no-build-isolation --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+venv: $(VENV)/.dev
+
+demo: $(VENV)/.run
+	@$(BIN)/alight demo birds $(if $(filter-out 0,$(ONCE)),--once)
+
+test: $(VENV)/.dev
+	@$(BIN)/pytest --numprocesses auto --dist worksteal $(TESTS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest --quiet tests/laws
+
+bench: $(VENV)/.dev
+	@$(BIN)/python bench/pipeline.py
+
+chaos: $(VENV)/.dev
+	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash
+
+LOCK := uv pip compile pyproject.toml --extra sms --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE)
+
+lock: $(VENV)/.dev
+	@$(BIN)/$(LOCK) --group build --output-file requirements/run.txt
+	@$(BIN)/$(LOCK) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@! grep -nE '://|^-' requirements/run.txt requirements/dev.txt || { echo "A list names an address: not to be committed."; exit 1; }
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,65 @@
+"""Fixtures and rules for every test.
+
+A test that needs a system tool says `@pytest.mark.tool("strace")`: where the tool is missing it is skipped by name,
+or fails where REQUIRE_TOOLS=1 (as in CI). What was skipped is listed at the end, with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Instance, find_tool, start_alight, sweep
+
+Start = Callable[..., Instance]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("tool"):
+        for name in marker.args:
+            if find_tool(name) is None:
+                missing(name)
+
+
+def missing(name: str) -> None:
+    """Skip, or fail where CI has promised the tool."""
+    if os.environ.get("REQUIRE_TOOLS") == "1":
+        pytest.fail(f"{name} is not installed, and REQUIRE_TOOLS=1 asks for it", pytrace=False)
+    pytest.skip(f"{name} is not installed")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    if reasons:
+        terminalreporter.section("skipped, and why")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.write_line(f"{count:4d}  {reason}")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start any number of Alights: `start(template=None, data=None, port=0, **environment)`; all are ended."""
+    started: list[Instance] = []
+
+    def begin(template: Path | None = None, data: Path | None = None, **more: Any) -> Instance:
+        instance = start_alight(data or tmp_path / "data", template, **more)
+        started.append(instance)
+        return instance
+
+    yield begin
+    for instance in started:
+        sweep(instance.process)
+
+
+@pytest.fixture
+def running(start: Start) -> Instance:
+    """One Alight with an empty account, on a free port and a fresh folder."""
+    return start()

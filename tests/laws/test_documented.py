@@ -1,0 +1,84 @@
+"""Nothing without its words: modules, faults, settings, and the version's place in the changelog."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+
+from alight import __version__
+from alight.errors import Fault
+from alight.settings import Settings
+from tests.laws.source import PACKAGE, ROOT, Module, modules
+
+
+def without_docstring(found: Sequence[Module]) -> list[str]:
+    return [module.name for module in found if module.text.strip() and not ast.get_docstring(module.tree)]
+
+
+def faults(parent: type[Fault] = Fault) -> Iterator[type[Fault]]:
+    for child in parent.__subclasses__():
+        if child.__module__.startswith("alight."):
+            yield child
+        yield from faults(child)
+
+
+def incomplete_faults(found: Iterable[type[Fault]]) -> list[str]:
+    broken = []
+    for fault in found:
+        if not (fault.__dict__.get("__doc__") or "").strip():
+            broken.append(f"{fault.__qualname__} has no message")
+        if not any("status" in base.__dict__ for base in fault.__mro__[: fault.__mro__.index(Fault)]):
+            broken.append(f"{fault.__qualname__} has no status")
+    return broken
+
+
+def undocumented_settings(names: Iterable[str], text: str) -> list[str]:
+    return [name for name in names if f"`{name}`" not in text or f"`ALIGHT_{name.upper()}`" not in text]
+
+
+def newest_version(changelog: str) -> str:
+    found = re.findall(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)
+    return found[0] if found else ""
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert without_docstring(modules()) == []
+
+
+def test_every_fault_has_a_message_and_a_status() -> None:
+    for path in sorted((PACKAGE / "errors").glob("*.py")):
+        importlib.import_module(f"alight.errors.{path.stem}" if path.stem != "__init__" else "alight.errors")
+    found = list(faults())
+    assert found
+    assert incomplete_faults(found) == []
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "settings.md").read_text()
+    assert undocumented_settings((item.name for item in fields(Settings)), text) == []
+
+
+def test_the_version_is_the_changelogs_newest() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert __version__ == project["version"] == newest_version((ROOT / "CHANGELOG.md").read_text())
+
+
+def test_a_module_without_words_is_seen() -> None:
+    assert without_docstring([Module("alight.x", "x = 1\n")]) == ["alight.x"]
+
+
+def test_a_fault_without_words_or_status_is_seen() -> None:
+    bare = type("Bare", (Fault,), {})
+    assert incomplete_faults([bare]) == ["Bare has no message", "Bare has no status"]
+
+
+def test_a_setting_without_words_is_seen() -> None:
+    assert undocumented_settings(["brand_new"], "`brand_new` but not its variable") == ["brand_new"]
+
+
+def test_the_newest_version_is_read() -> None:
+    assert newest_version("# C\n## [Unreleased]\n## [0.3.0] - 2026\n## [0.2.0]\n") == "0.3.0"

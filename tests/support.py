@@ -1,0 +1,179 @@
+"""What tests of several rooms share: a real `alight up` as a child process, and the system tools they may need."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+READY = "Alight ready at "
+BIN = Path(sys.executable).parent
+#: Settings that would change what a test sees, and keys that must never leave the machine.
+STRANGERS = ("ALIGHT_", "AWS_")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without anybody's AWS or Alight settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(STRANGERS)}
+    return kept | {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONWARNINGS": "default"} | more
+
+
+@dataclass
+class Instance:
+    """One running Alight: its process, address, folder and keys."""
+
+    process: subprocess.Popen[str]
+    url: str
+    data: Path
+    stderr: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client that signs with this instance's root key."""
+        return boto3.client(  # type: ignore[call-overload, unused-ignore]
+            service,
+            endpoint_url=self.variables["AWS_ENDPOINT_URL"],
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.variables["AWS_DEFAULT_REGION"],
+            config=Config(**({"retries": {"total_max_attempts": 1}} | config)),
+        )
+
+    def alight(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run `alight WORDS --data ...` and return what it printed."""
+        return run_alight(*words, "--data", str(self.data), timeout=timeout)
+
+    def json(self, *words: str) -> Any:
+        """What `alight WORDS --json` answers; raises where it fails."""
+        result = self.alight(*words, "--json")
+        if result.returncode:
+            raise AssertionError(f"alight {' '.join(words)}: exit {result.returncode}: {result.stderr}")
+        return json.loads(result.stdout)
+
+    def kill(self) -> None:
+        """`kill -9` of the runtime, as a power cut of the process."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, grace: float = 20) -> int:
+        """SIGTERM, as a user's Ctrl-C or an init system does it. Returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(grace)
+            except subprocess.TimeoutExpired:
+                sweep(self.process)
+                raise AssertionError(f"Alight did not stop in {grace} s: {self.stderr.read_text()[-2000:]}") from None
+        return self.process.returncode
+
+
+def run_alight(*words: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BIN / "alight"), *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=clean_environment(**environment),
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def start_alight(
+    data: Path, template: Path | None = None, *, timeout: float = 30, port: int = 0, **environment: str
+) -> Instance:
+    """`alight up` on `data`, in a session of its own; returns once it has said that it is ready."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    stderr = data.parent / f"{data.name}.stderr"
+    command = [str(BIN / "alight"), "up", *([str(template)] if template else [])]
+    with stderr.open("a") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--data", str(data)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=clean_environment(**environment),
+            start_new_session=True,
+        )
+    try:
+        url = _wait_ready(process, timeout)
+        answer = run_alight("env", "--json", "--data", str(data))
+        return Instance(process, url, data, stderr, json.loads(answer.stdout))
+    except BaseException as error:
+        sweep(process)
+        error.add_note(f"stderr of alight up:\n{stderr.read_text()[-4000:]}")
+        raise
+
+
+def _wait_ready(process: subprocess.Popen[str], timeout: float) -> str:
+    """The address in the ready line. The rest of stdout is drained by a thread, so that it never blocks."""
+    assert process.stdout is not None
+    stdout = process.stdout
+    lines: list[str] = []
+    ready = threading.Event()
+
+    def read() -> None:
+        for line in stdout:
+            lines.append(line)
+            if line.startswith(READY):
+                ready.set()
+        ready.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    if not ready.wait(timeout):
+        raise AssertionError(f"Alight was not ready in {timeout} s")
+    for line in lines:
+        if line.startswith(READY):
+            return line.removeprefix(READY).strip()
+    raise AssertionError(f"Alight stopped before it was ready: {''.join(lines)}")
+
+
+def sweep(process: subprocess.Popen[str]) -> None:
+    """End a child and whatever it left in its session, by its own id."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def eventually(condition: Callable[[], Any], timeout: float = 30, what: str = "it") -> Any:
+    """Poll until `condition` gives something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen in {timeout} s")
+        time.sleep(0.01)
+
+
+@cache
+def find_tool(name: str) -> str | None:
+    """Where a tool is: `aws` is version 1 of this environment, `aws2` the system's version 2, others as on PATH."""
+    if name == "aws":
+        return str(BIN / "aws") if (BIN / "aws").exists() else None
+    if name == "aws2":
+        return next((path for path in ("/usr/bin/aws", "/usr/local/bin/aws") if _is_version_2(path)), None)
+    return shutil.which(name)
+
+
+def _is_version_2(path: str) -> bool:
+    if not os.path.exists(path):
+        return False
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, env=clean_environment())
+    return answer.stdout.startswith("aws-cli/2")
