@@ -13,6 +13,18 @@ class AccessDenied(Fault):
     status = 403
 
 
+class AccessDeniedException(Fault):
+    """You do not have sufficient access to perform this action."""
+
+    status = 403
+
+
+class AuthorizationError(Fault):
+    """Indicates that the user has been denied access to the requested resource."""
+
+    status = 403
+
+
 class InvalidClientTokenId(Fault):
     """The security token included in the request is invalid."""
 

@@ -1,0 +1,47 @@
+"""Faults of the function service."""
+
+from __future__ import annotations
+
+from alight.errors import Fault
+
+
+class ResourceNotFoundException(Fault):
+    """The resource you requested does not exist."""
+
+    status = 404
+
+
+class ResourceConflictException(Fault):
+    """The resource already exists."""
+
+    status = 409
+
+
+class InvalidParameterValueException(Fault):
+    """One of the parameters in the request is not valid."""
+
+    status = 400
+
+
+class InvalidRequestContentException(Fault):
+    """Could not parse request body into json."""
+
+    status = 400
+
+
+class RequestTooLargeException(Fault):
+    """The request payload exceeded the Invoke request body JSON input quota."""
+
+    status = 413
+
+
+class TooManyRequestsException(Fault):
+    """Rate Exceeded."""
+
+    status = 429
+
+
+class PreconditionFailedException(Fault):
+    """The RevisionId provided does not match the latest RevisionId."""
+
+    status = 412

@@ -1,0 +1,216 @@
+"""Hands every accepted event to a function: lease, invoke, and record what became of it.
+
+The loop sleeps until an event is accepted, an attempt ends or a retry falls due. It leases only as many events as
+the function has free workers, so throttling is waiting and never uses up an attempt. The result of an attempt,
+the release of its publishes and the end of its lease are one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from alight.clock import Clock
+from alight.events import policy
+from alight.store import journal
+from alight.store.database import Database, Tx
+from alight.store.journal import AttemptRecord, Event
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the dispatcher must know of a function: how many events it can take now, and its retry policy.
+
+    `disabled` holds the reason why no event may ever run (reserved concurrency 0).
+    """
+
+    free: int
+    delays: tuple[float, ...] = (60.0, 120.0)
+    disabled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one invocation ended. `outcome` is `ok`, or the kind of error; `error` is Lambda's error payload."""
+
+    outcome: str
+    payload: bytes
+    request_id: str
+    started: float
+    ended: float
+
+
+class Publishes(Protocol):
+    """The staged messages of an attempt, which leave or vanish in the transaction that decides it."""
+
+    def release(self, tx: Tx, event_id: str, fence: int) -> None: ...
+    def discard(self, tx: Tx, event_id: str, fence: int) -> None: ...
+
+
+class Throttled(Exception):
+    """The function had no free worker after all."""
+
+
+class Dispatcher:
+    """The one loop that leases events. `run()` until cancelled; `wake()` after anything was accepted."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        target: Callable[[str], Target | None],
+        invoke: Callable[[Event], Awaitable[Result]],
+        publishes: Publishes,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._target = target
+        self._invoke = invoke
+        self._publishes = publishes
+        self._work = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look again: something was accepted, or somebody became free. Loop thread only."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Dispatch until cancelled; attempts under way then keep their lease, which a restart takes back."""
+        reader = self._database.read()
+        await self._database.write(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
+        while True:
+            self._work.clear()
+            wait = 3600.0
+            for function in journal.functions_with_work(reader):
+                wait = min(wait, await self._serve(function))
+            await self._sleep(wait)
+
+    async def close(self) -> None:
+        """Give up the attempts under way; their events stay leased and run again after the next start."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _sleep(self, seconds: float) -> None:
+        nap = asyncio.ensure_future(self._clock.sleep(seconds))
+        woken = asyncio.ensure_future(self._work.wait())
+        try:
+            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            woken.cancel()
+
+    async def _serve(self, function: str) -> float:
+        """Start what may start now; return the seconds until this function is worth another look."""
+        now = self._clock.now()
+        target = self._target(function)
+        if target is None or target.disabled:
+            await self._bury(function, target.disabled if target else "FunctionNotFound", now)
+            return 3600.0
+        if target.free > 0:
+            leased = await self._database.write(lambda tx: journal.lease(tx, function, target.free, now))
+            for event in leased:
+                self._start(event, target)
+        due = journal.next_due(self._database.read(), function)
+        if due is None or (due <= now and target.free <= 0):
+            return 3600.0
+        return max(0.0, due - now)
+
+    async def _bury(self, function: str, reason: str, now: float) -> None:
+        def job(tx: Tx) -> int:
+            return journal.bury_due(tx, function, now, {"reason": reason})
+
+        if await self._database.write(job):
+            self.wake()
+
+    def _start(self, event: Event, target: Target) -> None:
+        task = asyncio.create_task(self._attempt(event, target), name=f"attempt {event.id}")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an attempt was not recorded", exc_info=task.exception())
+        self.wake()
+
+    async def _attempt(self, event: Event, target: Target) -> None:
+        if event.expires <= self._clock.now():
+            await self._settle(event, policy.GiveUp("EventAgeExceeded"), None)
+            return
+        try:
+            result = await self._invoke(event)
+        except Throttled:
+            wait = policy.after_throttle(leases=event.leases, now=self._clock.now())
+            await self._database.write(lambda tx: journal.hand_back(tx, event, wait.moment))
+            return
+        if result.outcome == "ok":
+            await self._database.write(lambda tx: self._succeed(tx, event, result))
+            return
+        decision = policy.after_failure(
+            attempts=event.attempts + 1,
+            retries=event.retries,
+            now=self._clock.now(),
+            expires=event.expires,
+            delays=target.delays,
+        )
+        await self._settle(event, decision, result)
+
+    def _succeed(self, tx: Tx, event: Event, result: Result) -> None:
+        if journal.succeed(tx, event, self._clock.now(), result.payload):
+            journal.record_attempt(tx, _record(event, result))
+            self._publishes.release(tx, event.id, event.fence)
+
+    async def _settle(self, event: Event, decision: policy.RetryAt | policy.GiveUp, result: Result | None) -> None:
+        """Record a failed attempt: its publishes leave only if it was the last."""
+        error = _error(result)
+
+        def job(tx: Tx) -> None:
+            match decision:
+                case policy.RetryAt(moment):
+                    held = journal.retry(tx, event, moment, error)
+                case policy.GiveUp(reason):
+                    dead = error | {"reason": reason}
+                    held = journal.give_up(tx, event, self._clock.now(), dead, attempted=result is not None)
+            if not held:
+                return
+            if result is not None:
+                journal.record_attempt(tx, _record(event, result))
+            if isinstance(decision, policy.GiveUp):
+                self._publishes.release(tx, event.id, event.fence)
+            else:
+                self._publishes.discard(tx, event.id, event.fence)
+
+        await self._database.write(job)
+
+
+def _record(event: Event, result: Result) -> AttemptRecord:
+    failed = result.outcome != "ok"
+    return AttemptRecord(
+        event_id=event.id,
+        fence=event.fence,
+        request_id=result.request_id,
+        started=result.started,
+        ended=result.ended,
+        outcome=result.outcome,
+        error=_error(result) if failed else None,
+    )
+
+
+def _error(result: Result | None) -> dict[str, Any]:
+    """Lambda's error object, or what there is of it."""
+    if result is None:
+        return {}
+    try:
+        payload = json.loads(result.payload)
+    except ValueError:
+        payload = None
+    described = payload if isinstance(payload, dict) else {"errorMessage": result.payload.decode("utf-8", "replace")}
+    return {"outcome": result.outcome} | described

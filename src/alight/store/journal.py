@@ -1,0 +1,295 @@
+"""The event queue: what was accepted, who holds it, what became of it.
+
+An event is accepted in the transaction of the object that caused it, leased under a fence to one attempt at a
+time, and ends as `succeeded` or `dead`. Every transition is a compare-and-set on state and fence, so the late
+result of an attempt that was given up changes nothing. The books balance at any time:
+accepted = pending + running + succeeded + dead.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+class Statements(Protocol):
+    """The part of `store.database.Tx` that runs named statements."""
+
+    @property
+    def changes(self) -> int: ...
+    def run(self, name: str, **params: Any) -> None: ...
+    def one(self, name: str, **params: Any) -> Row | None: ...
+    def all(self, name: str, **params: Any) -> list[Row]: ...
+
+
+class Queries(Protocol):
+    """The part of `store.database.Reader` that answers named queries."""
+
+    def one(self, name: str, **params: Any) -> Row | None: ...
+    def all(self, name: str, **params: Any) -> list[Row]: ...
+
+
+class State(StrEnum):
+    """Where an event stands."""
+
+    PENDING = "pending"  # accepted, waits for a free worker or for its next attempt
+    RUNNING = "running"  # leased to one attempt
+    SUCCEEDED = "succeeded"  # handled; its result is recorded
+    DEAD = "dead"  # given up, kept with its reason until somebody redrives it
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An asynchronous invocation to be. `function` is the unqualified or qualified ARN; `source` says what caused
+    it (for people); `retries` counts the attempts after the first; `expires` is in seconds since 1970."""
+
+    id: str
+    function: str
+    payload: bytes
+    source: Row
+    accepted: float
+    expires: float
+    retries: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the queue. `attempts` counts those that ended, `leases` those that began."""
+
+    seq: int
+    id: str
+    function: str
+    payload: bytes
+    source: Row
+    state: State
+    attempts: int
+    leases: int
+    fence: int
+    not_before: float
+    accepted: float
+    expires: float
+    retries: int
+    finished: float | None = None
+    error: Row | None = None
+    result: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """What became of one attempt; `error` is Lambda's error object where there is one."""
+
+    event_id: str
+    fence: int
+    request_id: str
+    started: float
+    ended: float
+    outcome: str
+    error: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The count of every event ever accepted, by state."""
+
+    accepted: int
+    pending: int
+    running: int
+    succeeded: int
+    dead: int
+
+    @property
+    def balanced(self) -> bool:
+        return self.accepted == self.pending + self.running + self.succeeded + self.dead
+
+
+def accept(tx: Statements, event: NewEvent) -> None:
+    """Queue an event; durable when the transaction is."""
+    tx.run(
+        "journal.accept",
+        id=event.id,
+        function=event.function,
+        payload=event.payload,
+        source=json.dumps(event.source),
+        accepted=event.accepted,
+        expires=event.expires,
+        retries=event.retries,
+    )
+
+
+def lease(tx: Statements, function: str, limit: int, now: float) -> list[Event]:
+    """Take up to `limit` due events, oldest first; each comes with the fence of this attempt."""
+    leased = []
+    for row in tx.all("journal.due", function=function, limit=limit, now=now):
+        tx.run("journal.lease", seq=row["seq"])
+        leased.append(_event(row | {"state": "running", "leases": row["leases"] + 1, "fence": row["fence"] + 1}))
+    return leased
+
+
+def succeed(tx: Statements, event: Event, now: float, result: bytes) -> bool:
+    """Record the result; False where the lease is no longer this attempt's."""
+    return _finish(tx, event, State.SUCCEEDED, now, result=result)
+
+
+def give_up(tx: Statements, event: Event, now: float, error: Row, *, attempted: bool) -> bool:
+    """Make a leased event a dead letter; `error` holds `reason` and the last error. `attempted` says whether the
+    function ran under this lease."""
+    return _finish(tx, event, State.DEAD, now, error=error, attempted=attempted)
+
+
+def _finish(
+    tx: Statements,
+    event: Event,
+    state: State,
+    now: float,
+    *,
+    error: Row | None = None,
+    result: bytes | None = None,
+    attempted: bool = True,
+) -> bool:
+    tx.run(
+        "journal.finish",
+        id=event.id,
+        fence=event.fence,
+        state=state.value,
+        now=now,
+        error=_json(error),
+        result=result,
+        attempted=int(attempted),
+    )
+    return tx.changes == 1
+
+
+def retry(tx: Statements, event: Event, not_before: float, error: Row) -> bool:
+    """Queue again after a failed attempt; False where the lease is no longer this attempt's."""
+    tx.run("journal.retry", id=event.id, fence=event.fence, not_before=not_before, error=_json(error))
+    return tx.changes == 1
+
+
+def hand_back(tx: Statements, event: Event, not_before: float) -> bool:
+    """Queue again without counting an attempt."""
+    tx.run("journal.hand_back", id=event.id, fence=event.fence, not_before=not_before)
+    return tx.changes == 1
+
+
+def bury_due(tx: Statements, function: str, now: float, error: Row, limit: int = 100) -> int:
+    """Make up to `limit` due events of a function dead letters without an attempt; how many they were."""
+    tx.run("journal.bury", function=function, now=now, error=_json(error), limit=limit)
+    return tx.changes
+
+
+def record_attempt(tx: Statements, attempt: AttemptRecord) -> None:
+    """Keep what became of an attempt, for the story."""
+    tx.run(
+        "journal.attempted",
+        event_id=attempt.event_id,
+        fence=attempt.fence,
+        request_id=attempt.request_id,
+        started=attempt.started,
+        ended=attempt.ended,
+        outcome=attempt.outcome,
+        error=_json(attempt.error),
+    )
+
+
+def recover(tx: Statements, now: float, longest_delay: float) -> int:
+    """After a start: what was running waits again, nothing waits longer than `longest_delay` seconds."""
+    tx.run("journal.recover")
+    recovered = tx.changes
+    tx.run("journal.clamp", latest=now + longest_delay)
+    return recovered
+
+
+def redrive(tx: Statements, event_id: str, now: float, expires: float) -> bool:
+    """Start a dead event anew; False where it is not dead."""
+    tx.run("journal.redrive", id=event_id, now=now, expires=expires)
+    return tx.changes == 1
+
+
+def get(reader: Queries, event_id: str) -> Event | None:
+    row = reader.one("journal.get", id=event_id)
+    return _event(row) if row else None
+
+
+def newest(reader: Queries, *, state: State | None = None, before: int = 1 << 62, limit: int = 50) -> list[Event]:
+    """Events from the newest back, with empty payloads; page on with `before=events[-1].seq`."""
+    if state is None:
+        rows = reader.all("journal.newest", before=before, limit=limit)
+    else:
+        rows = reader.all("journal.newest_in_state", state=state.value, before=before, limit=limit)
+    return [_event({"payload": b"", "result": None} | row) for row in rows]
+
+
+def attempts(reader: Queries, event_id: str) -> list[AttemptRecord]:
+    rows = reader.all("journal.attempts", event_id=event_id)
+    return [
+        AttemptRecord(
+            event_id=row["event_id"],
+            fence=row["fence"],
+            request_id=row["request_id"],
+            started=row["started"],
+            ended=row["ended"],
+            outcome=row["outcome"],
+            error=_unjson(row["error"]),
+        )
+        for row in rows
+    ]
+
+
+def functions_with_work(reader: Queries) -> list[str]:
+    """The functions that have pending events, by a seek each."""
+    found: list[str] = []
+    while row := reader.one("journal.next_function", after=found[-1] if found else ""):
+        found.append(row["function"])
+    return found
+
+
+def next_due(reader: Queries, function: str) -> float | None:
+    """When the function's first pending event may run, in seconds since 1970."""
+    row = reader.one("journal.next_due", function=function)
+    return row["not_before"] if row else None
+
+
+def books(reader: Queries) -> Books:
+    """Both sides of the books, read in two statements: exact when nothing is being written."""
+    counts = {row["state"]: row["events"] for row in reader.all("journal.count")}
+    total = reader.one("journal.accepted")
+    return Books(
+        accepted=total["accepted"] if total else 0,
+        pending=counts.get("pending", 0),
+        running=counts.get("running", 0),
+        succeeded=counts.get("succeeded", 0),
+        dead=counts.get("dead", 0),
+    )
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        seq=row["seq"],
+        id=row["id"],
+        function=row["function"],
+        payload=row["payload"],
+        source=json.loads(row["source"]),
+        state=State(row["state"]),
+        attempts=row["attempts"],
+        leases=row["leases"],
+        fence=row["fence"],
+        not_before=row["not_before"],
+        accepted=row["accepted"],
+        expires=row["expires"],
+        retries=row["retries"],
+        finished=row["finished"],
+        error=_unjson(row["error"]),
+        result=row["result"],
+    )
+
+
+def _json(value: Row | None) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _unjson(text: str | None) -> Row | None:
+    return None if text is None else json.loads(text)

@@ -1,0 +1,90 @@
+-- name: journal.accept
+-- A new event, to be handled as soon as somebody is free.
+INSERT INTO events (id, function, payload, source, state, attempts, leases, fence, not_before, accepted, expires, retries, crc)
+VALUES (:id, :function, :payload, :source, 'pending', 0, 0, 0, :accepted, :accepted, :expires, :retries,
+        row_crc(:id, :function, :payload, :source, :accepted, :expires, :retries));
+
+-- name: journal.due
+-- The oldest events of one function that may run now.
+SELECT * FROM events
+WHERE state = 'pending' AND function = :function AND not_before <= :now
+ORDER BY not_before, seq LIMIT :limit;
+
+-- name: journal.next_function
+-- The next function name, in order, that has pending events: a seek, however many events wait.
+SELECT function FROM events WHERE state = 'pending' AND function > :after ORDER BY function LIMIT 1;
+
+-- name: journal.next_due
+-- When the first pending event of a function may run.
+SELECT not_before FROM events WHERE state = 'pending' AND function = :function ORDER BY not_before LIMIT 1;
+
+-- name: journal.lease
+-- Hand an event to one attempt: the fence makes every earlier attempt's result stale.
+UPDATE events SET state = 'running', leases = leases + 1, fence = fence + 1
+WHERE seq = :seq AND state = 'pending';
+
+-- name: journal.finish
+-- The deciding attempt's result. Changes nothing where the fence is stale.
+UPDATE events SET state = :state, attempts = attempts + :attempted, finished = :now, error = :error, result = :result
+WHERE id = :id AND state = 'running' AND fence = :fence;
+
+-- name: journal.retry
+-- Back to the queue after a failed attempt that counts.
+UPDATE events SET state = 'pending', attempts = attempts + 1, not_before = :not_before, error = :error
+WHERE id = :id AND state = 'running' AND fence = :fence;
+
+-- name: journal.hand_back
+-- Back to the queue after a lease that came to nothing (throttled, stopping): no attempt is used up.
+UPDATE events SET state = 'pending', not_before = :not_before
+WHERE id = :id AND state = 'running' AND fence = :fence;
+
+-- name: journal.bury
+-- Pending events that can never run (their function is gone or switched off).
+UPDATE events SET state = 'dead', finished = :now, error = :error
+WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
+              ORDER BY not_before, seq LIMIT :limit);
+
+-- name: journal.recover
+-- After a restart nobody holds a lease any more.
+UPDATE events SET state = 'pending' WHERE state = 'running';
+
+-- name: journal.clamp
+-- A clock that was set back must not freeze what waits.
+UPDATE events SET not_before = :latest WHERE state = 'pending' AND not_before > :latest;
+
+-- name: journal.redrive
+-- A dead event starts anew, with the attempts of a new one.
+UPDATE events SET state = 'pending', attempts = 0, not_before = :now, expires = :expires, finished = NULL, error = NULL,
+       crc = row_crc(id, function, payload, source, accepted, :expires, retries)
+WHERE id = :id AND state = 'dead';
+
+-- name: journal.get
+-- One event by id.
+SELECT * FROM events WHERE id = :id;
+
+-- name: journal.newest
+-- Events from the newest back, without their payloads.
+SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
+FROM events WHERE seq < :before ORDER BY seq DESC LIMIT :limit;
+
+-- name: journal.newest_in_state
+-- Events in one state from the newest back, without their payloads.
+SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
+FROM events WHERE state = :state AND seq < :before ORDER BY seq DESC LIMIT :limit;
+
+-- name: journal.attempted
+-- What became of one attempt.
+INSERT INTO attempts (event_id, fence, request_id, started, ended, outcome, error)
+VALUES (:event_id, :fence, :request_id, :started, :ended, :outcome, :error);
+
+-- name: journal.attempts
+-- All attempts at an event, in order.
+SELECT * FROM attempts WHERE event_id = :event_id ORDER BY fence;
+
+-- name: journal.count
+-- How many events are in each state.
+SELECT state, COUNT(*) AS events FROM events GROUP BY state;
+
+-- name: journal.accepted
+-- How many events were ever accepted: the sequence has no gaps.
+SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS accepted;
