@@ -1,0 +1,89 @@
+"""Every checksum algorithm of the S3 model as an incremental hasher; all run in native code.
+
+Names are lower case (`crc64nvme`); the wire's `CRC64NVME` is `name.upper()`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Protocol
+
+import xxhash
+from awscrt import checksums as crt
+
+
+class Hasher(Protocol):
+    """What hashlib gives; `digest` is big-endian, as S3 sends it."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class Crc:
+    """A CRC of `size` bytes from a function `(data, previous) -> value`."""
+
+    __slots__ = ("_function", "_size", "_value")
+
+    def __init__(self, function: Callable[[bytes, int], int], size: int) -> None:
+        self._function = function
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = self._function(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+def _md5() -> Hasher:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _sha1() -> Hasher:
+    return hashlib.sha1(usedforsecurity=False)
+
+
+ALGORITHMS: dict[str, Callable[[], Hasher]] = {
+    "crc32": lambda: Crc(crt.crc32, 4),
+    "crc32c": lambda: Crc(crt.crc32c, 4),
+    "crc64nvme": lambda: Crc(crt.crc64nvme, 8),
+    "sha1": _sha1,
+    "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+    "md5": _md5,
+    "xxhash64": xxhash.xxh64,
+    "xxhash3": xxhash.xxh3_64,
+    "xxhash128": xxhash.xxh3_128,
+}
+
+#: Algorithms whose value over a whole follows from the values over its parts.
+COMBINE: dict[str, tuple[Callable[[int, int, int], int], int]] = {
+    "crc32": (crt.combine_crc32, 4),
+    "crc32c": (crt.combine_crc32c, 4),
+    "crc64nvme": (crt.combine_crc64nvme, 8),
+}
+
+
+def combine(algorithm: str, first: str, second: str, second_size: int) -> str:
+    """The checksum (base64) of two runs of bytes from the checksum of each; for the algorithms of `COMBINE`."""
+    function, size = COMBINE[algorithm]
+    return encode(function(_number(first), _number(second), second_size).to_bytes(size, "big"))
+
+
+def checksum(algorithm: str, data: bytes) -> str:
+    """The checksum of `data` in base64."""
+    hasher = ALGORITHMS[algorithm]()
+    hasher.update(data)
+    return encode(hasher.digest())
+
+
+def encode(digest: bytes) -> str:
+    return base64.b64encode(digest).decode("ascii")
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(base64.b64decode(text), "big")

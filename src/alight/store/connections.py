@@ -1,0 +1,81 @@
+"""How the database file is opened: durable for the writer, read-only for everybody else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from pathlib import Path
+
+import apsw
+
+CACHED_STATEMENTS = 512
+
+#: What `synchronous=FULL` adds: each commit is flushed before it is answered (WAL alone survives only a process crash).
+DURABLE = "FULL"
+RELAXED = "NORMAL"
+
+
+def open_writer(path: Path, synchronous: str = DURABLE, vfs: str | None = None) -> apsw.Connection:
+    """The one connection that writes. `vfs` is for power-cut tests: it has no shared memory, so no second connection."""
+    connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=CACHED_STATEMENTS)
+    if vfs:
+        connection.pragma("locking_mode", "EXCLUSIVE")
+    connection.pragma("journal_mode", "WAL")
+    connection.pragma("synchronous", synchronous)
+    # macOS: fsync alone leaves the data in the drive's cache.
+    connection.pragma("fullfsync", True)
+    connection.pragma("checkpoint_fullfsync", True)
+    connection.pragma("temp_store", "MEMORY")
+    connection.pragma("cache_size", -32_768)
+    connection.pragma("cell_size_check", True)
+    connection.pragma("journal_size_limit", 64 << 20)
+    # SQLite swallows errors of its automatic checkpoints; the writer checkpoints itself and stops at an error.
+    connection.wal_autocheckpoint(0)
+    _add_functions(connection)
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """A read-only connection: it sees committed rows only."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=CACHED_STATEMENTS)
+    connection.set_busy_timeout(5_000)
+    connection.pragma("temp_store", "MEMORY")
+    connection.pragma("cache_size", -16_384)
+    _add_functions(connection)
+    return connection
+
+
+def row_crc(*values: apsw.SQLiteValue) -> int:
+    """CRC-32 of a row's values. 5 and 5.0 are alike: SQLite turns one into the other by the column's type."""
+    crc = 0
+    for value in values:
+        if isinstance(value, bytes):
+            crc = zlib.crc32(value, zlib.crc32(b"b%d:" % len(value), crc))
+        else:
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            crc = zlib.crc32(repr(value).encode("utf-8", "surrogatepass"), crc)
+    return crc
+
+
+def _add_functions(connection: apsw.Connection) -> None:
+    connection.create_scalar_function("row_crc", row_crc, deterministic=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Put what was written to the descriptor on the disk itself."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        fcntl.fcntl(descriptor, full)
+    else:
+        os.fsync(descriptor)

@@ -1,0 +1,187 @@
+"""The house's view of `alight.db`: `write` a job that is durable when it returns, `read` what is committed.
+
+A 2xx anywhere in Alight means that a `write` has returned. Rooms bring their own statements (`sql/*.sql`) and
+compose in one job whatever must be true together: an object's row and the events that it caused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from alight.clock import Clock
+from alight.errors import AlightError
+from alight.errors.store import Damaged, StoreUnavailable
+from alight.store.connections import open_reader, open_writer, sync_directory
+from alight.store.lock import FolderLock
+from alight.store.migrations import MIGRATIONS, migrate
+from alight.store.rows import Reader, Row, Tx
+from alight.store.statements import load_statements
+from alight.store.writer import Job, Writer
+
+__all__ = ["Database", "Reader", "Row", "Tx"]
+
+FILE_NAME = "alight.db"
+
+
+T = TypeVar("T")
+
+
+class Database:
+    """Owner of one data folder. Made by `open`; used from the event loop that opened it."""
+
+    def __init__(self, folder: Path, clock: Clock, lock: FolderLock, connection: apsw.Connection) -> None:
+        self.folder = folder
+        self.clock = clock
+        #: Called on the event loop with the disk's first error; the process should end.
+        self.on_fatal: Callable[[BaseException], None] = lambda error: None
+        #: Called on the event loop's or the writer's thread for each damaged row that is met.
+        self.on_damage: Callable[[Damaged], None] = lambda damage: None
+        self._lock = lock
+        self._connection = connection
+        self._statements = load_statements()
+        self._loop = asyncio.get_running_loop()
+        self._reader: Reader | None = None
+        self._reading: apsw.Connection | None = None
+        self._closed = False
+        self._released = False
+        self._writer = Writer(connection, self._new_tx, self._deliver, self._fatal)
+
+    @classmethod
+    async def open(
+        cls, folder: Path, clock: Clock, *, connect: Callable[[Path], apsw.Connection] = open_writer
+    ) -> Database:
+        """Take the folder (made where missing), bring its schema up to date, start the writer.
+
+        Raises `AlightError` where another process has it, a newer Alight wrote it, or it is not our database.
+        """
+        _check_sqlite()
+        lock = await asyncio.to_thread(_take, folder)
+        try:
+            connection = await asyncio.to_thread(_prepare, folder / FILE_NAME, connect)
+            database = cls(folder, clock, lock, connection)
+        except BaseException:
+            lock.release()
+            raise
+        # Sequencers of a folder made later are greater, whatever became of an earlier one.
+        start = int(clock.now() * 1000) << 12
+        await database.write(lambda tx: tx.run("counters.seed", name="sequencer", value=start))
+        return database
+
+    async def write(self, job: Callable[[Tx], T]) -> T:
+        """Run `job` in the writer's thread and return its result once it is on the disk.
+
+        An exception of the job undoes that job alone and is raised here. `job` must not touch the event loop; it is
+        skipped where the caller has been cancelled before it began, and commits where it had begun.
+        """
+        ticket: asyncio.Future[T] = self._loop.create_future()
+        self._writer.submit(Job(job, ticket.cancelled, ticket))
+        return await ticket
+
+    def read(self) -> Reader:
+        """Committed rows, for the event loop's thread; microseconds, so no await."""
+        if self._closed:
+            raise StoreUnavailable()
+        if self._reader is None:
+            self._reading = open_reader(self.folder / FILE_NAME)
+            self._reader = Reader(self._reading, self._statements, self._damaged)
+        return self._reader
+
+    def run_apart(self, work: Callable[[Reader], T]) -> T:
+        """Call `work` with a read-only connection of its own: for long reads, in a thread (blocks)."""
+        connection = open_reader(self.folder / FILE_NAME)
+        try:
+            return work(Reader(connection, self._statements, self._damaged))
+        finally:
+            connection.close()
+
+    @property
+    def groups(self) -> int:
+        """Commit groups since the start."""
+        return self._writer.groups
+
+    async def close(self) -> None:
+        """Finish what is queued, close the files, give the folder up."""
+        if self._released:
+            return
+        self._closed = self._released = True
+        await asyncio.to_thread(self._writer.close)
+        if self._reading is not None:
+            self._reading.close()
+        await asyncio.to_thread(self._connection.close)
+        self._lock.release()
+
+    def _new_tx(self) -> Tx:
+        return Tx(self._connection, self._statements, self._damaged)
+
+    def _damaged(self, damage: Damaged) -> None:
+        self.on_damage(damage)
+
+    def _deliver(self, group: Sequence[Job]) -> None:
+        self._on_loop(lambda: _settle(group, self._loop))
+
+    def _fatal(self, error: BaseException) -> None:
+        self._on_loop(lambda: self._end(error))
+
+    def _end(self, error: BaseException) -> None:
+        self._closed = True
+        # Closing must not copy the log into the database either: what the log holds is judged by the next start.
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self.on_fatal(error)
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+
+def _settle(group: Sequence[Job], loop: asyncio.AbstractEventLoop) -> None:
+    for job in group:
+        ticket: asyncio.Future[Any] = job.ticket
+        if job.error is None and job.tx is not None:
+            for call in job.tx.committed:
+                try:
+                    call()
+                except Exception as error:
+                    loop.call_exception_handler({"message": "after_commit failed", "exception": error})
+        if ticket.done():
+            continue
+        if job.error is not None:
+            ticket.set_exception(job.error)
+        else:
+            ticket.set_result(job.result)
+
+
+def _take(folder: Path) -> FolderLock:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AlightError(f"{folder} cannot be made: {error.strerror}.", "Choose another with --data DIR.") from None
+    return FolderLock(folder)
+
+
+def _prepare(path: Path, connect: Callable[[Path], apsw.Connection]) -> apsw.Connection:
+    connection = None
+    try:
+        connection = connect(path)
+        migrate(connection, MIGRATIONS)
+        sync_directory(path.parent)
+        sync_directory(path.parent.parent)
+    except (apsw.NotADBError, apsw.CorruptError):
+        raise AlightError(
+            f"{path} is not a database of Alight, or is damaged.", "Restore a backup; it was left as it is."
+        ) from None
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        raise
+    return connection
+
+
+def _check_sqlite() -> None:
+    version = apsw.sqlite_lib_version()
+    if tuple(map(int, version.split("."))) < (3, 51, 3):
+        raise AlightError(f"SQLite {version} can lose commits.", "Install apsw 3.51.3 or newer.")

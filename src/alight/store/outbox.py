@@ -1,0 +1,248 @@
+"""What is to be told to whom: messages of topics, and one delivery row for each target.
+
+A message is staged under the attempt that published it, or accepted at once. An accepted message has its
+deliveries in the same transaction. Every step of a delivery is a compare-and-set on state and fence: a sender that
+was given up changes nothing, and what a crash interrupted in the middle of sending is `uncertain`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from alight.store.database import Database
+from alight.store.rows import Row, Tx
+
+PAGE = 1_000
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    READY = "ready"  # waits for a sender or for its next attempt
+    SENDING = "sending"  # with a sender: a crash now makes it uncertain
+    SENT = "sent"  # the target has it
+    HELD = "held"  # nothing here can carry it yet; the reason says what to configure
+    DEAD = "dead"  # given up, kept with its reason until somebody redrives it
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message. `attributes` are in the envelope's form: name -> {"Type", "Value"} (binary values in base64).
+
+    `target` is the phone number of a text without a topic, or the subscription that a confirmation is about.
+    """
+
+    id: str
+    kind: str
+    topic: str
+    target: str
+    subject: str | None
+    body: str
+    structure: str
+    attributes: dict[str, dict[str, str]]
+    token: str
+    event_id: str | None
+    fence: int
+    ordinal: int
+    key: str | None
+    state: str
+    published: float
+    accepted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one target. `attempts` counts those that began, the present one included."""
+
+    id: int
+    message_id: str
+    subscription: str
+    protocol: str
+    target: str
+    raw: bool
+    state: DeliveryState
+    attempts: int
+    not_before: float
+    fence: int
+    uncertain: bool
+    reason: str
+    last_error: str
+    created: float
+    started: float | None
+    finished: float | None
+
+
+class OutboxStore:
+    """The rows of messages and deliveries. Methods with `tx` run inside a write job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_message(self, tx: Tx, message: StoredMessage) -> None:
+        values = {item.name: getattr(message, item.name) for item in fields(message)}
+        tx.run("outbox.add_message", **values | {"attributes": json.dumps(message.attributes)})
+
+    def next_ordinal(self, tx: Tx, event_id: str, fence: int) -> int:
+        """How many messages this attempt has published so far."""
+        row = tx.one("outbox.published", event_id=event_id, fence=fence)
+        return int(row["published"]) if row else 0
+
+    def find_keyed(self, tx: Tx, key: str) -> tuple[str, int] | None:
+        """The id and fence of the message that was published under an idempotency key."""
+        row = tx.one("outbox.keyed", key=key)
+        return (row["id"], row["fence"]) if row else None
+
+    def adopt(self, tx: Tx, message_id: str, fence: int, ordinal: int) -> None:
+        tx.run("outbox.adopt", id=message_id, fence=fence, ordinal=ordinal)
+
+    def staged(self, tx: Tx, event_id: str, fence: int) -> list[StoredMessage]:
+        return [_message(row) for row in tx.all("outbox.staged", event_id=event_id, fence=fence)]
+
+    def accept(self, tx: Tx, message_id: str, now: float) -> None:
+        tx.run("outbox.accept", id=message_id, now=now)
+
+    def discard(self, tx: Tx, event_id: str, fence: int | None = None) -> int:
+        """Drop what is staged for an event, by one attempt or by all. Returns how many messages."""
+        if fence is None:
+            tx.run("outbox.discard_event", event_id=event_id)
+        else:
+            tx.run("outbox.discard", event_id=event_id, fence=fence)
+        return tx.changes
+
+    def subscriptions(self, tx: Tx, topic: str) -> list[tuple[str, Row]]:
+        """(ARN, definition) of a topic's subscriptions, as of this transaction."""
+        rows = tx.all("outbox.subscriptions", first=f"{topic}:", last=f"{topic};")
+        return [(row["name"], json.loads(row["body"])) for row in rows]
+
+    def add_delivery(
+        self, tx: Tx, message_id: str, *, subscription: str, protocol: str, target: str, raw: bool, now: float
+    ) -> None:
+        tx.run(
+            "outbox.add_delivery",
+            message_id=message_id,
+            subscription=subscription,
+            protocol=protocol,
+            target=target,
+            raw=int(raw),
+            now=now,
+        )
+
+    def due(self, now: float, blocked: Sequence[str], limit: int) -> list[Delivery]:
+        rows = self._database.read().all("outbox.due", now=now, blocked=json.dumps(list(blocked)), limit=limit)
+        return [_delivery(row) for row in rows]
+
+    def next_due(self, now: float) -> float | None:
+        row = self._database.read().one("outbox.next_due", now=now)
+        return float(row["not_before"]) if row else None
+
+    def lease(self, tx: Tx, delivery_id: int, now: float) -> bool:
+        """Take a delivery for sending: `attempts` and `fence` go up by one. False where somebody else was faster."""
+        tx.run("outbox.lease", id=delivery_id, now=now)
+        return tx.changes == 1
+
+    def sent(self, tx: Tx, delivery: Delivery, now: float) -> bool:
+        tx.run("outbox.sent", id=delivery.id, fence=delivery.fence, now=now)
+        return tx.changes == 1
+
+    def retry(self, tx: Tx, delivery: Delivery, not_before: float, error: str, uncertain: bool) -> None:
+        tx.run(
+            "outbox.retry",
+            id=delivery.id,
+            fence=delivery.fence,
+            not_before=not_before,
+            error=error,
+            uncertain=int(uncertain),
+        )
+
+    def bury(self, tx: Tx, delivery: Delivery, now: float, reason: str, error: str, uncertain: bool) -> bool:
+        tx.run(
+            "outbox.bury",
+            id=delivery.id,
+            fence=delivery.fence,
+            now=now,
+            reason=reason,
+            error=error,
+            uncertain=int(uncertain),
+        )
+        return tx.changes == 1
+
+    def hold(self, tx: Tx, protocol: str, reason: str) -> None:
+        tx.run("outbox.hold", protocol=protocol, reason=reason)
+
+    def unhold(self, tx: Tx, protocol: str, now: float) -> int:
+        tx.run("outbox.unhold", protocol=protocol, now=now)
+        return tx.changes
+
+    def recover(self, tx: Tx, now: float, latest: float) -> int:
+        """At start: what was being sent becomes ready and uncertain. Returns how many deliveries that were."""
+        tx.run("outbox.recover", now=now)
+        count = tx.changes
+        tx.run("outbox.clamp", latest=latest)
+        return count
+
+    def redrive(self, tx: Tx, ids: Sequence[int], now: float) -> int:
+        """Put dead deliveries back. Returns how many were dead."""
+        count = 0
+        for delivery_id in ids:
+            tx.run("outbox.redrive", id=delivery_id, now=now)
+            count += tx.changes
+        return count
+
+    def prune(self, tx: Tx, before: float, limit: int = PAGE) -> int:
+        """Forget what was sent, and messages without deliveries, older than `before`; at most `limit` of each."""
+        tx.run("outbox.prune_deliveries", before=before, limit=limit)
+        count = tx.changes
+        tx.run("outbox.prune_messages", before=before, limit=limit)
+        return count + tx.changes
+
+    def message(self, message_id: str) -> StoredMessage | None:
+        """Raises `Damaged` where the row does not match its checksum."""
+        row = self._database.read().one("outbox.message", id=message_id)
+        return _message(row) if row else None
+
+    def delivery(self, delivery_id: int) -> Delivery | None:
+        row = self._database.read().one("outbox.delivery", id=delivery_id)
+        return _delivery(row) if row else None
+
+    def messages_of_event(self, event_id: str) -> list[StoredMessage]:
+        return [_message(row) for row in self._database.read().all("outbox.messages_of_event", event_id=event_id)]
+
+    def deliveries_of(self, message_id: str) -> list[Delivery]:
+        rows = self._database.read().all("outbox.deliveries_of_message", message_id=message_id)
+        return [_delivery(row) for row in rows]
+
+    def deliveries(self, state: str = "", before: int | None = None, limit: int = 100) -> list[Row]:
+        """Deliveries as rows for people, newest first, each with its message's topic, kind, subject, body, event_id."""
+        bound = before if before is not None else 1 << 62
+        rows = self._database.read().all("outbox.deliveries", state=state, before=bound, limit=min(limit, PAGE))
+        return [{name: value for name, value in row.items() if name != "crc"} for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many deliveries are in each state, and `uncertain` over all."""
+        rows = self._database.read().all("outbox.counts")
+        counts: dict[str, int] = {state.value: 0 for state in DeliveryState}
+        counts |= {row["state"]: row["count"] for row in rows}
+        return counts | {"uncertain": sum(row["uncertain"] for row in rows)}
+
+
+_MESSAGE_FIELDS = tuple(item.name for item in fields(StoredMessage))
+_DELIVERY_FIELDS = tuple(item.name for item in fields(Delivery))
+
+
+def _message(row: Row) -> StoredMessage:
+    values: dict[str, Any] = {name: row[name] for name in _MESSAGE_FIELDS}
+    return StoredMessage(**values | {"attributes": json.loads(row["attributes"])})
+
+
+def _delivery(row: Row) -> Delivery:
+    values: dict[str, Any] = {name: row[name] for name in _DELIVERY_FIELDS}
+    known = {
+        "raw": bool(row["raw"]),
+        "uncertain": bool(row["uncertain"]),
+        "state": DeliveryState(row["state"]),
+    }
+    return Delivery(**values | known)

@@ -1,0 +1,91 @@
+"""Resource definitions: a function, a topic, a role is a JSON body under a kind and a name.
+
+What the API creates and what a template creates are the same records. Services own the shape of their bodies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alight.store.database import Database, Row, Tx
+from alight.store.ranges import after as behind
+from alight.store.ranges import behind_prefix
+
+#: Definitions kept in memory; more than that and the least useful thing is to keep them all.
+CACHE_SIZE = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`body` is the caller's own copy. `created` and `modified` are in seconds since 1970."""
+
+    kind: str
+    name: str
+    body: dict[str, Any]
+    created: float
+    modified: float
+
+
+class Records:
+    """Definitions by kind (`lambda:function`) and name. Reads come from memory where they can."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: dict[tuple[str, str], Row | None] = {}
+
+    def get(self, kind: str, name: str, tx: Tx | None = None) -> Record | None:
+        """The definition as committed, or as the job `tx` sees it. Raises `Damaged`."""
+        if tx is not None:
+            return _record(tx.one("records.get", kind=kind, name=name))
+        place = (kind, name)
+        if place not in self._cache:
+            if len(self._cache) >= CACHE_SIZE:
+                self._cache.clear()
+            self._cache[place] = self._database.read().one("records.get", kind=kind, name=name)
+        return _record(self._cache[place])
+
+    def list(
+        self, kind: str, prefix: str = "", after: str = "", limit: int = 1000, tx: Tx | None = None
+    ) -> list[Record]:
+        """Up to `limit` definitions in the order of names: those behind `after` that start with `prefix`."""
+        source = tx or self._database.read()
+        start = max(prefix, behind(after)) if after else prefix
+        rows = source.all("records.list", kind=kind, start=start, end=behind_prefix(prefix), limit=limit)
+        return [_known(row) for row in rows]
+
+    def put(self, tx: Tx, kind: str, name: str, body: Mapping[str, Any]) -> Record:
+        """Define or redefine, as part of the job `tx`."""
+        now = self._database.clock.now()
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        row = tx.one("records.put", kind=kind, name=name, body=text, now=now)
+        tx.after_commit(lambda: self._forget(kind, name))
+        return Record(kind, name, json.loads(text), row["created"] if row else now, now)
+
+    def delete(self, tx: Tx, kind: str, name: str) -> bool:
+        """Forget a definition, as part of the job `tx`. False where there is none."""
+        tx.run("records.delete", kind=kind, name=name)
+        tx.after_commit(lambda: self._forget(kind, name))
+        return tx.changes > 0
+
+    async def save(self, kind: str, name: str, body: Mapping[str, Any]) -> Record:
+        """`put` as a job of its own."""
+        return await self._database.write(lambda tx: self.put(tx, kind, name, body))
+
+    async def remove(self, kind: str, name: str) -> bool:
+        """`delete` as a job of its own."""
+        return await self._database.write(lambda tx: self.delete(tx, kind, name))
+
+    def _forget(self, kind: str, name: str) -> None:
+        self._cache.pop((kind, name), None)
+
+
+def _record(row: Row | None) -> Record | None:
+    return None if row is None else _known(row)
+
+
+def _known(row: Row) -> Record:
+    # Parsed anew for each caller: a body that somebody changed must not become everybody's truth.
+    return Record(row["kind"], row["name"], json.loads(row["body"]), row["created"], row["modified"])

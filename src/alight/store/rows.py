@@ -1,0 +1,96 @@
+"""Rows in and out by statement name: `Reader` asks, `Tx` also changes.
+
+A row that does not match its checksum is never used: `one` raises `Damaged` with the row's key; `all` leaves it out
+and reports it, so that one damaged row does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from alight.errors.store import Damaged
+from alight.store.statements import Statement, Statements
+
+Row = dict[str, Any]
+OnDamage = Callable[[Damaged], None]
+
+
+class Reader:
+    """Questions to one connection; each is read to its end at once, so keep results bounded."""
+
+    def __init__(self, connection: apsw.Connection, statements: Statements, on_damage: OnDamage) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._on_damage = on_damage
+
+    def one(self, name: str, /, **params: Any) -> Row | None:
+        """The first row, or None. Raises `Damaged`."""
+        rows = self._rows(self._statements[name], params)
+        if not rows:
+            return None
+        if rows[0].pop("intact", 1):
+            return rows[0]
+        damage = _damage(name, rows[0])
+        self._on_damage(damage)
+        raise damage
+
+    def all(self, name: str, /, **params: Any) -> list[Row]:
+        """All rows but the damaged ones, which are reported."""
+        rows = self._rows(self._statements[name], params)
+        if rows and "intact" in rows[0]:
+            for row in rows:
+                if not row["intact"]:
+                    self._on_damage(_damage(name, row))
+            rows = [row for row in rows if row.pop("intact")]
+        return rows
+
+    def _rows(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
+        cursor = self._connection.execute(statement.sql, params)
+        if not statement.columns:
+            try:
+                statement.columns = tuple(column[0] for column in cursor.get_description())
+            except apsw.ExecutionCompleteError:
+                return []
+        columns = statement.columns
+        return [dict(zip(columns, row, strict=True)) for row in cursor]
+
+
+class Tx(Reader):
+    """What a write job is given. All it does commits together, or not at all; it must not outlive the job."""
+
+    def __init__(self, connection: apsw.Connection, statements: Statements, on_damage: OnDamage) -> None:
+        super().__init__(connection, statements, on_damage)
+        self.directories: set[Path] = set()
+        self.committed: list[Callable[[], None]] = []
+        self.rolled_back: list[Callable[[], None]] = []
+
+    @property
+    def changes(self) -> int:
+        """Rows that the last statement inserted, updated or deleted."""
+        return self._connection.changes()
+
+    def run(self, name: str, /, **params: Any) -> None:
+        """Run a statement for its effect."""
+        for _ in self._connection.execute(self._statements[name].sql, params):
+            pass
+
+    def sync_directory(self, path: Path) -> None:
+        """Have the names in `path` flushed before the group commits (once per group)."""
+        self.directories.add(path)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this on the event loop once the job is durable, before its caller goes on."""
+        self.committed.append(call)
+
+    def after_rollback(self, call: Callable[[], None]) -> None:
+        """Call this in the writer's thread where the job is taken back for certain."""
+        self.rolled_back.append(call)
+
+
+def _damage(name: str, row: Row) -> Damaged:
+    """The first two columns are what a statement with checksums selects as the key."""
+    return Damaged(name.partition(".")[0], " ".join(str(value) for value in list(row.values())[:2]))

@@ -1,0 +1,136 @@
+-- name: outbox.add_message
+-- A message that was published: staged under an attempt, or accepted at once.
+INSERT INTO messages (id, kind, topic, target, subject, body, structure, attributes, token, event_id, fence, ordinal, key, state,
+                      published, accepted, crc)
+VALUES (:id, :kind, :topic, :target, :subject, :body, :structure, :attributes, :token, :event_id, :fence, :ordinal, :key,
+        :state, :published, :accepted,
+        row_crc(:id, :kind, :topic, :target, :subject, :body, :structure, :attributes, :token, :published));
+
+-- name: outbox.message
+-- One message, with what its row's checksum says today.
+SELECT *, crc = row_crc(id, kind, topic, target, subject, body, structure, attributes, token, published) AS intact
+FROM messages WHERE id = :id;
+
+-- name: outbox.published
+-- How many messages an attempt has published so far.
+SELECT COUNT(*) AS published FROM messages WHERE event_id = :event_id AND fence = :fence;
+
+-- name: outbox.keyed
+-- The message that was published under an idempotency key.
+SELECT id, fence FROM messages WHERE key = :key;
+
+-- name: outbox.adopt
+-- A retry published the same message again: it counts as this attempt's.
+UPDATE messages SET fence = :fence, ordinal = :ordinal WHERE id = :id;
+
+-- name: outbox.staged
+-- What an attempt has staged, in the order of its publishes.
+SELECT *, crc = row_crc(id, kind, topic, target, subject, body, structure, attributes, token, published) AS intact
+FROM messages WHERE event_id = :event_id AND fence = :fence AND state = 'staged' ORDER BY ordinal;
+
+-- name: outbox.accept
+-- A staged message leaves with its deciding attempt.
+UPDATE messages SET state = 'accepted', accepted = :now WHERE id = :id AND state = 'staged';
+
+-- name: outbox.discard
+-- What one attempt staged will not be sent.
+UPDATE messages SET state = 'discarded' WHERE event_id = :event_id AND fence = :fence AND state = 'staged';
+
+-- name: outbox.discard_event
+-- Nothing that is still staged for this event will be sent.
+UPDATE messages SET state = 'discarded' WHERE event_id = :event_id AND state = 'staged';
+
+-- name: outbox.messages_of_event
+-- All messages of one event, for its story.
+SELECT * FROM messages WHERE event_id = :event_id ORDER BY published, ordinal;
+
+-- name: outbox.subscriptions
+-- The subscriptions of one topic (names from `topic:` up to `topic;`, which sorts right behind).
+SELECT name, body FROM records WHERE kind = 'sns:subscription' AND name >= :first AND name < :last ORDER BY name;
+
+-- name: outbox.add_delivery
+-- One message to one target.
+INSERT INTO deliveries (message_id, subscription, protocol, target, raw, state, attempts, not_before, fence, uncertain,
+                        reason, last_error, created, crc)
+VALUES (:message_id, :subscription, :protocol, :target, :raw, 'ready', 0, :now, 0, 0, '', '', :now,
+        row_crc(:message_id, :subscription, :protocol, :target, :raw, :now));
+
+-- name: outbox.due
+-- Deliveries that may start now, but for those to targets that have enough under way.
+SELECT *, crc = row_crc(message_id, subscription, protocol, target, raw, created) AS intact FROM deliveries
+WHERE state = 'ready' AND not_before <= :now AND target NOT IN (SELECT value FROM json_each(:blocked))
+ORDER BY not_before, id LIMIT :limit;
+
+-- name: outbox.next_due
+-- When the next delivery that waits may start.
+SELECT not_before FROM deliveries WHERE state = 'ready' AND not_before > :now ORDER BY not_before LIMIT 1;
+
+-- name: outbox.lease
+-- Hand a delivery to one sender: from here on, a crash makes it uncertain.
+UPDATE deliveries SET state = 'sending', attempts = attempts + 1, fence = fence + 1, started = :now
+WHERE id = :id AND state = 'ready';
+
+-- name: outbox.sent
+-- The target has it.
+UPDATE deliveries SET state = 'sent', finished = :now, reason = '', last_error = ''
+WHERE id = :id AND state = 'sending' AND fence = :fence;
+
+-- name: outbox.retry
+-- Failed for now.
+UPDATE deliveries SET state = 'ready', not_before = :not_before, last_error = :error, uncertain = uncertain OR :uncertain
+WHERE id = :id AND state = 'sending' AND fence = :fence;
+
+-- name: outbox.bury
+-- Failed for good: kept with its reason until somebody redrives it.
+UPDATE deliveries SET state = 'dead', finished = :now, reason = :reason, last_error = :error,
+       uncertain = uncertain OR :uncertain
+WHERE id = :id AND state = 'sending' AND fence = :fence;
+
+-- name: outbox.hold
+-- Nothing here can carry it: it waits, and says so.
+UPDATE deliveries SET state = 'held', reason = :reason WHERE state = 'ready' AND protocol = :protocol;
+
+-- name: outbox.unhold
+-- A way out was configured.
+UPDATE deliveries SET state = 'ready', reason = '', not_before = :now WHERE state = 'held' AND protocol = :protocol;
+
+-- name: outbox.recover
+-- After a restart nobody is sending: what was under way may or may not have arrived.
+UPDATE deliveries SET state = 'ready', uncertain = 1, not_before = :now WHERE state = 'sending';
+
+-- name: outbox.clamp
+-- A clock that was set back must not freeze what waits.
+UPDATE deliveries SET not_before = :latest WHERE state = 'ready' AND not_before > :latest;
+
+-- name: outbox.redrive
+-- A dead delivery starts anew, with the attempts of a new one.
+UPDATE deliveries SET state = 'ready', attempts = 0, not_before = :now, finished = NULL, reason = ''
+WHERE id = :id AND state = 'dead';
+
+-- name: outbox.delivery
+-- One delivery.
+SELECT *, crc = row_crc(message_id, subscription, protocol, target, raw, created) AS intact FROM deliveries WHERE id = :id;
+
+-- name: outbox.deliveries_of_message
+-- All deliveries of one message.
+SELECT * FROM deliveries WHERE message_id = :message_id ORDER BY id;
+
+-- name: outbox.deliveries
+-- A page of deliveries, newest first, with what they carry; an empty state means any.
+SELECT d.*, m.topic, m.kind, m.subject, m.body, m.event_id FROM deliveries d JOIN messages m ON m.id = d.message_id
+WHERE (:state = '' OR d.state = :state) AND d.id < :before ORDER BY d.id DESC LIMIT :limit;
+
+-- name: outbox.counts
+-- How many deliveries stand where.
+SELECT state, COUNT(*) AS count, SUM(uncertain) AS uncertain FROM deliveries GROUP BY state;
+
+-- name: outbox.prune_deliveries
+-- Forget what was sent long ago.
+DELETE FROM deliveries WHERE id IN (
+    SELECT id FROM deliveries WHERE state = 'sent' AND finished < :before LIMIT :limit);
+
+-- name: outbox.prune_messages
+-- Forget old messages that nothing refers to (a message with no subscriber, or whose deliveries were forgotten).
+DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages WHERE published < :before
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = messages.id) LIMIT :limit);

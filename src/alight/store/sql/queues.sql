@@ -1,0 +1,57 @@
+-- name: queues.send
+-- A message enters a queue.
+INSERT INTO queue_messages (id, queue, body, attributes, sender, sent, visible_at, receives, receipt, source, crc)
+VALUES (:id, :queue, :body, :attributes, :sender, :sent, :visible_at, 0, '', '',
+        row_crc(:id, :queue, :body, :attributes, :sender, :sent));
+
+-- name: queues.visible
+-- The messages that may be received now, oldest first.
+SELECT *, crc = row_crc(id, queue, body, attributes, sender, sent) AS intact FROM queue_messages
+WHERE queue = :queue AND visible_at <= :now AND sent > :oldest ORDER BY visible_at, seq LIMIT :limit;
+
+-- name: queues.any_visible
+-- Is there anything to receive?
+SELECT seq FROM queue_messages WHERE queue = :queue AND visible_at <= :now AND sent > :oldest LIMIT 1;
+
+-- name: queues.next_visible
+-- When the next hidden message shows up.
+SELECT visible_at FROM queue_messages WHERE queue = :queue AND visible_at > :now ORDER BY visible_at LIMIT 1;
+
+-- name: queues.take
+-- Hand a message to one receiver and hide it.
+UPDATE queue_messages SET visible_at = :visible_at, receives = receives + 1, receipt = :receipt,
+       first_received = COALESCE(first_received, :now)
+WHERE seq = :seq;
+
+-- name: queues.move
+-- A message that was received too often goes to the dead-letter queue; it keeps its id and the time it was sent.
+UPDATE queue_messages SET queue = :target, visible_at = :now, receives = 0, receipt = '', first_received = NULL, source = :queue,
+       crc = row_crc(id, :target, body, attributes, sender, sent)
+WHERE seq = :seq;
+
+-- name: queues.held
+-- The message behind a receipt handle.
+SELECT seq, queue, visible_at, receipt FROM queue_messages WHERE seq = :seq AND queue = :queue;
+
+-- name: queues.delete
+-- The receiver is done with it.
+DELETE FROM queue_messages WHERE seq = :seq AND queue = :queue AND receipt = :receipt;
+
+-- name: queues.hide
+-- The receiver wants it longer, or gives it back.
+UPDATE queue_messages SET visible_at = :visible_at WHERE seq = :seq AND queue = :queue AND receipt = :receipt;
+
+-- name: queues.purge
+-- Empty a queue.
+DELETE FROM queue_messages WHERE queue = :queue;
+
+-- name: queues.expire
+-- Messages older than their queue keeps them.
+DELETE FROM queue_messages WHERE queue = :queue AND sent <= :oldest;
+
+-- name: queues.counts
+-- How many messages wait, are delayed (never received, not yet visible) or are in flight.
+SELECT COALESCE(SUM(visible_at <= :now), 0) AS visible,
+       COALESCE(SUM(visible_at > :now AND receives = 0), 0) AS delayed,
+       COALESCE(SUM(visible_at > :now AND receives > 0), 0) AS in_flight
+FROM queue_messages WHERE queue = :queue AND sent > :oldest;

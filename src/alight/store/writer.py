@@ -1,0 +1,174 @@
+"""The one thread that writes: it commits jobs in groups, so that many promises share one flush of the disk.
+
+While a group is being flushed, the next jobs gather. Each runs in a savepoint of its group, so its failure takes
+back its own changes alone. Results leave only after COMMIT. The first error of the disk closes the writer for
+ever: after a failed flush the kernel may have dropped the data and say nothing the next time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from alight.errors.store import InsufficientStorage, StoreUnavailable
+from alight.store.connections import sync_directory
+from alight.store.rows import Tx
+
+#: Jobs of one group: enough to share a flush, few enough that the first does not wait long for the last.
+GROUP_SIZE = 256
+
+#: Pages (4 KiB) in the write-ahead log after which they are copied to the database.
+CHECKPOINT_PAGES = 2_000
+
+#: Errors after which nothing that this process writes can be believed.
+FATAL = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """`work` runs in the thread. `error`, else `result`, is the outcome, final once the group is delivered."""
+
+    work: Callable[[Tx], Any]
+    abandoned: Callable[[], bool]
+    ticket: Any = None
+    tx: Tx | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns the writing connection. `deliver` gets each finished group, `on_fatal` the one error that ends it all;
+    both are called in the writer's thread."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        new_tx: Callable[[], Tx],
+        deliver: Callable[[Sequence[Job]], None],
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._connection = connection
+        self._new_tx = new_tx
+        self._deliver = deliver
+        self._on_fatal = on_fatal
+        self._queue: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failure: BaseException | None = None
+        self._log_pages = 0
+        self.groups = 0
+        connection.set_wal_hook(self._on_log_growth)
+        self._thread = threading.Thread(target=self._loop, name="alight-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises `StoreUnavailable` once the writer is closed or has failed."""
+        with self._changed:
+            if self._failure is not None:
+                raise StoreUnavailable(f"The store is closed after a disk error: {self._failure}.")
+            if self._closing:
+                raise StoreUnavailable()
+            self._queue.append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Finish what is queued, then end the thread (blocks)."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while group := self._next_group():
+            try:
+                self._commit_group(group)
+            except BaseException as error:
+                self._fail(error, group)
+                return
+            self._deliver(group)
+            if not self._checkpoint_if_due():
+                return
+
+    def _next_group(self) -> list[Job]:
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            return [self._queue.popleft() for _ in range(min(GROUP_SIZE, len(self._queue)))]
+
+    def _commit_group(self, group: list[Job]) -> None:
+        """Raises only where the disk has failed; a full disk fails the group's jobs and leaves the writer alive."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for job in group:
+                self._run(job)
+            for directory in {path for job in group if job.tx and not job.error for path in job.tx.directories}:
+                sync_directory(directory)
+            self._connection.execute("COMMIT")
+        except apsw.FullError:
+            self._take_back(group)
+        self.groups += 1
+
+    def _run(self, job: Job) -> None:
+        if job.abandoned():
+            return
+        job.tx = self._new_tx()
+        self._connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(job.tx)
+        except (apsw.FullError, *FATAL):
+            raise
+        except Exception as error:
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO job")
+            job.error = error
+            _call_all(job.tx.rolled_back)
+        self._connection.execute("RELEASE job")
+
+    def _take_back(self, group: list[Job]) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for job in group:
+            if job.error is None:
+                job.error, job.result = InsufficientStorage(), None
+                _call_all(job.tx.rolled_back if job.tx else [])
+
+    def _checkpoint_if_due(self) -> bool:
+        """Copy the log into the database where it has grown, after the answers have left."""
+        if self._log_pages < CHECKPOINT_PAGES:
+            return True
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.FullError, apsw.BusyError):
+            return True
+        except BaseException as error:
+            self._fail(error, [])
+            return False
+        self._log_pages = 0
+        return True
+
+    def _on_log_growth(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _fail(self, error: BaseException, group: list[Job]) -> None:
+        """Answer nobody with success any more. What the group wrote may or may not be on the disk, so nothing is
+        cleaned up: the next start finds out."""
+        with self._changed:
+            self._failure = error
+            lost = [*group, *self._queue]
+            self._queue.clear()
+        for job in lost:
+            job.result, job.error = None, StoreUnavailable(f"The store is closed after a disk error: {error}.")
+        self._deliver(lost)
+        self._on_fatal(error)
+
+
+def _call_all(calls: list[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
