@@ -48,6 +48,8 @@ class ManualClock:
         return self._now
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return await asyncio.sleep(0)
         woken = asyncio.Event()
         self._sleepers.append((self._now + seconds, woken))
         await woken.wait()

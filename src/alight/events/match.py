@@ -18,6 +18,24 @@ TARGETS = {
     "QueueConfigurations": "QueueArn",
 }
 
+# What a rule may name. Families that nothing here can cause (restore, replication, lifecycle) are legal and silent.
+_FAMILIES = {
+    "s3:ObjectCreated": "* Put Post Copy CompleteMultipartUpload",
+    "s3:ObjectRemoved": "* Delete DeleteMarkerCreated",
+    "s3:ObjectRestore": "* Post Completed Delete",
+    "s3:Replication": "* OperationFailedReplication OperationNotTracked OperationMissedThreshold "
+    "OperationReplicatedAfterThreshold",
+    "s3:LifecycleExpiration": "* Delete DeleteMarkerCreated",
+    "s3:ObjectTagging": "* Put Delete",
+    "s3:ObjectAnnotation": "* Put Delete",
+    "s3:ObjectAcl": "Put",
+    "s3:ObjectRetention": "Put",
+}
+EVENTS = frozenset(
+    {f"{family}:{name}" for family, names in _FAMILIES.items() for name in names.split()}
+    | {"s3:ReducedRedundancyLostObject", "s3:LifecycleTransition", "s3:IntelligentTiering"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -33,9 +51,7 @@ class Rule:
 
 def rules(configuration: Mapping[str, Any]) -> tuple[Rule, ...]:
     """The rules of a notification configuration in S3's own shape, functions first."""
-    return tuple(
-        _rule(one, one[arn]) for kind, arn in TARGETS.items() for one in configuration.get(kind) or ()
-    )
+    return tuple(_rule(one, one[arn]) for kind, arn in TARGETS.items() for one in configuration.get(kind) or ())
 
 
 def _rule(one: Mapping[str, Any], target: str) -> Rule:

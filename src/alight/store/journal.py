@@ -11,26 +11,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
 
-Row = dict[str, Any]
-
-
-class Statements(Protocol):
-    """The part of `store.database.Tx` that runs named statements."""
-
-    @property
-    def changes(self) -> int: ...
-    def run(self, name: str, **params: Any) -> None: ...
-    def one(self, name: str, **params: Any) -> Row | None: ...
-    def all(self, name: str, **params: Any) -> list[Row]: ...
-
-
-class Queries(Protocol):
-    """The part of `store.database.Reader` that answers named queries."""
-
-    def one(self, name: str, **params: Any) -> Row | None: ...
-    def all(self, name: str, **params: Any) -> list[Row]: ...
+from alight.store.rows import Reader, Row, Tx
 
 
 class State(StrEnum):
@@ -106,7 +88,7 @@ class Books:
         return self.accepted == self.pending + self.running + self.succeeded + self.dead
 
 
-def accept(tx: Statements, event: NewEvent) -> None:
+def accept(tx: Tx, event: NewEvent) -> None:
     """Queue an event; durable when the transaction is."""
     tx.run(
         "journal.accept",
@@ -120,28 +102,32 @@ def accept(tx: Statements, event: NewEvent) -> None:
     )
 
 
-def lease(tx: Statements, function: str, limit: int, now: float) -> list[Event]:
+def lease(tx: Tx, function: str, limit: int, now: float) -> list[Event]:
     """Take up to `limit` due events, oldest first; each comes with the fence of this attempt."""
     leased = []
-    for row in tx.all("journal.due", function=function, limit=limit, now=now):
+    due = tx.all("journal.due", function=function, limit=limit, now=now)
+    if len(due) < limit:
+        # Damaged rows are left out of `due`; buried, they no longer stand before others.
+        tx.run("journal.bury_damaged", function=function, limit=limit, now=now)
+    for row in due:
         tx.run("journal.lease", seq=row["seq"])
         leased.append(_event(row | {"state": "running", "leases": row["leases"] + 1, "fence": row["fence"] + 1}))
     return leased
 
 
-def succeed(tx: Statements, event: Event, now: float, result: bytes) -> bool:
+def succeed(tx: Tx, event: Event, now: float, result: bytes) -> bool:
     """Record the result; False where the lease is no longer this attempt's."""
     return _finish(tx, event, State.SUCCEEDED, now, result=result)
 
 
-def give_up(tx: Statements, event: Event, now: float, error: Row, *, attempted: bool) -> bool:
+def give_up(tx: Tx, event: Event, now: float, error: Row, *, attempted: bool) -> bool:
     """Make a leased event a dead letter; `error` holds `reason` and the last error. `attempted` says whether the
     function ran under this lease."""
     return _finish(tx, event, State.DEAD, now, error=error, attempted=attempted)
 
 
 def _finish(
-    tx: Statements,
+    tx: Tx,
     event: Event,
     state: State,
     now: float,
@@ -163,25 +149,25 @@ def _finish(
     return tx.changes == 1
 
 
-def retry(tx: Statements, event: Event, not_before: float, error: Row) -> bool:
+def retry(tx: Tx, event: Event, not_before: float, error: Row) -> bool:
     """Queue again after a failed attempt; False where the lease is no longer this attempt's."""
     tx.run("journal.retry", id=event.id, fence=event.fence, not_before=not_before, error=_json(error))
     return tx.changes == 1
 
 
-def hand_back(tx: Statements, event: Event, not_before: float) -> bool:
+def hand_back(tx: Tx, event: Event, not_before: float) -> bool:
     """Queue again without counting an attempt."""
     tx.run("journal.hand_back", id=event.id, fence=event.fence, not_before=not_before)
     return tx.changes == 1
 
 
-def bury_due(tx: Statements, function: str, now: float, error: Row, limit: int = 100) -> int:
+def bury_due(tx: Tx, function: str, now: float, error: Row, limit: int = 100) -> int:
     """Make up to `limit` due events of a function dead letters without an attempt; how many they were."""
     tx.run("journal.bury", function=function, now=now, error=_json(error), limit=limit)
     return tx.changes
 
 
-def record_attempt(tx: Statements, attempt: AttemptRecord) -> None:
+def record_attempt(tx: Tx, attempt: AttemptRecord) -> None:
     """Keep what became of an attempt, for the story."""
     tx.run(
         "journal.attempted",
@@ -195,7 +181,7 @@ def record_attempt(tx: Statements, attempt: AttemptRecord) -> None:
     )
 
 
-def recover(tx: Statements, now: float, longest_delay: float) -> int:
+def recover(tx: Tx, now: float, longest_delay: float) -> int:
     """After a start: what was running waits again, nothing waits longer than `longest_delay` seconds."""
     tx.run("journal.recover")
     recovered = tx.changes
@@ -203,18 +189,18 @@ def recover(tx: Statements, now: float, longest_delay: float) -> int:
     return recovered
 
 
-def redrive(tx: Statements, event_id: str, now: float, expires: float) -> bool:
+def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:
     """Start a dead event anew; False where it is not dead."""
     tx.run("journal.redrive", id=event_id, now=now, expires=expires)
     return tx.changes == 1
 
 
-def get(reader: Queries, event_id: str) -> Event | None:
+def get(reader: Reader, event_id: str) -> Event | None:
     row = reader.one("journal.get", id=event_id)
     return _event(row) if row else None
 
 
-def newest(reader: Queries, *, state: State | None = None, before: int = 1 << 62, limit: int = 50) -> list[Event]:
+def newest(reader: Reader, *, state: State | None = None, before: int = 1 << 62, limit: int = 50) -> list[Event]:
     """Events from the newest back, with empty payloads; page on with `before=events[-1].seq`."""
     if state is None:
         rows = reader.all("journal.newest", before=before, limit=limit)
@@ -223,7 +209,7 @@ def newest(reader: Queries, *, state: State | None = None, before: int = 1 << 62
     return [_event({"payload": b"", "result": None} | row) for row in rows]
 
 
-def attempts(reader: Queries, event_id: str) -> list[AttemptRecord]:
+def attempts(reader: Reader, event_id: str) -> list[AttemptRecord]:
     rows = reader.all("journal.attempts", event_id=event_id)
     return [
         AttemptRecord(
@@ -239,7 +225,7 @@ def attempts(reader: Queries, event_id: str) -> list[AttemptRecord]:
     ]
 
 
-def functions_with_work(reader: Queries) -> list[str]:
+def functions_with_work(reader: Reader) -> list[str]:
     """The functions that have pending events, by a seek each."""
     found: list[str] = []
     while row := reader.one("journal.next_function", after=found[-1] if found else ""):
@@ -247,13 +233,13 @@ def functions_with_work(reader: Queries) -> list[str]:
     return found
 
 
-def next_due(reader: Queries, function: str) -> float | None:
+def next_due(reader: Reader, function: str) -> float | None:
     """When the function's first pending event may run, in seconds since 1970."""
     row = reader.one("journal.next_due", function=function)
     return row["not_before"] if row else None
 
 
-def books(reader: Queries) -> Books:
+def books(reader: Reader) -> Books:
     """Both sides of the books, read in two statements: exact when nothing is being written."""
     counts = {row["state"]: row["events"] for row in reader.all("journal.count")}
     total = reader.one("journal.accepted")

@@ -6,8 +6,8 @@ VALUES (:id, :function, :payload, :source, 'pending', 0, 0, 0, :accepted, :accep
 
 -- name: journal.due
 -- The oldest events of one function that may run now.
-SELECT * FROM events
-WHERE state = 'pending' AND function = :function AND not_before <= :now
+SELECT *, row_crc(id, function, payload, source, accepted, expires, retries) = crc AS intact
+FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
 ORDER BY not_before, seq LIMIT :limit;
 
 -- name: journal.next_function
@@ -44,6 +44,13 @@ UPDATE events SET state = 'dead', finished = :now, error = :error
 WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
               ORDER BY not_before, seq LIMIT :limit);
 
+-- name: journal.bury_damaged
+-- Events among the next due whose row does not match its checksum: kept as they are, never run.
+UPDATE events SET state = 'dead', finished = :now, error = '{"reason": "Damaged"}'
+WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
+              ORDER BY not_before, seq LIMIT :limit)
+  AND row_crc(id, function, payload, source, accepted, expires, retries) <> crc;
+
 -- name: journal.recover
 -- After a restart nobody holds a lease any more.
 UPDATE events SET state = 'pending' WHERE state = 'running';
@@ -60,7 +67,8 @@ WHERE id = :id AND state = 'dead';
 
 -- name: journal.get
 -- One event by id.
-SELECT * FROM events WHERE id = :id;
+SELECT *, row_crc(id, function, payload, source, accepted, expires, retries) = crc AS intact
+FROM events WHERE id = :id;
 
 -- name: journal.newest
 -- Events from the newest back, without their payloads.

@@ -1,0 +1,1 @@
+"""The Lambda door: definitions of functions, who may call them, and Invoke."""

@@ -1,0 +1,149 @@
+"""What Lambda keeps of a function: one record, in AWS's member names, and how requests change it (pure).
+
+Record body: `Configuration` (what GetFunctionConfiguration answers), `Code` (where the unpacked package lies),
+`Reserved`, `Policy` (statements by id), `EventInvoke`, `Tags`, and `Publish` (`staged` or `immediate`).
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from alight import names
+from alight.calls import Members
+from alight.errors.lambda_ import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+
+KIND = "lambda:function"
+
+_NAME = re.compile(
+    r"(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:|(?P<account2>\d{12}):function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
+)
+_ROLE = re.compile(r"arn:aws:iam::\d{12}:role/(?:[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})")
+
+#: Members of Create and UpdateFunctionConfiguration that are kept as they are given.
+_PLAIN = ("Handler", "Runtime", "Role", "Description", "Timeout", "MemorySize", "TracingConfig")
+
+
+def parse_name(text: str) -> tuple[str, str]:
+    """`(name, qualifier)` of a function name, partial ARN or ARN; the qualifier is empty where none is given."""
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise InvalidParameterValueException(f"Invalid function name or ARN: {text}", Type="User")
+    return match["name"], match["qualifier"] or ""
+
+
+def role_name(role_arn: str) -> str:
+    match = _ROLE.fullmatch(role_arn)
+    if match is None:
+        raise InvalidParameterValueException(f"The role {role_arn!r} is not the ARN of a role.", Type="User")
+    return match["name"]
+
+
+def check_qualifier(name: str, qualifier: str | None) -> None:
+    """Only `$LATEST` exists until versions do."""
+    if qualifier not in (None, "", "$LATEST"):
+        raise not_found(f"{names.function_arn(name)}:{qualifier}")
+
+
+def not_found(arn: str) -> ResourceNotFoundException:
+    return ResourceNotFoundException(f"Function not found: {arn}", Type="User")
+
+
+def exists(name: str) -> ResourceConflictException:
+    return ResourceConflictException(f"Function already exist: {name}", Type="User")
+
+
+def created(given: Members, code: Members, now: float) -> dict[str, Any]:
+    """The record body of a new function."""
+    name, _ = parse_name(given["FunctionName"])
+    configuration: Members = {
+        "FunctionName": name,
+        "FunctionArn": names.function_arn(name),
+        "Description": "",
+        "Timeout": 3,
+        "MemorySize": 128,
+        "Version": "$LATEST",
+        "TracingConfig": {"Mode": "PassThrough"},
+        "PackageType": "Zip",
+        "Architectures": given.get("Architectures", ["x86_64"]),
+        "EphemeralStorage": given.get("EphemeralStorage", {"Size": 512}),
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+    }
+    body = {
+        "Configuration": configuration,
+        "Code": {},
+        "Reserved": None,
+        "Policy": {},
+        "EventInvoke": None,
+        "Tags": given.get("Tags", {}),
+        "Publish": given.get("AlightPublish", "staged"),
+    }
+    return with_code(reconfigured(body, given, now), code, now)
+
+
+def reconfigured(body: dict[str, Any], given: Members, now: float) -> dict[str, Any]:
+    """`body` with the members that a request gives; raises where they are not valid."""
+    _check_limits(given)
+    changed = body["Configuration"] | {member: given[member] for member in _PLAIN if given.get(member) is not None}
+    if given.get("Environment") is not None:
+        changed["Environment"] = {"Variables": _variables(given["Environment"].get("Variables") or {})}
+    if given.get("LoggingConfig") is not None:
+        changed["LoggingConfig"] = body["Configuration"]["LoggingConfig"] | given["LoggingConfig"]
+    if "AlightPublish" in given:
+        body = body | {"Publish": given["AlightPublish"]}
+    return body | {"Configuration": changed | _stamp(now)}
+
+
+def with_code(body: dict[str, Any], code: Members, now: float) -> dict[str, Any]:
+    """`body` with another package: `Dir`, `Venv`, `Sha256` (base64), `Size` in bytes, `Warnings`."""
+    changed = body["Configuration"] | {"CodeSha256": code["Sha256"], "CodeSize": code["Size"]} | _stamp(now)
+    return body | {"Configuration": changed, "Code": code}
+
+
+def _stamp(now: float) -> Members:
+    moment = datetime.fromtimestamp(now, UTC)
+    return {
+        "LastModified": moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}+0000",
+        "RevisionId": str(uuid.uuid4()),
+    }
+
+
+def _check_limits(given: Members) -> None:
+    if (timeout := given.get("Timeout")) is not None and not 1 <= timeout <= 900:
+        raise InvalidParameterValueException(f"'Timeout' is {timeout}: it must be 1 to 900 seconds.", Type="User")
+    if (memory := given.get("MemorySize")) is not None and not 128 <= memory <= 10_240:
+        raise InvalidParameterValueException(f"'MemorySize' is {memory}: it must be 128 to 10240 MB.", Type="User")
+    if given.get("PackageType", "Zip") != "Zip":
+        raise InvalidParameterValueException("PackageType Image needs a container engine: use Zip.", Type="User")
+
+
+_RESERVED = {
+    "_HANDLER", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "AWS_LAMBDA_INITIALIZATION_TYPE",
+}  # fmt: skip
+
+
+def _variables(variables: dict[str, str]) -> dict[str, str]:
+    reserved = sorted(set(variables) & _RESERVED)
+    if reserved:
+        raise InvalidParameterValueException(
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            f"provided contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}",
+            Type="User",
+        )
+    if sum(len(name.encode()) + len(value.encode()) for name, value in variables.items()) > 4096:
+        raise InvalidParameterValueException("Environment variables are larger than 4 KB.", Type="User")
+    return variables

@@ -1,0 +1,137 @@
+"""Create, read, update and delete functions."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from alight import names
+from alight.calls import Call, Members
+from alight.clock import Clock
+from alight.errors.lambda_ import InvalidParameterValueException, PreconditionFailedException
+from alight.functions.package import prepare
+from alight.services.lambda_ import definitions
+from alight.services.lambda_.catalogue import Catalogue
+
+#: Called with a function's name when workers must not go on with what they were started with.
+Retire = Callable[[str], Awaitable[None]]
+#: Called with bucket and key; returns a file that holds the object (the caller deletes it).
+Fetch = Callable[[str, str], Awaitable[Path]]
+
+
+class Functions:
+    """The definitions' handlers. Code is unpacked before a record names it, never after."""
+
+    def __init__(
+        self, catalogue: Catalogue, clock: Clock, *, folder: Path, retire: Retire, fetch: Fetch,
+        progress: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._catalogue = catalogue
+        self._clock = clock
+        self._folder = folder
+        self._retire = retire
+        self._fetch = fetch
+        self._progress = progress
+
+    async def create_function(self, call: Call, given: Members) -> Members:
+        name, _ = definitions.parse_name(given["FunctionName"])
+        for member in ("Role", "Handler", "Runtime"):
+            if not given.get(member):
+                raise InvalidParameterValueException(f"{member} is mandatory for functions of type Zip.", Type="User")
+        definitions.role_name(given["Role"])
+        if self._catalogue.find(name) is not None:
+            raise definitions.exists(name)
+        body = definitions.created(given, await self._code(call, given["Code"]), self._clock.now())
+        await self._catalogue.create(body)
+        return _configuration(body)
+
+    async def update_function_code(self, call: Call, given: Members) -> Members:
+        self._check_revision(given)
+        code = await self._code(call, given)
+        if given.get("DryRun"):
+            return _configuration(self._catalogue.body(given["FunctionName"]))
+        now = self._clock.now()
+        body = await self._catalogue.change(given["FunctionName"], lambda body: definitions.with_code(body, code, now))
+        await self._retire(body["Configuration"]["FunctionName"])
+        return _configuration(body)
+
+    async def update_function_configuration(self, call: Call, given: Members) -> Members:
+        self._check_revision(given)
+        if "Role" in given:
+            definitions.role_name(given["Role"])
+        now = self._clock.now()
+        body = await self._catalogue.change(
+            given["FunctionName"], lambda body: definitions.reconfigured(body, given, now)
+        )
+        await self._retire(body["Configuration"]["FunctionName"])
+        return _configuration(body)
+
+    async def get_function(self, call: Call, given: Members) -> Members:
+        body = self._catalogue.body(given["FunctionName"], given.get("Qualifier"))
+        answer: Members = {
+            "Configuration": _configuration(body),
+            "Code": {"RepositoryType": "S3", "Location": ""},
+            "Tags": body["Tags"],
+        }
+        if body["Reserved"] is not None:
+            answer["Concurrency"] = {"ReservedConcurrentExecutions": body["Reserved"]}
+        return answer
+
+    async def get_function_configuration(self, call: Call, given: Members) -> Members:
+        return _configuration(self._catalogue.body(given["FunctionName"], given.get("Qualifier")))
+
+    async def list_functions(self, call: Call, given: Members) -> Members:
+        limit = min(given.get("MaxItems", 50), 50)
+        page = self._catalogue.page(given.get("Marker", ""), limit + 1)
+        answer: Members = {"Functions": [_configuration(body) for body in page[:limit]]}
+        if len(page) > limit:
+            answer["NextMarker"] = page[limit - 1]["Configuration"]["FunctionName"]
+        return answer
+
+    async def delete_function(self, call: Call, given: Members) -> Members:
+        name, qualifier = definitions.parse_name(given["FunctionName"])
+        definitions.check_qualifier(name, given.get("Qualifier") or qualifier)
+        await self._catalogue.delete(name)
+        await self._retire(name)
+        return {}
+
+    def _check_revision(self, given: Members) -> None:
+        configuration = self._catalogue.body(given["FunctionName"])["Configuration"]
+        if given.get("RevisionId", configuration["RevisionId"]) != configuration["RevisionId"]:
+            raise PreconditionFailedException(Type="User")
+
+    async def _code(self, call: Call, given: Members) -> Members:
+        """Unpack the package that `Code` names; `Local` is for templates, which name a path of their own."""
+        if "Local" in given and call.principal.kind == "service":
+            return await self._unpack(Path(given["Local"]))
+        if given.get("ZipFile"):
+            with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+                file.write(given["ZipFile"])
+                file.flush()
+                return await self._unpack(Path(file.name))
+        if given.get("S3Bucket") and given.get("S3Key"):
+            path = await self._fetch(given["S3Bucket"], given["S3Key"])
+            try:
+                return await self._unpack(path)
+            finally:
+                path.unlink(missing_ok=True)
+        raise InvalidParameterValueException("Please provide a source for function code.", Type="User")
+
+    async def _unpack(self, source: Path) -> Members:
+        package = await prepare(source, self._folder, progress=self._progress)
+        return {
+            "Dir": str(package.code_dir),
+            "Venv": str(package.venv) if package.venv else None,
+            "Sha256": b64encode(hashlib.sha256(package.code_hash.encode()).digest()).decode(),
+            "Size": package.size,
+        }
+
+
+def _configuration(body: dict[str, Any]) -> Members:
+    configuration: Members = dict(body["Configuration"])
+    names.parse_arn(configuration["FunctionArn"])
+    return configuration

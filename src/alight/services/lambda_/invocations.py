@@ -1,0 +1,122 @@
+"""Invoke: RequestResponse runs now, Event is queued durably before the 202, DryRun only looks."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from alight.calls import Call, Members
+from alight.clock import Clock
+from alight.errors.lambda_ import (
+    InvalidParameterValueException,
+    InvalidRequestContentException,
+    RequestTooLargeException,
+)
+from alight.functions.invocation import Invocation, Outcome
+from alight.services.lambda_.catalogue import Catalogue
+from alight.store import journal
+from alight.store.database import Database, Tx
+from alight.store.journal import NewEvent
+
+#: Bytes of a payload: synchronous, asynchronous.
+SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
+ASYNCHRONOUS_LIMIT = 1024 * 1024
+
+Run = Callable[[dict[str, Any], Invocation], Awaitable[Outcome]]
+
+
+class Queue:
+    """Accepts asynchronous invocations, in whatever transaction causes them."""
+
+    def __init__(self, catalogue: Catalogue, clock: Clock, *, max_age: float, wake: Callable[[], None]) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._max_age = max_age
+        self._wake = wake
+
+    def accept(self, tx: Tx, function: str, payload: bytes, *, request_id: str, source: Members) -> None:
+        """Queue one event for `function` (name or ARN); it runs once `tx` is durable."""
+        body = self._catalogue.find(function, tx)
+        settings = (body or {}).get("EventInvoke") or {}
+        now = self._clock.now()
+        event = NewEvent(
+            id=request_id,
+            function=self._catalogue.arn(function),
+            payload=payload,
+            source=source,
+            accepted=now,
+            expires=now + settings.get("MaximumEventAgeInSeconds", self._max_age),
+            retries=settings.get("MaximumRetryAttempts", 2),
+        )
+        journal.accept(tx, event)
+        tx.after_commit(self._wake)
+
+
+class Invocations:
+    """The Invoke handler."""
+
+    def __init__(self, catalogue: Catalogue, database: Database, queue: Queue, *, run: Run) -> None:
+        self._catalogue = catalogue
+        self._database = database
+        self._queue = queue
+        self._run = run
+
+    async def invoke(self, call: Call, given: Members) -> Members:
+        body = self._catalogue.body(given["FunctionName"], given.get("Qualifier"))
+        payload = given.get("Payload") or b"{}"
+        kind = given.get("InvocationType", "RequestResponse")
+        match kind:
+            case "DryRun":
+                return {"StatusCode": 204}
+            case "Event":
+                return await self._event(call, given, payload)
+            case "RequestResponse":
+                return await self._request(call, given, body, payload)
+        raise InvalidParameterValueException(f"{kind} is not an invocation type.", Type="User")
+
+    async def _event(self, call: Call, given: Members, payload: bytes) -> Members:
+        _check(payload, ASYNCHRONOUS_LIMIT)
+        source = {"kind": "invoke", "by": call.principal.arn}
+        await self._database.write(
+            lambda tx: self._queue.accept(tx, given["FunctionName"], payload, request_id=call.request_id, source=source)
+        )
+        return {"StatusCode": 202, "Payload": b""}
+
+    async def _request(self, call: Call, given: Members, body: dict[str, Any], payload: bytes) -> Members:
+        _check(payload, SYNCHRONOUS_LIMIT)
+        invocation = Invocation(
+            request_id=call.request_id,
+            payload=payload,
+            client_context=_client_context(given.get("ClientContext")),
+        )
+        outcome = await self._run(body, invocation)
+        answer: Members = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": outcome.payload}
+        if outcome.function_error:
+            answer["FunctionError"] = outcome.function_error
+        if given.get("LogType") == "Tail":
+            answer["LogResult"] = b64encode(outcome.log_tail).decode()
+        return answer
+
+
+def _check(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        raise RequestTooLargeException(
+            f"{len(payload)} byte payload is too large for the invocation type (limit {limit} bytes)", Type="User"
+        )
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise InvalidRequestContentException(f"Could not parse request body into json: {error}", Type="User") from None
+
+
+def _client_context(encoded: str | None) -> str | None:
+    """The API takes base64; the runtime gets the plain JSON."""
+    if not encoded:
+        return None
+    try:
+        return json.dumps(json.loads(b64decode(encoded, validate=True)))
+    except ValueError:
+        raise InvalidRequestContentException("Client context must be base64-encoded JSON.", Type="User") from None
+

@@ -1,0 +1,69 @@
+"""The operations of Lambda that Alight serves, and what each of their members means here."""
+
+from __future__ import annotations
+
+from alight.calls import Handler
+from alight.services.lambda_.behaviour import Behaviour
+from alight.services.lambda_.functions import Functions
+from alight.services.lambda_.invocations import Invocations
+from alight.services.lambda_.permissions import Permissions
+from alight.services.members import Table, guarded, support
+
+_CONFIGURATION = (
+    "FunctionName Role Handler Runtime Description Timeout MemorySize Environment LoggingConfig AlightPublish"
+)
+_NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
+_STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount"
+
+TABLE: Table = {
+    "CreateFunction": support(f"{_CONFIGURATION} Code Tags", f"{_NEUTRAL} Publish"),
+    "UpdateFunctionCode": support(
+        "FunctionName ZipFile S3Bucket S3Key DryRun RevisionId Local", "Publish Architectures"
+    ),
+    "UpdateFunctionConfiguration": support(f"{_CONFIGURATION} RevisionId", _NEUTRAL),
+    "GetFunction": support("FunctionName Qualifier"),
+    "GetFunctionConfiguration": support("FunctionName Qualifier"),
+    "ListFunctions": support("Marker MaxItems", "FunctionVersion MasterRegion"),
+    "DeleteFunction": support("FunctionName Qualifier"),
+    "Invoke": support("FunctionName InvocationType LogType ClientContext Payload Qualifier"),
+    "AddPermission": support(_STATEMENT),
+    "RemovePermission": support("FunctionName StatementId"),
+    "GetPolicy": support("FunctionName"),
+    "PutFunctionEventInvokeConfig": support("FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds"),
+    "UpdateFunctionEventInvokeConfig": support("FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds"),
+    "GetFunctionEventInvokeConfig": support("FunctionName"),
+    "DeleteFunctionEventInvokeConfig": support("FunctionName"),
+    "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
+    "GetFunctionConcurrency": support("FunctionName"),
+    "DeleteFunctionConcurrency": support("FunctionName"),
+}
+
+
+def operations(
+    functions: Functions, invocations: Invocations, permissions: Permissions, behaviour: Behaviour
+) -> dict[tuple[str, str], Handler]:
+    """The service's part of the operations table."""
+    return guarded(
+        "lambda",
+        TABLE,
+        {
+            "CreateFunction": functions.create_function,
+            "UpdateFunctionCode": functions.update_function_code,
+            "UpdateFunctionConfiguration": functions.update_function_configuration,
+            "GetFunction": functions.get_function,
+            "GetFunctionConfiguration": functions.get_function_configuration,
+            "ListFunctions": functions.list_functions,
+            "DeleteFunction": functions.delete_function,
+            "Invoke": invocations.invoke,
+            "AddPermission": permissions.add_permission,
+            "RemovePermission": permissions.remove_permission,
+            "GetPolicy": permissions.get_policy,
+            "PutFunctionEventInvokeConfig": behaviour.put_function_event_invoke_config,
+            "UpdateFunctionEventInvokeConfig": behaviour.update_function_event_invoke_config,
+            "GetFunctionEventInvokeConfig": behaviour.get_function_event_invoke_config,
+            "DeleteFunctionEventInvokeConfig": behaviour.delete_function_event_invoke_config,
+            "PutFunctionConcurrency": behaviour.put_function_concurrency,
+            "GetFunctionConcurrency": behaviour.get_function_concurrency,
+            "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,
+        },
+    )

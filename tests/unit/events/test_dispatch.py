@@ -1,0 +1,216 @@
+"""The dispatch loop on the real journal: every event ends once, retries wait, stale results change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from alight.clock import ManualClock
+from alight.events.dispatch import Dispatcher, Result, Target, Throttled
+from alight.store import journal
+from alight.store.database import Database, Tx
+from alight.store.journal import Event, NewEvent, State
+
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
+
+
+class Publishes:
+    """Remembers which attempts' messages left and which vanished."""
+
+    def __init__(self) -> None:
+        self.released: list[tuple[str, int]] = []
+        self.discarded: list[tuple[str, int]] = []
+
+    def release(self, tx: Tx, event_id: str, fence: int) -> None:
+        self.released.append((event_id, fence))
+
+    def discard(self, tx: Tx, event_id: str, fence: int) -> None:
+        self.discarded.append((event_id, fence))
+
+
+class Bench:
+    """A journal, a clock that stands still, and a function whose answers the test decides."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database, self.clock = database, clock
+        self.publishes = Publishes()
+        self.outcomes: dict[str, list[str]] = {}
+        self.seen: list[Event] = []
+        self.free = 4
+        self.known = True
+        self.dispatcher = Dispatcher(database, clock, target=self.target, invoke=self.invoke, publishes=self.publishes)
+
+    def target(self, function: str) -> Target | None:
+        return Target(self.free, (60.0, 120.0)) if self.known else None
+
+    async def invoke(self, event: Event) -> Result:
+        self.seen.append(event)
+        outcomes = self.outcomes.get(event.id)
+        outcome = outcomes.pop(0) if outcomes else "ok"
+        if outcome == "throttled":
+            raise Throttled
+        payload = b'"done"' if outcome == "ok" else b'{"errorMessage":"no","errorType":"Boom"}'
+        return Result(outcome, payload, event.id, self.clock.now(), self.clock.now())
+
+    async def accept(self, *ids: str, retries: int = 2, age: float = 21_600.0) -> None:
+        now = self.clock.now()
+
+        def job(tx: Tx) -> None:
+            for id in ids:
+                journal.accept(tx, NewEvent(id, FUNCTION, b"{}", {"kind": "test"}, now, now + age, retries))
+            tx.after_commit(self.dispatcher.wake)
+
+        await self.database.write(job)
+
+    def state(self, id: str) -> State:
+        event = journal.get(self.database.read(), id)
+        assert event is not None
+        return event.state
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0.002)
+        assert journal.books(self.database.read()).balanced
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Bench]:
+    clock = ManualClock()
+    database = await Database.open(folder, clock)
+    bench = Bench(database, clock)
+    loop = asyncio.create_task(bench.dispatcher.run())
+    try:
+        yield bench
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await bench.dispatcher.close()
+        await database.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened(tmp_path) as made:
+        yield made
+
+
+async def test_an_accepted_event_runs_and_its_publishes_leave_with_its_result(bench: Bench) -> None:
+    await bench.accept("e1")
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert (event.attempts, event.result) == (1, b'"done"')
+    assert bench.publishes.released == [("e1", 1)]
+    assert [attempt.outcome for attempt in journal.attempts(bench.database.read(), "e1")] == ["ok"]
+
+
+async def test_a_failing_event_is_tried_three_times_at_lambdas_times_then_is_a_dead_letter(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["error", "timeout", "error"]}
+    await bench.accept("e1")
+    for attempt, delay in ((1, 60.0), (2, 120.0)):
+        await bench.until(lambda attempt=attempt: len(bench.publishes.discarded) == attempt)  # type: ignore[misc]
+        bench.clock.advance(delay - 1)
+        await bench.accept(f"other{attempt}")
+        await bench.until(lambda attempt=attempt: bench.state(f"other{attempt}") is State.SUCCEEDED)  # type: ignore[misc]
+        assert bench.state("e1") is State.PENDING, "not before its time"
+        bench.clock.advance(1)
+        bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert event.attempts == 3
+    assert event.error == {"outcome": "error", "errorMessage": "no", "errorType": "Boom", "reason": "RetriesExhausted"}
+    assert ("e1", 3) in bench.publishes.released, "the last attempt's messages leave"
+    assert bench.publishes.discarded == [("e1", 1), ("e1", 2)]
+
+
+async def test_throttling_waits_and_uses_up_no_attempt(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["throttled"] * 5}
+    await bench.accept("e1", retries=0)
+    for turn in range(1, 6):
+        await bench.until(lambda turn=turn: len(bench.seen) == turn and bench.state("e1") is State.PENDING)  # type: ignore[misc]
+        bench.clock.advance(300)
+        bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert (event.attempts, event.leases) == (1, 6)
+
+
+async def test_no_more_events_are_leased_than_workers_are_free(bench: Bench) -> None:
+    bench.free = 0
+    await bench.accept(*(f"e{n}" for n in range(10)))
+    await bench.accept("last")
+    assert journal.books(bench.database.read()).pending == 11
+    bench.free = 3
+    bench.dispatcher.wake()
+    await bench.until(lambda: journal.books(bench.database.read()).succeeded == 11)
+    assert [event.id for event in bench.seen][:3] == ["e0", "e1", "e2"], "oldest first"
+
+
+async def test_an_event_of_a_function_that_is_gone_is_a_dead_letter_with_its_reason(bench: Bench) -> None:
+    bench.known = False
+    await bench.accept("e1")
+    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert event.error == {"reason": "FunctionNotFound"}
+    bench.known = True
+    now = bench.clock.now()
+    assert await bench.database.write(lambda tx: journal.redrive(tx, "e1", now, now + 60))
+    bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
+async def test_an_event_that_waited_too_long_is_given_up_without_running(bench: Bench) -> None:
+    bench.free = 0
+    await bench.accept("e1", age=60)
+    bench.clock.advance(61)
+    bench.free = 1
+    bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    assert bench.seen == []
+
+
+async def test_the_late_result_of_a_lost_lease_changes_nothing(bench: Bench) -> None:
+    bench.free = 0
+    await bench.accept("e1")
+    now = bench.clock.now()
+    [first] = await bench.database.write(lambda tx: journal.lease(tx, FUNCTION, 1, now))
+    await bench.database.write(lambda tx: journal.recover(tx, now, 60))
+    [second] = await bench.database.write(lambda tx: journal.lease(tx, FUNCTION, 1, now))
+    assert not await bench.database.write(lambda tx: journal.succeed(tx, first, now, b"late"))
+    assert await bench.database.write(lambda tx: journal.succeed(tx, second, now, b"in time"))
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert event.result == b"in time"
+
+
+async def test_what_was_running_at_a_crash_runs_again_with_its_attempts_intact(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        bench.free = 0
+        await bench.accept("e1")
+        now = bench.clock.now()
+        await bench.database.write(lambda tx: journal.lease(tx, FUNCTION, 1, now))
+    async with opened(tmp_path) as bench:
+        await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+        event = journal.get(bench.database.read(), "e1")
+        assert event is not None
+        assert (event.attempts, event.leases) == (1, 2)
+
+
+async def test_a_damaged_event_is_buried_and_does_not_stop_the_others(bench: Bench) -> None:
+    bench.free = 0
+    await bench.accept("bad", "good")
+    await bench.database.write(lambda tx: tx._connection.execute("UPDATE events SET payload = x'00' WHERE id = 'bad'"))
+    bench.free = 1
+    bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("good") is State.SUCCEEDED)
+    assert [event.id for event in bench.seen] == ["good"]
+    books = journal.books(bench.database.read())
+    assert (books.succeeded, books.dead) == (1, 1)
