@@ -17,7 +17,7 @@ RELAXED = "NORMAL"
 
 
 def open_writer(path: Path, synchronous: str = DURABLE, vfs: str | None = None) -> apsw.Connection:
-    """The one connection that writes. `vfs` is for power-cut tests: it has no shared memory, so no second connection."""
+    """The one connection that writes. `vfs` is for power-cut tests: without shared memory, so with no second one."""
     connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=CACHED_STATEMENTS)
     if vfs:
         connection.pragma("locking_mode", "EXCLUSIVE")

@@ -113,11 +113,6 @@ class OutboxStore:
             tx.run("outbox.discard", event_id=event_id, fence=fence)
         return tx.changes
 
-    def subscriptions(self, tx: Tx, topic: str) -> list[tuple[str, Row]]:
-        """(ARN, definition) of a topic's subscriptions, as of this transaction."""
-        rows = tx.all("outbox.subscriptions", first=f"{topic}:", last=f"{topic};")
-        return [(row["name"], json.loads(row["body"])) for row in rows]
-
     def add_delivery(
         self, tx: Tx, message_id: str, *, subscription: str, protocol: str, target: str, raw: bool, now: float
     ) -> None:

@@ -32,21 +32,23 @@ class Reader:
         rows = self._rows(self._statements[name], params)
         if not rows:
             return None
-        if rows[0].pop("intact", 1):
-            return rows[0]
-        damage = _damage(name, rows[0])
-        self._on_damage(damage)
-        raise damage
+        if not self._whole(name, rows[0]):
+            raise _damage(name, rows[0])
+        return rows[0]
 
     def all(self, name: str, /, **params: Any) -> list[Row]:
         """All rows but the damaged ones, which are reported."""
-        rows = self._rows(self._statements[name], params)
-        if rows and "intact" in rows[0]:
-            for row in rows:
-                if not row["intact"]:
-                    self._on_damage(_damage(name, row))
-            rows = [row for row in rows if row.pop("intact")]
-        return rows
+        return [row for row in self._rows(self._statements[name], params) if self._whole(name, row)]
+
+    def every(self, name: str, /, **params: Any) -> list[tuple[Row, bool]]:
+        """All rows, each with whether it may be used, for a caller that goes on behind the last one."""
+        return [(row, self._whole(name, row)) for row in self._rows(self._statements[name], params)]
+
+    def _whole(self, name: str, row: Row) -> bool:
+        if row.pop("intact", 1):
+            return True
+        self._on_damage(_damage(name, row))
+        return False
 
     def _rows(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
         cursor = self._connection.execute(statement.sql, params)

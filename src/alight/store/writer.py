@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,4 +172,6 @@ class Writer:
 
 def _call_all(calls: list[Callable[[], None]]) -> None:
     for call in calls:
-        call()
+        # What cannot be tidied up now is an orphan, and swept at the next start.
+        with suppress(OSError):
+            call()

@@ -44,10 +44,6 @@ UPDATE messages SET state = 'discarded' WHERE event_id = :event_id AND state = '
 -- All messages of one event, for its story.
 SELECT * FROM messages WHERE event_id = :event_id ORDER BY published, ordinal;
 
--- name: outbox.subscriptions
--- The subscriptions of one topic (names from `topic:` up to `topic;`, which sorts right behind).
-SELECT name, body FROM records WHERE kind = 'sns:subscription' AND name >= :first AND name < :last ORDER BY name;
-
 -- name: outbox.add_delivery
 -- One message to one target.
 INSERT INTO deliveries (message_id, subscription, protocol, target, raw, state, attempts, not_before, fence, uncertain,
@@ -95,8 +91,9 @@ UPDATE deliveries SET state = 'held', reason = :reason WHERE state = 'ready' AND
 UPDATE deliveries SET state = 'ready', reason = '', not_before = :now WHERE state = 'held' AND protocol = :protocol;
 
 -- name: outbox.recover
--- After a restart nobody is sending: what was under way may or may not have arrived.
-UPDATE deliveries SET state = 'ready', uncertain = 1, not_before = :now WHERE state = 'sending';
+-- After a restart nobody is sending: what was under way may or may not have arrived (in this house, it has not).
+UPDATE deliveries SET state = 'ready', uncertain = uncertain OR protocol NOT IN ('lambda', 'sqs'), not_before = :now
+WHERE state = 'sending';
 
 -- name: outbox.clamp
 -- A clock that was set back must not freeze what waits.

@@ -1,0 +1,165 @@
+"""Where the bytes of objects lie: small ones in their own table, larger ones as files `bodies/<2 hex>/<id>`.
+
+A body is named by an id, never by a key, so no key is ever a path. Copies refer to the same bytes. A file goes
+when nobody refers to it, after the commit that says so and after the last reader: a crash in between leaves an
+orphan for `sweep`, never a row without bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from alight.errors.store import Damaged
+from alight.store.connections import sync_directory
+from alight.store.database import Database, Reader, Tx
+from alight.store.reading import Body, Slice
+from alight.store.receiving import Incoming
+from alight.store.shapes import Segment
+
+BODIES = "bodies"
+TEMPORARY = "tmp"
+
+#: Orphans that one write job looks up.
+_SWEEP_BATCH = 500
+
+_SHARDS = tuple(f"{number:02x}" for number in range(256))
+
+
+class Bodies:
+    """The bytes of one data folder. Used from the event loop; what takes a `Tx` from the writer's thread."""
+
+    def __init__(self, database: Database, folder: Path, threads: ThreadPoolExecutor) -> None:
+        self._database = database
+        self._threads = threads
+        self.folder = folder / BODIES
+        self.temporary = folder / TEMPORARY
+        _make_folders(self.folder, self.temporary)
+        # What lies in the temporary folder now was left by a crash; what comes later is in use.
+        self._leftovers = list(self.temporary.iterdir())
+        self._readers: Counter[str] = Counter()
+        self._condemned: set[str] = set()
+        self._guard = threading.RLock()
+
+    def place(self, tx: Tx, incoming: Incoming) -> Segment:
+        """Put what was received in its place, as part of the job `tx`."""
+        segment = Segment(incoming.version_id, incoming.size, incoming.crc64nvme, incoming.path is None)
+        if incoming.path is not None:
+            target = self._path(segment.body)
+            os.rename(incoming.path, target)
+            tx.after_rollback(lambda: target.unlink(missing_ok=True))
+            tx.sync_directory(target.parent)
+        tx.run("bodies.add", id=segment.body, size=segment.size, crc64nvme=segment.crc64nvme, data=incoming.inline)
+        return segment
+
+    def share(self, tx: Tx, segments: Iterable[Segment]) -> None:
+        """One more object refers to these bytes. Raises `Damaged` where they are not there."""
+        for segment in segments:
+            tx.run("bodies.share", id=segment.body)
+            if not tx.changes:
+                raise Damaged("bodies", segment.body)
+
+    def release(self, tx: Tx, segments: Iterable[Segment]) -> None:
+        """One fewer object refers to these bytes; where it was the last, they go after the commit."""
+        gone = []
+        for segment in segments:
+            tx.run("bodies.release", id=segment.body)
+            if not tx.changes:
+                tx.run("bodies.delete", id=segment.body)
+                gone += [] if segment.inline else [segment.body]
+        if gone:
+            tx.after_commit(lambda: self._remove(gone))
+
+    def open(self, segments: Iterable[Segment], start: int, end: int) -> Body:
+        """The bytes from `start` up to `end`, kept for this reader even where they are overwritten meanwhile.
+
+        Raises `Damaged` where small ones are missing.
+        """
+        slices = []
+        position = 0
+        for segment in segments:
+            first, last = max(start - position, 0), min(end - position, segment.size)
+            position += segment.size
+            if first < last:
+                data = self._inline(segment) if segment.inline else None
+                slices.append(Slice(segment, first, last, data))
+        pinned = [item.segment.body for item in slices if item.data is None]
+        with self._guard:
+            self._readers.update(pinned)
+        return Body(slices, self._path, self._threads, lambda: self._unpin(pinned))
+
+    async def sweep(self) -> int:
+        """Remove temporary files of an earlier life and files that no row refers to; how many there were."""
+        leftovers, self._leftovers = self._leftovers, []
+        removed = await asyncio.to_thread(_unlink_all, leftovers)
+        strangers = await asyncio.to_thread(self._database.run_apart, self._strangers)
+        for start in range(0, len(strangers), _SWEEP_BATCH):
+            batch = strangers[start : start + _SWEEP_BATCH]
+            removed += await self._database.write(partial(self._remove_strangers, ids=batch))
+        return removed
+
+    def _strangers(self, reader: Reader) -> list[str]:
+        found = []
+        for shard in _SHARDS:
+            if present := set(os.listdir(self.folder / shard)):
+                known = reader.all("bodies.known", start=shard, end=shard + "g")
+                found += sorted(present - {row["id"] for row in known})
+        return found
+
+    def _remove_strangers(self, tx: Tx, ids: list[str]) -> int:
+        # Looked up once more in a job: a body whose job was running at the first look is known by now.
+        strangers = [body for body in ids if tx.one("bodies.exists", id=body) is None]
+        tx.after_commit(lambda: self._remove(strangers))
+        return len(strangers)
+
+    def _inline(self, segment: Segment) -> bytes:
+        row = self._database.read().one("bodies.data", id=segment.body)
+        if row is None or row["data"] is None:
+            raise Damaged("bodies", segment.body)
+        data: bytes = row["data"]
+        return data
+
+    def _path(self, body: str) -> Path:
+        return self.folder / body[:2] / body
+
+    def _remove(self, ids: list[str]) -> None:
+        with self._guard:
+            read = {body for body in ids if self._readers[body] > 0}
+            self._condemned |= read
+        free = [self._path(body) for body in ids if body not in read]
+        if free:
+            self._threads.submit(_unlink_all, free)
+
+    def _unpin(self, ids: list[str]) -> None:
+        with self._guard:
+            self._readers.subtract(ids)
+            idle = [body for body in ids if self._readers[body] <= 0]
+            for body in idle:
+                del self._readers[body]
+            gone = self._condemned.intersection(idle)
+            self._condemned -= gone
+        if gone:
+            _unlink_all([self._path(body) for body in gone])
+
+
+def _unlink_all(paths: list[Path]) -> int:
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
+
+
+def _make_folders(bodies: Path, temporary: Path) -> None:
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    bodies.mkdir(mode=0o700, exist_ok=True)
+    missing = set(_SHARDS).difference(os.listdir(bodies))
+    for shard in missing:
+        (bodies / shard).mkdir(mode=0o700)
+    if missing:
+        sync_directory(bodies)
+    sync_directory(bodies.parent)

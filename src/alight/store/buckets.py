@@ -1,0 +1,54 @@
+"""Buckets: a name and its settings. The names' rules and defaults are the S3 service's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alight.store.database import Database, Row, Tx
+from alight.store.ranges import after as behind
+from alight.store.ranges import behind_prefix
+from alight.store.shapes import Bucket, dump
+
+
+class Buckets:
+    """Rows of `buckets`. Reads take a `tx` where the answer must hold inside a job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_bucket(self, tx: Tx, name: str, settings: dict[str, Any] | None = None) -> Bucket | None:
+        """The new bucket, or None where the name is taken."""
+        now = self._database.clock.now()
+        tx.run("buckets.add", name=name, now=now, settings=dump(settings or {}))
+        return Bucket(name, now, dict(settings or {})) if tx.changes else None
+
+    def get_bucket(self, name: str, tx: Tx | None = None) -> Bucket | None:
+        """Raises `Damaged`."""
+        row = (tx or self._database.read()).one("buckets.get", name=name)
+        return None if row is None else _bucket(row)
+
+    def list_buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
+        """Up to `limit` buckets in the order of names: those behind `after` that start with `prefix`."""
+        start = max(prefix, behind(after)) if after else prefix
+        rows = self._database.read().all("buckets.list", start=start, end=behind_prefix(prefix), limit=limit)
+        return [_bucket(row) for row in rows]
+
+    def set_setting(self, tx: Tx, name: str, setting: str, value: Any) -> Bucket | None:
+        """Set one of a bucket's settings (None removes it). None where there is no such bucket."""
+        bucket = self.get_bucket(name, tx)
+        if bucket is None:
+            return None
+        settings = {key: old for key, old in bucket.settings.items() if key != setting}
+        if value is not None:
+            settings[setting] = value
+        tx.run("buckets.change", name=name, settings=dump(settings))
+        return Bucket(name, bucket.created, settings)
+
+    def is_empty(self, tx: Tx, name: str) -> bool:
+        """True where the bucket holds no object."""
+        return tx.one("buckets.has_objects", name=name) is None
+
+
+def _bucket(row: Row) -> Bucket:
+    return Bucket(row["name"], row["created"], json.loads(row["settings"]))
