@@ -1,0 +1,124 @@
+"""`alight events`: what was accepted, how far it is, and how a dead letter is brought back to life."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from alight.cli import plain
+from alight.cli.instance import open_door, segment
+from alight.cli.options import AsJson, Data, command
+from alight.cli.terminal import cell, facts, moment, show, table
+from alight.errors import AlightError
+
+app = command("events")
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the event.")]
+Function = Annotated[str | None, typer.Option(help="Only those for this function.", show_default=False)]
+
+
+@app.callback()
+def events() -> None:
+    """Accepted events: list, show, replay, redrive."""
+
+
+@app.command("list")
+def list_events(
+    state: Annotated[str | None, typer.Option(help="pending, running, succeeded or dead.", show_default=False)] = None,
+    function: Function = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List events, newest first."""
+    show(open_door(data).get("events", state=state, function=function, limit=limit), as_json, _render_list)
+
+
+@app.command("show")
+def show_event(event: Id, data: Data = None, as_json: AsJson = False) -> None:
+    """Show one event with its payload and its attempts."""
+    show(open_door(data).get(f"events/{segment(event)}"), as_json, _render_event)
+
+
+@app.command()
+def replay(event: Id, data: Data = None, as_json: AsJson = False) -> None:
+    """Accept an event's payload once more, as a new event."""
+    answer = open_door(data).post(f"events/{segment(event)}/replay", {})
+    show(answer, as_json, lambda out, made: out.print(cell(f"Accepted as event {made.get('id')}.", "")))
+
+
+@app.command()
+def redrive(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Dead events.", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every dead event (of --function, where given).")] = False,
+    function: Function = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring dead events back: each gets all its attempts again."""
+    if bool(ids) == (every or function is not None):
+        raise AlightError("Name the dead events, or say --all or --function.", "alight events list --state dead")
+    chosen: dict[str, Any] = {"ids": ids} if ids else {"filter": {"function": function} if function else {}}
+    answer = open_door(data).post("events/redrive", {**chosen, "dry_run": dry_run})
+    show(answer, as_json, lambda out, done: _render_redrive(out, done, dry_run))
+
+
+def _render_list(out: Console, answer: Any) -> None:
+    found = answer.get("events") or []
+    if not found:
+        out.print(cell("No events.", ""))
+        return
+    rows = [
+        (
+            item.get("id"),
+            item.get("state"),
+            item.get("function"),
+            item.get("attempts"),
+            moment(item.get("accepted")),
+            why(item),
+        )
+        for item in found
+    ]
+    out.print(table(("id", "state", "function", "attempts", "accepted", "what"), rows))
+    if answer.get("next"):
+        out.print(cell(f"The newest {len(found)}; more with --limit.", "dim"))
+
+
+def why(item: Any) -> str:
+    """The error of an event that has one, else where it came from."""
+    error = item.get("error")
+    if isinstance(error, dict):
+        return f"{error.get('type') or 'error'}: {error.get('message') or ''}"
+    source = item.get("source")
+    if isinstance(source, dict):
+        return " ".join(str(value) for value in source.values() if isinstance(value, str | int))
+    return str(error or source or "")
+
+
+def _render_event(out: Console, item: Any) -> None:
+    names = ("id", "state", "function", "attempts")
+    times = [(name, moment(item.get(name))) for name in ("accepted", "not_before", "finished") if item.get(name)]
+    out.print(facts([*((name, item.get(name)) for name in names), *times, ("what", why(item))]))
+    if history := item.get("history"):
+        out.print()
+        columns = ("started", "ended", "outcome", "request_id", "error")
+        rows = [
+            (moment(one.get("started")), moment(one.get("ended")), one.get("outcome"), one.get("request_id"), why(one))
+            for one in history
+        ]
+        out.print(table(columns, rows))
+    for name in ("payload", "result"):
+        if item.get(name) is not None:
+            out.print()
+            out.print(cell(name, "bold"))
+            out.print(plain.text(json.dumps(item[name], indent=2, ensure_ascii=False)), markup=False)
+
+
+def _render_redrive(out: Console, answer: Any, dry_run: bool) -> None:
+    number = answer.get("count", len(answer.get("ids") or []))
+    out.print(cell(f"{number} dead events {'would be' if dry_run else 'were'} brought back.", ""))
+    for event in answer.get("ids") or []:
+        out.print(cell(event))

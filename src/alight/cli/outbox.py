@@ -1,0 +1,49 @@
+"""`alight outbox`: messages on their way out, and those that wait for a gateway or have given up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from alight.cli.instance import open_door
+from alight.cli.options import AsJson, Data, command
+from alight.cli.terminal import cell, moment, show, table
+
+app = command("outbox")
+
+
+@app.command()
+def outbox(
+    state: Annotated[str | None, typer.Option(help="ready, sending, sent, held or dead.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries of messages, newest first."""
+    show(open_door(data).get("outbox", state=state, limit=limit), as_json, _render)
+
+
+def _render(out: Console, answer: Any) -> None:
+    found = answer.get("deliveries") or []
+    if not found:
+        out.print(cell("No deliveries.", ""))
+        return
+    rows = [
+        (
+            item.get("id"),
+            item.get("state"),
+            f"{item.get('protocol')} {item.get('target')}",
+            item.get("attempts"),
+            moment(item.get("created")),
+            item.get("last_error") or item.get("reason") or item.get("body"),
+        )
+        for item in found
+    ]
+    out.print(table(("id", "state", "to", "attempts", "created", "message"), rows))
+    held = sum(item.get("state") == "held" for item in found)
+    if notice := answer.get("notice"):
+        out.print(cell(notice, "yellow"))
+    elif held:
+        out.print(cell(f"{held} wait for a gateway: set smtp_url or sms_url (docs/reference/settings.md).", "yellow"))

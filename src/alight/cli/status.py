@@ -1,0 +1,47 @@
+"""`alight status`: what runs, what is there, and whether the books balance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from alight.cli.instance import open_door
+from alight.cli.options import AsJson, Data, command
+from alight.cli.terminal import cell, facts, moment, show, table
+
+app = command("status")
+
+
+@app.command()
+def status(data: Data = None, as_json: AsJson = False) -> None:
+    """Show what runs, what is there, and the books."""
+    show(open_door(data).get("status"), as_json, _render)
+
+
+def _render(out: Console, answer: Any) -> None:
+    head = [("address", answer.get("url")), ("console", answer.get("console")), ("data folder", answer.get("data"))]
+    process = f"{answer.get('pid')}, version {answer.get('version')}, since {moment(answer.get('started'))}"
+    out.print(
+        facts([pair for pair in [*head, ("template", answer.get("template"))] if pair[1]] + [("process", process)])
+    )
+    for title, counts in (("events", answer.get("books")), ("outbox", answer.get("outbox"))):
+        if counts:
+            out.print(facts([(title, ", ".join(f"{number} {state}" for state, number in counts.items()))]))
+    for kind in ("functions", "endpoints", "buckets", "topics", "queues"):
+        _render_kind(out, kind, answer.get(kind) or [])
+    for warning in answer.get("warnings") or []:
+        out.print(cell(f"warning: {warning}", "yellow"))
+
+
+def _render_kind(out: Console, kind: str, items: list[Any]) -> None:
+    if not items:
+        return
+    out.print()
+    if isinstance(items[0], dict):
+        columns = list(items[0])
+        out.print(
+            table([f"{kind}: {columns[0]}", *columns[1:]], [[item.get(name) for name in columns] for item in items])
+        )
+    else:
+        out.print(table([kind], [[item] for item in items]))
