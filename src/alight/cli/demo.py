@@ -106,18 +106,17 @@ class _Show:
         messages.new()
         bucket = str(door.get("outputs")["BucketName"])
         client = _s3(self.data)
-        started = self.clock.monotonic()
-        missing = {}
-        for path in pictures:
-            client.put_object(Bucket=bucket, Key=f"birds/{path.name}", Body=path.read_bytes(), ContentType="image/jpeg")
-            missing[f"birds/{path.name}"] = path
+        missing = {f"birds/{path.name}": path for path in pictures}
+        for key, path in missing.items():
+            client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType="image/jpeg")
         self.progress.update(task, description="Waiting for messages")
-        while missing and self.clock.monotonic() - started < MESSAGE_LIMIT and not self.runtime.has_stopped():
+        limit = self.clock.monotonic() + MESSAGE_LIMIT
+        while missing and self.clock.monotonic() < limit and not self.runtime.has_stopped():
+            time.sleep(PAUSE)
             for text in messages.new():
                 _tell(text)
                 missing.pop(_key_in(text), None)
-                self.progress.update(task, completed=len(pictures) - len(missing))
-            time.sleep(PAUSE)
+            self.progress.update(task, completed=len(pictures) - len(missing))
         if not missing:
             return messages
         self._complain(list(missing))
