@@ -200,12 +200,17 @@ def get(reader: Reader, event_id: str) -> Event | None:
     return _event(row) if row else None
 
 
-def newest(reader: Reader, *, state: State | None = None, before: int = 1 << 62, limit: int = 50) -> list[Event]:
-    """Events from the newest back, with empty payloads; page on with `before=events[-1].seq`."""
+def newest(
+    reader: Reader, *, state: State | None = None, function: str = "", before: int = 1 << 62, limit: int = 50
+) -> list[Event]:
+    """Events from the newest back, with empty payloads; page on with `before=events[-1].seq`.
+
+    `function` is an ARN; empty for all.
+    """
     if state is None:
-        rows = reader.all("journal.newest", before=before, limit=limit)
+        rows = reader.all("journal.newest", function=function, before=before, limit=limit)
     else:
-        rows = reader.all("journal.newest_in_state", state=state.value, before=before, limit=limit)
+        rows = reader.all("journal.newest_in_state", state=state.value, function=function, before=before, limit=limit)
     return [_event({"payload": b"", "result": None} | row) for row in rows]
 
 

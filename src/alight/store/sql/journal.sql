@@ -73,12 +73,12 @@ FROM events WHERE id = :id;
 -- name: journal.newest
 -- Events from the newest back, without their payloads.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
-FROM events WHERE seq < :before ORDER BY seq DESC LIMIT :limit;
+FROM events WHERE seq < :before AND (:function = '' OR function = :function) ORDER BY seq DESC LIMIT :limit;
 
 -- name: journal.newest_in_state
 -- Events in one state from the newest back, without their payloads.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
-FROM events WHERE state = :state AND seq < :before ORDER BY seq DESC LIMIT :limit;
+FROM events WHERE state = :state AND seq < :before AND (:function = '' OR function = :function) ORDER BY seq DESC LIMIT :limit;
 
 -- name: journal.attempted
 -- What became of one attempt.

@@ -1,0 +1,254 @@
+"""What explains: logs, spans, invocations and metrics, in a file of their own.
+
+Writing never waits and never fails the caller: entries gather in memory, a thread writes them in batches (every
+0.1 s, or 500), and what does not fit or cannot be written is dropped and counted. A power cut may take the last
+moments; nothing that was promised to anybody is in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from alight.clock import Clock
+from alight.store.connections import RELAXED, open_reader, open_writer
+from alight.store.migrations import TELEMETRY_MIGRATIONS, migrate
+from alight.store.ranges import behind_prefix
+from alight.store.rows import Reader, Row
+from alight.store.statements import load_statements
+from alight.store.telemetry_writer import Entry, TelemetryWriter
+
+FILE_NAME = "telemetry.db"
+
+FOREVER = sys.float_info.max
+
+
+class Telemetry:
+    """Owner of `telemetry.db`. Times are seconds since 1970; readers see what was flushed."""
+
+    def __init__(self, clock: Clock, connection: apsw.Connection, reading: apsw.Connection) -> None:
+        self._clock = clock
+        self._reading = reading
+        statements = load_statements()
+        self._reader = Reader(reading, statements, lambda damage: None)
+        self._writer = TelemetryWriter(connection, statements)
+
+    @classmethod
+    async def open(cls, folder: Path, clock: Clock) -> Telemetry:
+        """Open the folder's telemetry; a file that cannot be read is set aside and a new one begun."""
+        path = folder / FILE_NAME
+        try:
+            connection, reading = await asyncio.to_thread(_open, path)
+        except (apsw.NotADBError, apsw.CorruptError):
+            await asyncio.to_thread(_set_aside, path)
+            connection, reading = await asyncio.to_thread(_open, path)
+        return cls(clock, connection, reading)
+
+    @property
+    def dropped(self) -> int:
+        """Entries that were not kept since the start."""
+        return self._writer.dropped
+
+    def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
+        """One line of a log."""
+        row = {"log_group": group, "stream": stream, "ts": float(timestamp), "ingested": self._clock.now()}
+        self._writer.add(Entry("telemetry.log", row | {"message": message, "request_id": request_id}))
+
+    def create_stream(self, group: str, stream: str) -> None:
+        """A stream that may stay without lines."""
+        self._writer.add(
+            Entry("telemetry.stream_add", {"log_group": group, "stream": stream, "now": self._clock.now()})
+        )
+
+    def span(self, request_id: str, name: str, start: float, end: float, event_id: str = "", **attributes: Any) -> None:
+        """One step of a request; `attributes` are JSON values."""
+        row = {"request_id": request_id, "event_id": event_id or "", "name": name, "start": float(start)}
+        self._writer.add(Entry("telemetry.span", row | {"end": float(end), "attributes": _dump(attributes)}))
+
+    def invocation(
+        self,
+        *,
+        request_id: str,
+        event_id: str | None,
+        function: str,
+        attempt: int,
+        started: float,
+        ended: float,
+        init_ms: float | None,
+        outcome: str,
+        error: str = "",
+        max_memory_mb: int = 0,
+    ) -> None:
+        """One run of a function."""
+        row = {
+            "request_id": request_id,
+            "event_id": event_id or "",
+            "function": function,
+            "attempt": attempt,
+            "started": float(started),
+            "ended": float(ended),
+            "init_ms": init_ms,
+            "outcome": outcome,
+            "error": error or "",
+            "max_memory_mb": max_memory_mb,
+        }
+        self._writer.add(Entry("telemetry.invocation", row))
+
+    def metric(
+        self, namespace: str, name: str, value: float, timestamp: float | None = None, **dimensions: str
+    ) -> None:
+        """One value of a metric; now, unless `timestamp` says when."""
+        ts = self._clock.now() if timestamp is None else float(timestamp)
+        row = {"namespace": namespace, "name": name, "ts": ts, "value": float(value)}
+        self._writer.add(Entry("telemetry.metric", row | {"dimensions": _dump(dimensions)}))
+
+    def logs(
+        self,
+        group: str = "",
+        stream: str | None = None,
+        start: float = 0.0,
+        end: float = FOREVER,
+        after: tuple[float, int] = (-FOREVER, 0),
+        after_id: int = 0,
+        limit: int = 10_000,
+        request_id: str | None = None,
+    ) -> list[Row]:
+        """Lines (id, log_group, stream, ts, ingested, message, request_id) in the order of time, from `start` up to,
+        not including, `end`, behind `after`, the (ts, id) of the last one of the page before; only those that came
+        after `after_id`. By `request_id`: in the order in which they came."""
+        if request_id is not None:
+            return self._reader.all("telemetry.logs_of_request", request_id=request_id, after_id=after_id, limit=limit)
+        name = "telemetry.logs" if stream is None else "telemetry.stream_logs"
+        place = {"after_ts": float(after[0]), "after_row": after[1], "after_id": after_id}
+        return self._reader.all(name, log_group=group, stream=stream, start=start, end=end, limit=limit, **place)
+
+    def logs_back(
+        self,
+        group: str,
+        stream: str | None = None,
+        start: float = 0.0,
+        end: float = FOREVER,
+        before: tuple[float, int] = (FOREVER, 0),
+        limit: int = 10_000,
+    ) -> list[Row]:
+        """The same, newest first, from before `before` on."""
+        name = "telemetry.logs_back" if stream is None else "telemetry.stream_logs_back"
+        place = {"before_ts": float(before[0]), "before_id": before[1]}
+        return self._reader.all(name, log_group=group, stream=stream, start=start, end=end, limit=limit, **place)
+
+    def logs_since(self, group: str, after_id: int, limit: int = 1000) -> list[Row]:
+        """Lines in the order in which they came, behind `after_id`: for those who follow a log."""
+        return self._reader.all("telemetry.logs_since", log_group=group, after_id=after_id, limit=limit)
+
+    def last_log_id(self) -> int:
+        """The id of the newest line of all; 0 where there is none."""
+        row = self._reader.one("telemetry.last_log_id")
+        return int(row["id"]) if row else 0
+
+    def streams(self, group: str, prefix: str = "", limit: int = 10_000) -> list[Row]:
+        """Streams (log_group, stream, created, first_ts, last_ts, last_ingested, bytes) by name."""
+        end = behind_prefix(prefix)
+        return self._reader.all("telemetry.streams", log_group=group, start=prefix, end=end, limit=limit)
+
+    def groups(self, prefix: str = "", limit: int = 10_000) -> list[Row]:
+        """Groups that have streams (log_group, created, bytes) by name."""
+        return self._reader.all("telemetry.groups", start=prefix, end=behind_prefix(prefix), limit=limit)
+
+    def spans(self, request_id: str | None = None, event_id: str | None = None, limit: int = 10_000) -> list[Row]:
+        """The steps of a request, or those taken for an event, by their start; `attributes` is a dict."""
+        if event_id is not None:
+            rows = self._reader.all("telemetry.spans_of_event", event_id=event_id, limit=limit)
+        else:
+            rows = self._reader.all("telemetry.spans_of_request", request_id=request_id or "", limit=limit)
+        return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
+
+    def invocations(
+        self,
+        function: str | None = None,
+        event_id: str | None = None,
+        request_id: str | None = None,
+        start: float = 0.0,
+        end: float = FOREVER,
+        limit: int = 1000,
+    ) -> list[Row]:
+        """Runs of one event or request in order; of a function, or of all, newest first."""
+        if event_id is not None:
+            return self._reader.all("telemetry.invocations_of_event", event_id=event_id, limit=limit)
+        if request_id is not None:
+            return self._reader.all("telemetry.invocations_of_request", request_id=request_id, limit=limit)
+        stretch = {"start": start, "end": end, "limit": limit}
+        if function is not None:
+            return self._reader.all("telemetry.invocations_of_function", function=function, **stretch)
+        return self._reader.all("telemetry.invocations", **stretch)
+
+    def metrics(
+        self,
+        namespace: str,
+        name: str,
+        start: float = 0.0,
+        end: float = FOREVER,
+        dimensions: dict[str, str] | None = None,
+        limit: int = 100_000,
+    ) -> list[Row]:
+        """Values (ts, value, dimensions) by time; those under exactly `dimensions`, or under any."""
+        wanted = None if dimensions is None else _dump(dimensions)
+        rows = self._reader.all(
+            "telemetry.metrics", namespace=namespace, name=name, start=start, end=end, dimensions=wanted, limit=limit
+        )
+        return [row | {"dimensions": json.loads(row["dimensions"])} for row in rows]
+
+    def series(self, namespace: str | None = None, name: str | None = None, limit: int = 10_000) -> list[Row]:
+        """Which metrics there are (namespace, name, dimensions, last_ts)."""
+        rows = self._reader.all("telemetry.series", namespace=namespace, name=name, limit=limit)
+        return [row | {"dimensions": json.loads(row["dimensions"])} for row in rows]
+
+    async def flush(self) -> None:
+        """Return once everything that was added before can be read."""
+        await asyncio.to_thread(self._writer.flush)
+
+    async def prune(self, before: float, group: str | None = None) -> int:
+        """Forget what is older than `before`, of everything or of one log group; how many rows went."""
+        if group is not None:
+            steps = [("telemetry.prune_group", {"log_group": group, "before": before})]
+        else:
+            kinds = ("logs", "spans", "invocations", "metrics", "series", "streams")
+            steps = [(f"telemetry.prune_{kind}", {"before": before}) for kind in kinds]
+        return await asyncio.to_thread(self._writer.prune, steps)
+
+    async def delete_logs(self, group: str, stream: str | None = None) -> None:
+        """Forget a log group's streams and lines, or one stream's."""
+        place = {"log_group": group, "stream": stream, "before": FOREVER}
+        kind = "group" if stream is None else "stream"
+        steps = [(f"telemetry.prune_{kind}", place), ("telemetry.delete_streams", place)]
+        await asyncio.to_thread(self._writer.prune, steps)
+
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        await asyncio.to_thread(self._writer.close)
+        self._reading.close()
+
+
+def _open(path: Path) -> tuple[apsw.Connection, apsw.Connection]:
+    connection = open_writer(path, RELAXED)
+    try:
+        migrate(connection, TELEMETRY_MIGRATIONS)
+        return connection, open_reader(path)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _set_aside(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            old.rename(path.with_name(f"damaged-{path.name}{suffix}"))
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)

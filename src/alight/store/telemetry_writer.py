@@ -1,0 +1,139 @@
+"""The thread that writes telemetry in batches; it would rather drop an entry than hold anybody up."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from alight.store.statements import Statements
+
+#: Entries that wait at most; more than that are dropped.
+CAPACITY = 50_000
+
+BATCH_SIZE = 500
+BATCH_SECONDS = 0.1
+
+#: Rows that one pruning statement removes, so that entries do not wait long behind it.
+PRUNE_STEP = 5_000
+
+CHECKPOINT_PAGES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row to be written: the statement and its parameters."""
+
+    statement: str
+    row: dict[str, Any]
+
+
+class TelemetryWriter:
+    """Owns the writing connection of `telemetry.db`."""
+
+    def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._waiting: deque[Entry] = deque()
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self.dropped = 0
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+        self._thread = threading.Thread(target=self._loop, name="alight-telemetry", daemon=True)
+        self._thread.start()
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry, or drop it where too many wait. Never blocks."""
+        if len(self._waiting) >= CAPACITY or self._closing.is_set():
+            self.dropped += 1
+            return
+        self._waiting.append(entry)
+        if len(self._waiting) >= BATCH_SIZE:
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Write everything that waits (blocks)."""
+        with self._guard:
+            while self._waiting:
+                self._write_batch()
+
+    def prune(self, steps: list[tuple[str, dict[str, Any]]]) -> int:
+        """Run deleting statements in small steps between the batches; the number of rows that went (blocks)."""
+        self.flush()
+        removed = 0
+        for name, params in steps:
+            sql = self._statements[name].sql
+            while True:
+                with self._guard:
+                    self._connection.execute(sql, {**params, "limit": PRUNE_STEP})
+                    changes = self._connection.changes()
+                removed += changes
+                if changes < PRUNE_STEP or ":limit" not in sql:
+                    break
+        return removed
+
+    def close(self) -> None:
+        """Write what is left, end the thread, close the connection (blocks)."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+        self.flush()
+        self._connection.close()
+
+    def _loop(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(BATCH_SECONDS)
+            self._wake.clear()
+            if self._waiting:
+                self.flush()
+
+    def _write_batch(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE))]
+        try:
+            with self._connection:
+                for entry in batch:
+                    self._write(entry)
+                for name, row in _summaries(batch):
+                    self._connection.execute(self._statements[name].sql, row)
+        except apsw.Error:
+            self.dropped += len(batch)
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self._connection.execute(self._statements[entry.statement].sql, entry.row)
+        except (TypeError, ValueError, apsw.ConstraintError, apsw.TooBigError):
+            # Not text, or no number: this entry alone.
+            self.dropped += 1
+
+
+def _summaries(batch: list[Entry]) -> list[tuple[str, dict[str, Any]]]:
+    """What a batch says about its streams and series, once for each."""
+    streams: dict[tuple[str, str], dict[str, Any]] = {}
+    series: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in batch:
+        row = entry.row
+        if entry.statement == "telemetry.log":
+            seen = streams.setdefault(
+                (row["log_group"], row["stream"]),
+                {
+                    "log_group": row["log_group"],
+                    "stream": row["stream"],
+                    "first": row["ts"],
+                    "last": row["ts"],
+                    "bytes": 0,
+                },
+            )
+            seen["first"], seen["last"] = min(seen["first"], row["ts"]), max(seen["last"], row["ts"])
+            seen["ingested"] = row["ingested"]
+            seen["bytes"] += len(row["message"])
+        elif entry.statement == "telemetry.metric":
+            key = (row["namespace"], row["name"], row["dimensions"])
+            if key not in series or series[key]["ts"] < row["ts"]:
+                series[key] = row
+    return [("telemetry.log_seen", row) for row in streams.values()] + [
+        ("telemetry.series_seen", row) for row in series.values()
+    ]
