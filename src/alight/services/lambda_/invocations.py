@@ -34,7 +34,7 @@ class Queue:
         self._catalogue = catalogue
         self._clock = clock
         self._max_age = max_age
-        self._wake = wake
+        self.wake = wake
 
     def accept(self, tx: Tx, function: str, payload: bytes, *, request_id: str, source: Members) -> None:
         """Queue one event for `function` (name or ARN); it runs once `tx` is durable."""
@@ -51,7 +51,7 @@ class Queue:
             retries=settings.get("MaximumRetryAttempts", 2),
         )
         journal.accept(tx, event)
-        tx.after_commit(self._wake)
+        tx.after_commit(self.wake)
 
 
 class Invocations:
@@ -119,4 +119,3 @@ def _client_context(encoded: str | None) -> str | None:
         return json.dumps(json.loads(b64decode(encoded, validate=True)))
     except ValueError:
         raise InvalidRequestContentException("Client context must be base64-encoded JSON.", Type="User") from None
-

@@ -1,0 +1,139 @@
+"""The story of one event: what caused it, every attempt with its calls and log lines, and whom it told.
+
+Nothing here is kept apart for telling: the queue, the outbox and telemetry each hold their part under the same
+request id, and the story joins them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alight.admin.http import NotFound
+from alight.store import journal
+from alight.store.database import Database
+from alight.store.journal import AttemptRecord, Event
+from alight.store.outbox import OutboxStore, StoredMessage
+from alight.store.telemetry import Telemetry
+
+Json = dict[str, Any]
+
+
+class Stories:
+    """Answers `explain`, `events show` and the event list."""
+
+    def __init__(self, database: Database, outbox: OutboxStore, telemetry: Telemetry) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._telemetry = telemetry
+
+    async def explain(self, id: str) -> Json:
+        """`id` may be an event's, a request's, a message's or a delivery's."""
+        await self._telemetry.flush()
+        event_id = self._event_of(id)
+        event = journal.get(self._database.read(), event_id)
+        spans = self._telemetry.spans(request_id=event_id)
+        if event is None and not spans:
+            raise NotFound(f"Nothing is known of {id}.", "alight events list shows ids.")
+        return {
+            "event": event_summary(event) if event else {"id": event_id, "state": "synchronous"},
+            "steps": self._steps(event, spans),
+            "messages": [row for message in self._outbox.messages_of_event(event_id) for row in self._told(message)],
+            "logs": [
+                {"timestamp": row["ts"], "message": row["message"]}
+                for row in self._telemetry.logs(request_id=event_id, limit=1000)
+            ],
+        }
+
+    def show(self, id: str) -> Json:
+        """One event with payload, result and attempts."""
+        event = journal.get(self._database.read(), id)
+        if event is None:
+            raise NotFound(f"There is no event {id}.", "alight events list shows ids.")
+        history = [attempt_summary(item) for item in journal.attempts(self._database.read(), id)]
+        payload, result = _decoded(event.payload), _decoded(event.result)
+        return event_summary(event) | {"history": history, "payload": payload, "result": result}
+
+    def _event_of(self, id: str) -> str:
+        message = self._outbox.message(id)
+        if message is None and id.isdecimal():
+            delivery = self._outbox.delivery(int(id))
+            message = self._outbox.message(delivery.message_id) if delivery else None
+        return (message.event_id or id) if message else id
+
+    def _steps(self, event: Event | None, spans: list[Json]) -> list[Json]:
+        steps = [
+            {
+                "at": span["start"],
+                "what": span["name"],
+                "detail": _detail(span["attributes"]),
+                "duration": span["end"] - span["start"],
+            }
+            for span in spans
+        ]
+        if event is None:
+            return steps
+        attempts = journal.attempts(self._database.read(), event.id)
+        return [
+            {
+                "at": attempt.started,
+                "what": f"attempt {number}: {attempt.outcome}",
+                "status": "ok" if attempt.outcome == "ok" else "dead",
+                "detail": (attempt.error or {}).get("errorMessage", ""),
+                "duration": attempt.ended - attempt.started,
+                "steps": [step for step in steps if attempt.started <= step["at"] <= attempt.ended],
+            }
+            for number, attempt in enumerate(attempts, 1)
+        ]
+
+    def _told(self, message: StoredMessage) -> list[Json]:
+        shown = {"created": message.published, "body": message.body}
+        rows = [
+            shown
+            | {"protocol": item.protocol, "target": item.target, "state": item.state, "last_error": item.last_error}
+            for item in self._outbox.deliveries_of(message.id)
+        ]
+        return rows or [shown | {"protocol": "topic", "target": message.topic, "state": message.state}]
+
+
+def event_summary(event: Event) -> Json:
+    """An event as the command line shows it: times in seconds since 1970."""
+    return {
+        "id": event.id,
+        "state": event.state.value,
+        "function": event.function.rpartition(":")[2],
+        "attempts": event.attempts,
+        "accepted": event.accepted,
+        "not_before": event.not_before,
+        "finished": event.finished,
+        "source": event.source,
+        "error": _error(event.error),
+    }
+
+
+def attempt_summary(attempt: AttemptRecord) -> Json:
+    return {
+        "started": attempt.started,
+        "ended": attempt.ended,
+        "outcome": attempt.outcome,
+        "request_id": attempt.request_id,
+        "error": _error(attempt.error),
+    }
+
+
+def _error(error: Json | None) -> Json | None:
+    if error is None:
+        return None
+    kind = " ".join(str(error[name]) for name in ("reason", "errorType") if error.get(name))
+    return {"type": kind or "error", "message": error.get("errorMessage", ""), "trace": error.get("stackTrace", [])}
+
+
+def _decoded(body: bytes | None) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body.decode("utf-8", "replace") if body else None
+
+
+def _detail(attributes: Json) -> str:
+    return " ".join(f"{name}={value}" for name, value in attributes.items())

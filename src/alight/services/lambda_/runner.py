@@ -1,0 +1,97 @@
+"""From a function's record to a running worker and back: for Invoke, and for events of the dispatcher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alight.clock import Clock
+from alight.events.dispatch import Result, Target, Throttled
+from alight.functions import invocation as functions
+from alight.functions.invocation import FunctionSpec, Invocation, Outcome
+from alight.functions.pool import FunctionPool
+from alight.services.lambda_ import definitions
+from alight.services.lambda_.catalogue import Catalogue
+from alight.store.journal import Event
+from alight.store.telemetry import Telemetry
+
+
+def spec_of(body: dict[str, Any]) -> FunctionSpec:
+    """What the worker room has to know of a function."""
+    configuration, code = body["Configuration"], body["Code"]
+    return FunctionSpec(
+        name=configuration["FunctionName"],
+        arn=configuration["FunctionArn"],
+        version=configuration["Version"],
+        code_dir=Path(code["Dir"]),
+        venv=Path(code["Venv"]) if code["Venv"] else None,
+        handler=configuration["Handler"],
+        runtime=configuration["Runtime"],
+        environment=configuration.get("Environment", {}).get("Variables", {}),
+        timeout=float(configuration["Timeout"]),
+        memory_mb=configuration["MemorySize"],
+        role=definitions.role_name(configuration["Role"]),
+        log_group=configuration["LoggingConfig"]["LogGroup"],
+        reserved=body["Reserved"],
+        ephemeral_mb=configuration["EphemeralStorage"]["Size"],
+    )
+
+
+class Runner:
+    """Runs functions and keeps an account of each run."""
+
+    def __init__(
+        self, catalogue: Catalogue, pool: FunctionPool, telemetry: Telemetry, clock: Clock, delays: tuple[float, ...]
+    ) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._telemetry = telemetry
+        self._clock = clock
+        self._delays = delays
+
+    def target(self, arn: str) -> Target | None:
+        """How many events the function can take now; None where there is no such function."""
+        body = self._catalogue.find(arn)
+        if body is None:
+            return None
+        if body["Reserved"] == 0:
+            return Target(0, disabled="ZeroReservedConcurrency")
+        return Target(self._pool.free_slots(spec_of(body)), self._delays)
+
+    async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
+        """Run now, waiting for a free worker."""
+        return await self._run(body, invocation, attempt=1)
+
+    async def event(self, event: Event) -> Result:
+        """Run one attempt at an event. Raises `Throttled` where somebody else took the free worker."""
+        body = self._catalogue.body(event.function)
+        invocation = Invocation(
+            request_id=event.id,
+            payload=event.payload,
+            event_id=event.id,
+            fence=event.fence,
+            staged=body["Publish"] != "immediate",
+        )
+        started = self._clock.now()
+        try:
+            outcome = await self._run(body, invocation, attempt=event.attempts + 1, wait=False)
+        except functions.Throttled:
+            raise Throttled from None
+        return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now())
+
+    async def _run(self, body: dict[str, Any], invocation: Invocation, *, attempt: int, wait: bool = True) -> Outcome:
+        started = self._clock.now()
+        outcome = await self._pool.invoke(spec_of(body), invocation, wait=wait)
+        self._telemetry.invocation(
+            request_id=invocation.request_id,
+            event_id=invocation.event_id or "",
+            function=body["Configuration"]["FunctionName"],
+            attempt=attempt,
+            started=started,
+            ended=self._clock.now(),
+            init_ms=outcome.init_ms,
+            outcome=outcome.kind,
+            error=outcome.payload.decode("utf-8", "replace")[:4096] if outcome.function_error else "",
+            max_memory_mb=outcome.max_memory_mb,
+        )
+        return outcome

@@ -1,0 +1,83 @@
+"""Whom a bucket can tell: a function, a topic or a queue, each told inside the transaction that changed the object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from alight import names
+from alight.errors import Fault
+from alight.events.match import Rule
+from alight.notifications.message import TOPIC, Message
+from alight.notifications.topics import Topics
+from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.invocations import Queue
+from alight.store.database import Tx
+from alight.store.records import Records
+
+#: (tx, queue ARN, body, message attributes in SQS's members)
+SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
+
+QUEUE = "sqs:queue"
+
+
+class Targets:
+    """`emit` tells a target, `missing` says why one cannot be told."""
+
+    def __init__(
+        self, records: Records, catalogue: Catalogue, queue: Queue, topics: Topics, send_queue: SendQueue
+    ) -> None:
+        self._records = records
+        self._catalogue = catalogue
+        self._queue = queue
+        self._topics = topics
+        self._send_queue = send_queue
+
+    def missing(self, target: str) -> str | None:
+        """Why `target` (an ARN) cannot be told, in S3's words; None where it can."""
+        arn = names.parse_arn(target)
+        if arn.service == "lambda":
+            try:
+                found = self._catalogue.find(target) is not None
+            except Fault:
+                found = False
+            return None if found else "The destination Lambda function does not exist"
+        kind, name = (TOPIC, target) if arn.service == "sns" else (QUEUE, arn.resource)
+        if self._records.get(kind, name) is not None:
+            return None
+        what = "topic" if kind == TOPIC else "queue"
+        return f"The destination {what} does not exist"
+
+    def emit(self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule) -> None:
+        """Tell `target` of `payload` once `tx` is durable."""
+        body = json.dumps(payload)
+        match names.parse_arn(target).service:
+            case "lambda":
+                self.to_function(tx, target, body.encode(), _source(payload))
+            case "sns":
+                self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
+            case "sqs":
+                self._send_queue(tx, target, body, {})
+
+    def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
+        """A topic's delivery to a function: raises where the function is gone, so that the delivery fails."""
+        if self._catalogue.find(function, tx) is None:
+            raise Fault(f"The function {function} does not exist.")
+        self.to_function(tx, function, payload, {"kind": "sns", "topic": topic})
+
+    def to_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
+        self._queue.accept(tx, function, payload, request_id=names.new_request_id(), source=source)
+
+
+def _source(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What people want to know of an S3 event."""
+    records = payload.get("Records") or [{}]
+    s3 = records[0].get("s3", {})
+    return {
+        "kind": "s3",
+        "event": records[0].get("eventName", ""),
+        "bucket": s3.get("bucket", {}).get("name", ""),
+        "key": s3.get("object", {}).get("key", ""),
+        "version": s3.get("object", {}).get("versionId", ""),
+    }
