@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,11 @@ __all__ = ["Database", "Reader", "Row", "Tx"]
 
 FILE_NAME = "alight.db"
 
+
+#: The folder of the object store's files; it is made after the database.
+BODIES = "bodies"
+
+_RESTORE = "Nothing was changed. Restore a backup, or choose another folder with --data DIR."
 
 T = TypeVar("T")
 
@@ -134,7 +140,7 @@ class Database:
         self.on_fatal(error)
 
     def _on_loop(self, call: Callable[[], None]) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
             self._loop.call_soon_threadsafe(call)
 
 
@@ -165,20 +171,23 @@ def _take(folder: Path) -> FolderLock:
 
 def _prepare(path: Path, connect: Callable[[Path], apsw.Connection]) -> apsw.Connection:
     connection = None
+    if (path.parent / BODIES).exists() and (not path.exists() or path.stat().st_size == 0):
+        # Beginning anew here would take every object for an orphan.
+        raise AlightError(f"{path} is missing or empty, but there are objects beside it.", _RESTORE)
     try:
         connection = connect(path)
         migrate(connection, MIGRATIONS)
         sync_directory(path.parent)
         sync_directory(path.parent.parent)
-    except (apsw.NotADBError, apsw.CorruptError):
-        raise AlightError(
-            f"{path} is not a database of Alight, or is damaged.", "Restore a backup; it was left as it is."
-        ) from None
-    except BaseException:
+        return connection
+    except BaseException as error:
         if connection is not None:
             connection.close()
+        if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+            raise AlightError(f"{path} is no database of Alight, or is damaged.", _RESTORE) from None
+        if isinstance(error, apsw.Error | OSError):
+            raise AlightError(f"{path} cannot be opened: {error}.", "Choose another folder with --data DIR.") from None
         raise
-    return connection
 
 
 def _check_sqlite() -> None:

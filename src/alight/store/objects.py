@@ -6,7 +6,7 @@ says so in a row. Whatever must become true with it, the events of the object ab
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,7 @@ class ObjectStore:
         self.list_parts = uploads.list_parts
         self.abort = uploads.abort
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
+    async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
         """Take a body, hashed with `algorithms` (names of `checksums.ALGORITHMS`) beside MD5 and crc64nvme.
 
         What `chunks` raises is raised here, with nothing left behind. Raises `InsufficientStorage`.

@@ -107,6 +107,7 @@ class Body(AsyncIterator[bytes]):
             raise Damaged("bodies", segment.body) from None
 
     async def _read(self, descriptor: int, size: int, position: int) -> bytes:
+        """Up to `size` bytes; none at the end of the file, or where the disk cannot read them."""
         if _NOWAIT is not None:
             buffer = bytearray(size)
             try:
@@ -114,7 +115,10 @@ class Body(AsyncIterator[bytes]):
             except OSError:
                 pass
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, os.pread, descriptor, size, position)
+        try:
+            return await loop.run_in_executor(self._threads, os.pread, descriptor, size, position)
+        except OSError:
+            return b""
 
 
 def _checked(item: Slice, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ class Receiver:
         self._threads = threads
         self._reserve = reserve
 
-    async def receive(self, chunks: AsyncIterator[bytes], algorithms: tuple[str, ...] = ()) -> Incoming:
+    async def receive(self, chunks: AsyncIterable[bytes], algorithms: tuple[str, ...] = ()) -> Incoming:
         """Take everything from `chunks`. Whatever `chunks` raises is raised here, with nothing left behind.
 
         Raises `InsufficientStorage` where there is no room.

@@ -32,7 +32,9 @@ class Uploads:
 
     def create_upload(self, tx: Tx, bucket: str, key: str, info: ObjectInfo) -> Upload:
         """Begin an upload; `info` is what the object will say."""
-        upload = Upload(new_version_id(), bucket, key, self._database.clock.now(), info)
+        now = self._database.clock.now()
+        # The id begins with the time, so that uploads of one key are listed in the order of their beginning.
+        upload = Upload(f"{int(now * 1_000_000):014x}{new_version_id()}", bucket, key, now, info)
         tx.run("uploads.add", id=upload.id, bucket=bucket, key=key, initiated=upload.initiated, info=dump_info(info))
         return upload
 

@@ -23,11 +23,12 @@ from alight.store.rows import Tx
 #: Jobs of one group: enough to share a flush, few enough that the first does not wait long for the last.
 GROUP_SIZE = 256
 
-#: Pages (4 KiB) in the write-ahead log after which they are copied to the database.
-CHECKPOINT_PAGES = 2_000
+#: Pages (4 KiB) in the write-ahead log that are copied to the database when nobody waits, and in any case.
+CHECKPOINT_IDLE = 1_000
+CHECKPOINT_BUSY = 8_000
 
 #: Errors after which nothing that this process writes can be believed.
-FATAL = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
+FATAL = (apsw.IOError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +142,7 @@ class Writer:
 
     def _checkpoint_if_due(self) -> bool:
         """Copy the log into the database where it has grown, after the answers have left."""
-        if self._log_pages < CHECKPOINT_PAGES:
+        if self._log_pages < (CHECKPOINT_BUSY if self._queue else CHECKPOINT_IDLE):
             return True
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)

@@ -1,4 +1,4 @@
--- Everything that was promised to somebody. `crc` columns hold row_crc() of the other columns, in their order.
+-- Everything that was promised to somebody. `crc` columns hold row_crc() of the columns that their statements name.
 -- Times are seconds since 1970. Text is compared by its UTF-8 bytes, as S3 orders keys.
 
 CREATE TABLE counters (
