@@ -1,0 +1,294 @@
+"""One request, step by step: host, mount, route, authenticate, decode, authorize, call, encode.
+
+`Gateway` is the ASGI application. Each step either returns what the next one needs or raises a `Fault`, which is
+written in the format of the service that was asked for. What is not a `Fault` is our own bug: logged, bare 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from alight.calls import Attempt, Call, Handler, Members, Operations, Principal, Stream
+from alight.clock import Clock
+from alight.errors import Fault
+from alight.errors.common import NotImplemented_
+from alight.errors.gateway import InvalidAction, MissingAuthentication
+from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
+from alight.gateway.body import Body, RawBody, Receive, WholeStream, without_framing
+from alight.gateway.encode import BODILESS
+from alight.gateway.hosts import Hosts
+from alight.gateway.request import Request, read_request
+from alight.gateway.route import Match, Miss, Pending, Router
+from alight.gateway.signature import Lookup, Payload, examine
+from alight.gateway.wire import Response, decode, encode, encode_error, parse_form
+from alight.names import REGION, new_request_id
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MEGABYTE = 1024 * 1024
+#: Bytes of a body that is not streamed, unless `BODY_LIMITS` says otherwise.
+BODY_LIMIT = 10 * MEGABYTE
+#: AWS's own, larger limits: function code travels as base64 in JSON; inputs of models.
+BODY_LIMITS: dict[tuple[str, str], int] = {
+    ("lambda", "CreateFunction"): 70_167_211,
+    ("lambda", "PublishLayerVersion"): 70_167_211,
+    ("lambda", "UpdateFunctionCode"): 70_167_211,
+    ("sagemaker-runtime", "InvokeEndpoint"): 25 * MEGABYTE,
+}
+#: An unread body of up to this many bytes is read and dropped, so that the connection can be kept.
+DRAIN = 64 * 1024
+#: Seconds and bytes for which a larger unread body is still taken, so that the client gets to read our answer.
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 8 * MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An ASGI app under a path prefix (or a second host label); `any_origin` lets pages of other origins write."""
+
+    app: ASGIApp
+    any_origin: bool = False
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known of a request so far; a fault is written with it."""
+
+    request_id: str
+    request: Request | None = None
+    found: Match | Pending | Miss | None = None
+    raw: RawBody | None = None
+
+
+def _allow(call: Call, given: Members) -> None:
+    return None
+
+
+def _no_attempt(principal: Principal) -> Attempt | None:
+    return None
+
+
+def _nothing_is_public(call: Call, given: Members) -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The ASGI application. Everything it needs is handed over.
+
+    `keys(access_key_id, token)` finds a `Key`; `authorize(call, given)` raises AccessDenied; `public(call, given)`
+    says whether a resource's own policy lets anybody in; `mounts` maps `/prefix/` or a host label to an app.
+    """
+
+    operations: Operations
+    keys: Lookup
+    clock: Clock
+    hosts: Hosts = field(default_factory=Hosts)
+    region: str | None = REGION
+    authorize: Callable[[Call, Members], None] = _allow
+    attempt_of: Callable[[Principal], Attempt | None] = _no_attempt
+    public: Public = _nothing_is_public
+    mounts: Mapping[str, Mount | ASGIApp] = field(default_factory=dict)
+    router: Router = field(default_factory=Router)
+    body_limit: int = BODY_LIMIT
+    body_limits: Mapping[tuple[str, str], int] = field(default_factory=lambda: dict(BODY_LIMITS))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        walk = _Walk(new_request_id())
+        try:
+            walk.request = request = read_request(scope)
+            self.hosts.check(request, (scope.get("server") or ("", None))[1])
+            mount = self._mount(request)
+            if mount is None or not mount.any_origin:
+                self.hosts.check_origin(request)
+            if mount is not None:
+                await mount.app(scope, receive, send)
+                return
+            response = await self._answer(request, receive, walk)
+        except Fault as fault:
+            response = self._refuse(fault, walk)
+        except Exception:
+            log.exception("request %s failed", walk.request_id)
+            response = self._refuse(Fault(), walk)
+        await _send(response, scope["method"], walk.raw, send)
+
+    async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
+        walk.raw = raw = RawBody(receive, request.headers)
+        walk.found = found = self.router.match(request, self.hosts.split_bucket(request.host))
+        if isinstance(found, Miss):
+            raise found.fault
+        principal, request, content = await self._authenticate(request, raw, found)
+        if isinstance(found, Pending):
+            content = await _whole(content, self.body_limit)
+            walk.found = found = found.match(_action(content))
+            if isinstance(found, Miss):
+                raise found.fault
+        handler = self._handler(found)
+        call = self._call(request, found, principal, walk.request_id)
+        given = decode(found, request, await self._content(found, content))
+        if principal.kind == "anonymous":
+            admit_anonymous(call, given, self.public)
+        else:
+            self.authorize(call, given)
+        return encode(found, await handler(call, given), walk.request_id)
+
+    async def _authenticate(
+        self, request: Request, raw: RawBody, found: Match | Pending
+    ) -> tuple[Principal, Request, bytes | Body]:
+        """Who it is, and the content: a `Body` that verifies as it is read, or the whole where that was signed."""
+        claim = examine(
+            request, self.keys, now=self.clock.now(), service=found.service.signing_name, region=self.region
+        )
+        if claim.is_anonymous and not may_be_anonymous(found):
+            raise MissingAuthentication
+        if claim.payload is not Payload.BODY:
+            principal, seed = claim.settle()
+            return principal, without_framing(request, claim), Body(raw, request.headers, claim, seed)
+        body = await raw.read(self._limit(found))
+        principal, _ = claim.settle(hashlib.sha256(body).hexdigest())
+        return principal, request, body
+
+    async def _content(self, match: Match, content: bytes | Body) -> bytes | Stream:
+        if match.operation.inputs.is_stream:
+            return content if isinstance(content, Body) else WholeStream(content)
+        return await _whole(content, self._limit(match))
+
+    def _limit(self, found: Match | Pending) -> int:
+        if isinstance(found, Pending):
+            return self.body_limit
+        return self.body_limits.get((found.service.name, found.operation.name), self.body_limit)
+
+    def _handler(self, match: Match) -> Handler:
+        handler = self.operations.get((match.service.name, match.operation.name))
+        if handler is None:
+            raise NotImplemented_(f"Alight does not offer {match.service.name}:{match.operation.name}.")
+        return handler
+
+    def _call(self, request: Request, match: Match, principal: Principal, request_id: str) -> Call:
+        return Call(
+            service=match.service.name,
+            operation=match.operation.name,
+            request_id=request_id,
+            principal=principal,
+            source_ip=request.client,
+            base_url=self._base_url(request, match),
+            headers=request.headers,
+            attempt=self.attempt_of(principal),
+        )
+
+    def _base_url(self, request: Request, match: Match) -> str:
+        """How the client reached us; without the bucket where the Host began with one."""
+        if match.service.name != "s3" or self.hosts.split_bucket(request.host) is None:
+            return request.base_url
+        port = f":{request.port}" if request.port else ""
+        return f"{request.scheme}://{self.hosts.base_of(request.host)[1]}{port}"
+
+    def _mount(self, request: Request) -> Mount | None:
+        """By the label after the first in the Host, or by path where the Host has no further labels."""
+        labels, _ = self.hosts.base_of(request.host)
+        steps = labels.split(".")
+        if len(steps) > 1 and steps[1] in self.mounts:
+            return _as_mount(self.mounts[steps[1]])
+        if labels:
+            return None
+        for prefix, mount in self.mounts.items():
+            if prefix[0] == "/" and (request.path.startswith(prefix) or request.path == prefix.rstrip("/")):
+                return _as_mount(mount)
+        return None
+
+    def _refuse(self, fault: Fault, walk: _Walk) -> Response:
+        found = walk.found
+        protocol = "rest-xml"
+        if isinstance(found, Miss):
+            service, protocol = found.service, found.protocol
+        elif found is not None:
+            service = found.service.name
+            protocol = found.protocol if isinstance(found, Match) else "query"
+        else:
+            service = "s3"
+        path = walk.request.path if walk.request else ""
+        return encode_error(self.router.service_or_s3(service), protocol, fault, walk.request_id, path)
+
+
+def _as_mount(given: Mount | ASGIApp) -> Mount:
+    return given if isinstance(given, Mount) else Mount(given)
+
+
+def _action(body: bytes) -> str:
+    action = next((value for name, value in parse_form(body) if name == "Action"), None)
+    if action is None:
+        raise InvalidAction("The request has no Action.")
+    return action
+
+
+async def _whole(content: bytes | Body, limit: int) -> bytes:
+    return content if isinstance(content, bytes) else await content.read(limit)
+
+
+async def _send(response: Response, method: str, raw: RawBody | None, send: Send) -> None:
+    """Status, headers and body; a connection whose request body was not read through is closed, gently."""
+    headers = response.headers
+    closing = raw is not None and not await _drained(raw)
+    if closing:
+        headers = [*headers, (b"connection", b"close")]
+    if _tells_length(response, method):
+        headers = [*headers, (b"content-length", b"%d" % (response.length or 0))]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = b"" if method == "HEAD" else response.body
+    if isinstance(body, bytes):
+        if closing and raw is not None:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await _linger(raw)
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+        return
+    await _send_pieces(body, send)
+
+
+def _tells_length(response: Response, method: str) -> bool:
+    """A HEAD tells the length of what GET would send, not that of an error's text."""
+    if method == "HEAD":
+        return bool(response.length) and response.body == b""
+    return response.length is not None and response.status not in BODILESS
+
+
+async def _send_pieces(body: AsyncIterator[bytes], send: Send) -> None:
+    """A fault on the way cannot be told any more: the connection is broken off, which the client notices."""
+    async for piece in body:
+        if piece:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _drained(raw: RawBody) -> bool:
+    """True where nothing of the request body is left, or little enough to be read now."""
+    if raw.finished:
+        return True
+    if raw.waits_for_continue or raw.announced is None or raw.announced > DRAIN:
+        return False
+    with suppress(Fault):
+        async for _ in raw.pieces():
+            pass
+    return raw.finished
+
+
+async def _linger(raw: RawBody) -> None:
+    count = 0
+    with suppress(Fault, TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for piece in raw.pieces():
+                count += len(piece)
+                if count > LINGER_BYTES:
+                    return

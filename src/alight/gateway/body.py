@@ -1,0 +1,162 @@
+"""A request's body as it arrives: counted, hashed, taken out of aws-chunked frames, and handed on only if right.
+
+`Body` is the `Stream` that services see. Where a signature covers the whole body (not chunk by chunk), the last
+piece is followed by the check: whoever has read to the end without a fault may keep what was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from alight.errors.gateway import EntityTooLarge, IncompleteBody, InvalidArgument, MissingContentLength
+from alight.gateway.chunks import ChunkDecoder
+from alight.gateway.request import Request
+from alight.gateway.signature import CHUNKED, ChunkSeed, Claim, Payload, check_hash
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class RawBody:
+    """The bytes as sent. `finished` is True when nothing more will come; `announced` None for chunked transfer."""
+
+    def __init__(self, receive: Receive, headers: Mapping[str, str]) -> None:
+        self._receive = receive
+        self.announced = _length(headers, "content-length")
+        is_chunked = "transfer-encoding" in headers
+        if not is_chunked and self.announced is None:
+            self.announced = 0
+        self.finished = self.announced == 0
+        self.waits_for_continue = headers.get("expect", "").lower() == "100-continue"
+        self._count = 0
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Raises `IncompleteBody` where the client goes away."""
+        while not self.finished:
+            message = await self._receive()
+            self.waits_for_continue = False
+            if message["type"] != "http.request":
+                raise IncompleteBody
+            piece = message.get("body", b"")
+            self._count += len(piece)
+            self.finished = not message.get("more_body", False)
+            if piece:
+                yield piece
+        if self.announced is not None and self._count != self.announced:
+            raise IncompleteBody
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `EntityTooLarge` as soon as it is known to be over `limit` bytes."""
+        if self.announced is not None and self.announced > limit:
+            raise EntityTooLarge
+        parts, size = [], 0
+        async for piece in self.pieces():
+            size += len(piece)
+            if size > limit:
+                raise EntityTooLarge
+            parts.append(piece)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Body:
+    """The content: verified, without framing. `length` and `trailers` as `calls.Stream` says."""
+
+    def __init__(self, raw: RawBody, headers: Mapping[str, str], claim: Claim, seed: ChunkSeed | None) -> None:
+        self._raw = raw
+        self._hash = hashlib.sha256() if claim.payload is Payload.HASHED else None
+        self._expected = claim.expected or ""
+        self._decoder: ChunkDecoder | None = None
+        self.trailers: Mapping[str, str] = {}
+        self.length = raw.announced
+        if claim.payload in CHUNKED:
+            self.length = _length(headers, "x-amz-decoded-content-length")
+            if self.length is None:
+                raise MissingContentLength
+            self._decoder = ChunkDecoder(
+                None if claim.payload is Payload.UNSIGNED_TRAILER else seed, _announced(headers, claim.payload)
+            )
+            self.trailers = self._decoder.trailers
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces()
+
+    async def read(self, limit: int) -> bytes:
+        """The whole content. Raises `EntityTooLarge` above `limit` bytes."""
+        if self.length is not None and self.length > limit:
+            raise EntityTooLarge
+        parts, size = [], 0
+        async for piece in self._pieces():
+            size += len(piece)
+            if size > limit:
+                raise EntityTooLarge
+            parts.append(piece)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        count = 0
+        async for piece in self._unframed():
+            count += len(piece)
+            if self.length is not None and count > self.length:
+                raise IncompleteBody("The body is longer than was announced.")
+            if self._hash is not None:
+                self._hash.update(piece)
+            yield piece
+        if self.length is not None and count != self.length:
+            raise IncompleteBody
+        if self._hash is not None:
+            check_hash(self._expected, self._hash.hexdigest())
+
+    async def _unframed(self) -> AsyncIterator[bytes]:
+        decoder = self._decoder
+        if decoder is None:
+            async for piece in self._raw.pieces():
+                yield piece
+            return
+        async for piece in self._raw.pieces():
+            for content in decoder.feed(piece):
+                yield content
+        decoder.finish()
+
+
+class WholeStream:
+    """A body that was read whole (its hash was signed), for an operation that wants a stream."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.length: int | None = len(content)
+        self.trailers: Mapping[str, str] = {}
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._content:
+            yield self._content
+
+
+def without_framing(request: Request, claim: Claim) -> Request:
+    """The request as if it had been sent without aws-chunked: content-encoding and length of the content itself."""
+    if claim.payload not in CHUNKED:
+        return request
+    headers = dict(request.headers)
+    codings = [part.strip() for part in headers.pop("content-encoding", "").split(",")]
+    kept = ",".join(part for part in codings if part and part.lower() != "aws-chunked")
+    if kept:
+        headers["content-encoding"] = kept
+    headers["content-length"] = headers.get("x-amz-decoded-content-length", "0")
+    return replace(request, headers=headers)
+
+
+def _announced(headers: Mapping[str, str], payload: Payload) -> frozenset[str]:
+    names = frozenset(part.strip().lower() for part in headers.get("x-amz-trailer", "").split(",") if part.strip())
+    if names and payload is Payload.SIGNED_CHUNKS:
+        raise InvalidArgument("x-amz-trailer needs a payload with trailers.")
+    return names
+
+
+def _length(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise InvalidArgument(f"{name} is not a length.")
+    return int(text)

@@ -1,0 +1,182 @@
+"""botocore's service models, read once and turned into what a request needs: one `Operation` per operation.
+
+`Bindings` say where each member of a REST input or output travels (path, query, header, status, payload, body).
+Two models get what newer botocore leaves out: SQS's names in the query protocol, still spoken by older clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
+
+from alight.gateway.sqs_query import patch_sqs
+
+#: In the order in which we would rather answer.
+PROTOCOLS = ("rest-xml", "rest-json", "json", "query")
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One member and its name on the wire (a header name, a prefix, a query name ...)."""
+
+    member: str
+    name: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """Where the members of one structure travel in the REST protocols."""
+
+    uri: tuple[Binding, ...] = ()
+    query: tuple[Binding, ...] = ()
+    query_maps: tuple[Binding, ...] = ()
+    headers: tuple[Binding, ...] = ()
+    header_maps: tuple[Binding, ...] = ()
+    status: Binding | None = None
+    payload: Binding | None = None
+    body: tuple[Binding, ...] = ()
+
+    @property
+    def is_blob(self) -> bool:
+        return self.payload is not None and self.payload.shape.type_name in ("blob", "string")
+
+    @property
+    def is_stream(self) -> bool:
+        return self.payload is not None and bool(self.payload.shape.serialization.get("streaming"))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of one service; `literals` are the query pairs that its URI spells out."""
+
+    service: str
+    name: str
+    model: OperationModel
+    method: str
+    path: str
+    literals: tuple[tuple[str, str | None], ...]
+    inputs: Bindings
+    outputs: Bindings
+    status: int
+    deprecated: bool
+
+    @property
+    def input_shape(self) -> StructureShape | None:
+        return self.model.input_shape
+
+    @property
+    def output_shape(self) -> StructureShape | None:
+        return self.model.output_shape
+
+
+class Service:
+    """One service model: its names on the wire and its operations, each built when first asked for."""
+
+    def __init__(self, name: str, data: dict[str, Any]) -> None:
+        metadata = data["metadata"]
+        self.name = name
+        self.model = ServiceModel(data, name)
+        self.protocols = _protocols(metadata)
+        self.signing_name: str = metadata.get("signingName", metadata["endpointPrefix"])
+        self.endpoint_prefix: str = metadata["endpointPrefix"]
+        self.target_prefix: str = metadata.get("targetPrefix", "")
+        self.namespace = _namespace(name, metadata)
+        self._operations: dict[str, Operation] = {}
+
+    @property
+    def protocol(self) -> str:
+        return self.protocols[0]
+
+    def names(self) -> list[str]:
+        return list(self.model.operation_names)
+
+    def operation(self, name: str) -> Operation | None:
+        """None where the model does not have it."""
+        known = self._operations.get(name)
+        if known is None and name in self.model.operation_names:
+            known = self._operations[name] = _operation(self.name, self.model.operation_model(name))
+        return known
+
+    def error_shape(self, code: str) -> StructureShape | None:
+        """The modelled error of that class name or wire code."""
+        by_name = next((shape for shape in self.model.error_shapes if shape.name == code), None)
+        return by_name or self.model.shape_for_error_code(code)
+
+
+def load_service(name: str, loader: Loader | None = None) -> Service:
+    """Read botocore's model of `name`; raises botocore's UnknownServiceError."""
+    data = (loader or Loader()).load_service_model(name, "service-2")
+    if name == "sqs":
+        patch_sqs(data)
+    return Service(name, data)
+
+
+def _protocols(metadata: dict[str, Any]) -> tuple[str, ...]:
+    spoken = {metadata["protocol"], *metadata.get("protocols", ())}
+    if "awsQueryCompatible" in metadata:
+        spoken |= {"json", "query"}
+    return tuple(protocol for protocol in PROTOCOLS if protocol in spoken)
+
+
+def _namespace(name: str, metadata: dict[str, Any]) -> str:
+    if name == "s3":
+        return "http://s3.amazonaws.com/doc/2006-03-01/"
+    if name == "sqs":
+        return "http://queue.amazonaws.com/doc/2012-11-05/"
+    return str(metadata.get("xmlNamespace", ""))
+
+
+def _operation(service: str, model: OperationModel) -> Operation:
+    path, _, query = model.http["requestUri"].partition("?")
+    literals = []
+    for part in filter(None, query.split("&")):
+        name, equals, value = part.partition("=")
+        literals.append((name, value if equals else None))
+    return Operation(
+        service=service,
+        name=model.name,
+        model=model,
+        method=model.http["method"],
+        path=path,
+        literals=tuple(literals),
+        inputs=bind(model.input_shape),
+        outputs=bind(model.output_shape),
+        status=int(model.http.get("responseCode", 200)),
+        deprecated=bool(model.deprecated),
+    )
+
+
+def bind(shape: StructureShape | None) -> Bindings:
+    """Sort the members of a structure by where they travel."""
+    if shape is None:
+        return Bindings()
+    payload_name = shape.serialization.get("payload")
+    places: dict[str, list[Binding]] = {}
+    payload = None
+    for member, member_shape in shape.members.items():
+        location = member_shape.serialization.get("location")
+        binding = Binding(member, member_shape.serialization.get("name", member), member_shape)
+        if member == payload_name:
+            payload = binding
+        else:
+            places.setdefault(_place(location, member_shape), []).append(binding)
+    return Bindings(
+        uri=tuple(places.get("uri", ())),
+        query=tuple(places.get("querystring", ())),
+        query_maps=tuple(places.get("query_maps", ())),
+        headers=tuple(Binding(item.member, item.name.lower(), item.shape) for item in places.get("header", ())),
+        header_maps=tuple(Binding(item.member, item.name.lower(), item.shape) for item in places.get("headers", ())),
+        status=next(iter(places.get("statusCode", ())), None),
+        payload=payload,
+        body=tuple(places.get("body", ())),
+    )
+
+
+def _place(location: str | None, shape: Shape) -> str:
+    if location == "querystring" and shape.type_name == "map":
+        return "query_maps"
+    return location or "body"
