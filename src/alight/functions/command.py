@@ -1,0 +1,91 @@
+"""How a worker is started: which program, which loop inside it, within which limits."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from alight.functions.interpreters import Interpreter, UnsupportedRuntime
+from alight.functions.invocation import FunctionSpec
+
+#: The loop inside the child: AWS's client, ours, or the function's own `bootstrap` executable.
+Child = Literal["awslambdaric", "bootstrap", "executable"]
+
+LAUNCHER = Path(__file__).with_name("launcher.py")
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+#: Descriptors and processes that Lambda allows an execution environment.
+OPEN_FILES = 1024
+PROCESSES = 1024
+#: Address space is no measure of memory: this only stops what has gone mad.
+ADDRESS_SPACE_SLACK = 16 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric."""
+
+    folder: Path
+    interpreter: Interpreter
+    child: Child
+    supplied: Path
+    cgroup_parent: Path | None = None
+
+    @property
+    def runtime_version(self) -> str:
+        return "provided" if self.child == "executable" else f"python:{self.interpreter.version}"
+
+
+def choose_child(spec: FunctionSpec, interpreter: Interpreter, wanted: str, *, awslambdaric: bool) -> Child:
+    """`wanted` is "auto" or the name of a loop; compiled parts of awslambdaric fit Alight's own version only."""
+    if spec.runtime.startswith("provided"):
+        if not os.access(spec.code_dir / "bootstrap", os.X_OK):
+            raise UnsupportedRuntime(
+                f"Function {spec.name}: runtime {spec.runtime} needs an executable named `bootstrap`.",
+                "Put it at the top of the function's code, for this machine's processor.",
+            )
+        return "executable"
+    if wanted == "bootstrap" or not awslambdaric or not interpreter.native:
+        return "bootstrap"
+    return "awslambdaric"
+
+
+def program(spec: FunctionSpec, start: Start) -> list[str]:
+    """With a venv its interpreter and packages; without one no site packages at all (`-S`): what is installed
+    beside Alight or the system's Python is not on Lambda either."""
+    python = [str(spec.venv / "bin" / "python"), "-s"] if spec.venv else [str(start.interpreter.path), "-S"]
+    return [*python, "-X", "utf8", str(LAUNCHER), str(os.getpid())]
+
+
+def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: str) -> bytes:
+    """What the launcher reads on stdin."""
+    limits = {
+        "RLIMIT_AS": spec.memory_mb * 4 * 1024**2 + ADDRESS_SPACE_SLACK,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": spec.ephemeral_mb * 1024**2,
+        "RLIMIT_NOFILE": OPEN_FILES,
+        "RLIMIT_NPROC": _tasks() + PROCESSES,
+    }
+    text = {
+        "environment": dict(secret),
+        "limits": limits,
+        "cgroup": cgroup,
+        "task_root": str(spec.code_dir),
+        "supplied": [str(start.supplied)],
+        "child": start.child,
+        "bootstrap": str(BOOTSTRAP),
+        "handler": spec.handler,
+    }
+    return json.dumps(text).encode()
+
+
+def _tasks() -> int:
+    """How many tasks there are now: the limit counts all of a user's, so it has to lie above these."""
+    try:
+        return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+    except (OSError, ValueError, IndexError):
+        return 4096

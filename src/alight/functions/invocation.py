@@ -1,0 +1,84 @@
+"""What travels through this room: the function, one call of it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+#: Bytes of the largest payload that a synchronous invocation may return (6 MB and Lambda's 100 bytes of slack).
+RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
+
+Kind = Literal["ok", "error", "timeout", "oom", "init", "crash", "killed"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One configuration of one function; workers are shared only between equal ones.
+
+    `timeout` in seconds, `memory_mb` and `ephemeral_mb` in MiB; `role` is the role's name; `reserved` is the
+    function's own concurrency limit (None: only the pool's).
+    """
+
+    name: str
+    arn: str
+    version: str
+    code_dir: Path
+    venv: Path | None
+    handler: str
+    runtime: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 3.0
+    memory_mb: int = 128
+    role: str = ""
+    log_group: str = ""
+    reserved: int | None = None
+    ephemeral_mb: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call. `event_id`, `fence` and `staged` are carried for whoever asks what a worker is busy with.
+
+    `client_context` is JSON text, or the base64 of it as in the Invoke API.
+    """
+
+    request_id: str
+    payload: bytes
+    event_id: str | None = None
+    fence: int = 0
+    staged: bool = False
+    client_context: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one call.
+
+    `payload` is the function's answer, or Lambda's error document where `function_error` is set. `log_tail` are
+    the last 4 KB of the log. `init_ms` is there for the call that started the worker. `kind` says how it ended:
+    the handler answered (ok) or raised (error), ran out of time or memory, could not be loaded (init), its
+    process ended without an answer (crash), or it was stopped from outside (killed).
+    """
+
+    payload: bytes
+    function_error: str | None
+    kind: Kind
+    log_tail: bytes
+    duration_ms: float
+    billed_ms: int
+    init_ms: float | None
+    max_memory_mb: int
+    log_stream: str
+    version: str
+
+
+class Throttled(Exception):
+    """No slot is free, and the caller did not want to wait."""
+
+    def __init__(self, function: str, *, reserved: bool) -> None:
+        self.function = function
+        self.reserved = reserved
+        super().__init__(f"{function}: no slot is free")

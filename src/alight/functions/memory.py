@@ -1,0 +1,154 @@
+"""How much memory a worker holds, and who says stop.
+
+The limit is resident memory that cannot be reclaimed: anonymous and shared pages, of the worker and its children.
+Pages of files (libraries, mapped models) do not count, as the kernel may drop them; a cgroup judges the same way.
+Where a cgroup (version 2) can be made, the kernel watches; elsewhere busy workers are sampled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from alight.functions.processes import descendants
+
+#: Seconds between two looks at a busy worker.
+INTERVAL = 0.02
+_CGROUPS = Path("/sys/fs/cgroup")
+_FIELD = re.compile(rb"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """KiB held now and, as well as can be known, at most so far."""
+
+    held: int
+    peak: int
+
+
+def usage(pid: int) -> Usage | None:
+    """Of a process and all its descendants; None where it has gone or the system does not tell."""
+    own = _process(pid)
+    if own is None:
+        return None
+    more = [found for child in descendants(pid) if (found := _process(child))]
+    held = own.held + sum(found.held for found in more)
+    if more:
+        held = min(held, _proportional([pid, *descendants(pid)], held))
+    return Usage(held, max(own.peak, held))
+
+
+def _process(pid: int) -> Usage | None:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            found = {name: int(size) for name, size in _FIELD.findall(file.read())}
+    except OSError:
+        return None
+    if b"RssAnon" not in found:
+        return None
+    held = found[b"RssAnon"] + found[b"RssShmem"]
+    return Usage(held, max(held, found[b"VmHWM"] - found[b"RssFile"]))
+
+
+def _proportional(pids: list[int], otherwise: int) -> int:
+    """Forked children share pages with their parent: counted once, by the kernel's own proportional shares."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                text = file.read()
+        except OSError:
+            return otherwise
+        total += sum(int(size) for size in re.findall(rb"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.MULTILINE))
+    return total
+
+
+class Watched(Protocol):
+    """A busy worker."""
+
+    def measure(self) -> None:
+        """Look at its memory; end it where it holds too much."""
+
+
+class MemoryGuard:
+    """Looks at busy workers every 20 ms; sleeps when there are none."""
+
+    def __init__(self) -> None:
+        self._watched: set[Watched] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, worker: Watched) -> None:
+        self._watched.add(worker)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look())
+
+    def leave(self, worker: Watched) -> None:
+        self._watched.discard(worker)
+
+    def close(self) -> None:
+        self._watched.clear()
+        if self._task:
+            self._task.cancel()
+
+    async def _look(self) -> None:
+        while self._watched:
+            await asyncio.sleep(INTERVAL)
+            for worker in list(self._watched):
+                worker.measure()
+
+
+class Cgroup:
+    """The memory cgroup of one worker."""
+
+    def __init__(self, folder: Path, limit_mb: int) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "memory.max").write_text(str(limit_mb * 1024 * 1024))
+        for name, value in (("memory.swap.max", "0"), ("memory.oom.group", "1")):
+            with contextlib.suppress(OSError):
+                (folder / name).write_text(value)
+
+    def peak_kib(self) -> int:
+        for name in ("memory.peak", "memory.current"):
+            with contextlib.suppress(OSError, ValueError):
+                return int((self.folder / name).read_text()) // 1024
+        return 0
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has killed for this limit."""
+        with contextlib.suppress(OSError):
+            return any(
+                line.startswith("oom_kill ") and int(line.split()[1]) > 0
+                for line in (self.folder / "memory.events").read_text().splitlines()
+            )
+        return False
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            (self.folder / "cgroup.kill").write_text("1")
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+
+def find_cgroup_parent(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> Path | None:
+    """Where cgroups with a memory limit can be made: our own cgroup or its parent, if that is writable."""
+    try:
+        line = next(line for line in own.read_text().splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return None
+    folder = root / line[3:].lstrip("/")
+    for candidate in (folder, folder.parent):
+        if not candidate.is_relative_to(root):
+            continue
+        with contextlib.suppress(OSError):
+            controllers = (candidate / "cgroup.subtree_control").read_text().split()
+            if "memory" in controllers and os.access(candidate / "cgroup.procs", os.W_OK):
+                return candidate
+    return None

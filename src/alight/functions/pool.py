@@ -1,0 +1,195 @@
+"""All workers: who runs, who waits, what stays warm, what has to go.
+
+A call takes a slot, then a warm worker of exactly its configuration or a new one. After the call the worker waits
+for more until it has been idle for `idle_timeout`. Calls belong to the pool once they have begun: a caller that goes
+away does not stop the function, as in Lambda.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from alight.clock import Clock
+from alight.functions.command import Start, choose_child
+from alight.functions.interpreters import Interpreter, Interpreters
+from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, Throttled
+from alight.functions.memory import MemoryGuard, find_cgroup_parent
+from alight.functions.sandbox import Log, Sandbox, remove_leftovers
+from alight.functions.slots import Slots
+from alight.functions.supplied import has_awslambdaric, link_supplied
+
+__all__ = ["FunctionPool", "FunctionSpec", "Invocation", "Kind", "Outcome", "Throttled"]
+
+#: Seconds after which an idle worker is replaced: its session key is good for longer, but not for ever.
+MAX_AGE = 3600.0
+#: Idle and busy workers together, as a multiple of the limit on busy ones.
+WARM_FACTOR = 4
+
+Credentials = Callable[[FunctionSpec, str], Mapping[str, str]]
+
+
+class FunctionPool:
+    """`limit` calls run at a time. `folder` is the functions' own, not shared with another pool.
+
+    `credentials(spec, worker_id)` gives a worker's AWS_ variables; `log` gets each line of output.
+    `child` chooses the loop inside Python workers; "auto" takes awslambdaric where it fits.
+    """
+
+    def __init__(
+        self, *, limit: int, idle_timeout: float, clock: Clock, folder: Path, credentials: Credentials,
+        endpoint_url: Callable[[], str], log: Log, child: Literal["auto", "awslambdaric", "bootstrap"] = "auto",
+    ) -> None:  # fmt: skip
+        self.interpreters = Interpreters()
+        self._idle_timeout = idle_timeout
+        self._clock = clock
+        self._folder = folder.absolute()
+        self._credentials = credentials
+        self._endpoint_url = endpoint_url
+        self._log = log
+        self._child = child
+        self._limit = limit
+        self._slots = Slots(limit)
+        self._guard = MemoryGuard()
+        self._supplied: asyncio.Task[Path] | None = None
+        self._cgroup_parent = find_cgroup_parent()
+        self._workers: dict[str, Sandbox] = {}
+        #: Idle workers and when they became so, longest idle first.
+        self._idle: dict[Sandbox, float] = {}
+        self._reaper: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation, *, wait: bool = True) -> Outcome:
+        """Run one call. Waits for a slot; with `wait=False` raises `Throttled` where there is none.
+
+        Raises `UnsupportedRuntime` where the function can never run here.
+        """
+        await self._slots.acquire(spec.name, spec.reserved, wait=wait)
+        return await asyncio.shield(self._spawn(self._serve(spec, invocation)))
+
+    def free_slots(self, spec: FunctionSpec) -> int:
+        """How many calls of this function would run at once, were they made now."""
+        return 0 if self._closed else self._slots.free(spec.name, spec.reserved)
+
+    def current(self, worker_id: str) -> Invocation | None:
+        """What a worker is busy with."""
+        worker = self._workers.get(worker_id)
+        return worker.current if worker else None
+
+    def worker_ids(self, name: str) -> list[str]:
+        """Workers of a function, idle ones too."""
+        return [worker_id for worker_id, worker in self._workers.items() if worker.spec.name == name]
+
+    async def retire(self, name: str) -> None:
+        """Code or configuration has changed: idle workers go now, busy ones after their call."""
+        leaving = []
+        for worker in [worker for worker in self._workers.values() if worker.spec.name == name]:
+            worker.stale = True
+            if worker in self._idle:
+                leaving.append(self._discard(worker))
+        await asyncio.gather(*leaving)
+
+    async def close(self) -> None:
+        """Kill all workers; calls that run end as `killed`."""
+        self._closed = True
+        if self._reaper:
+            self._reaper.cancel()
+        await asyncio.gather(*(self._discard(worker) for worker in list(self._workers.values())))
+        while self._tasks:
+            await asyncio.gather(*list(self._tasks), return_exceptions=True)
+        self._guard.close()
+
+    async def _serve(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
+        try:
+            worker = self._take_warm(spec) or await self._start(spec)
+            try:
+                outcome = await worker.run(invocation)
+            finally:
+                self._put_back(worker)
+            return outcome
+        finally:
+            self._slots.release(spec.name)
+
+    def _take_warm(self, spec: FunctionSpec) -> Sandbox | None:
+        """The worker that was busy last, so that those in excess grow old."""
+        now = self._clock.monotonic()
+        for worker in reversed(list(self._idle)):
+            if worker.spec != spec:
+                continue
+            if worker.alive and now - worker.started < MAX_AGE:
+                del self._idle[worker]
+                return worker
+            self._spawn(self._discard(worker))
+        return None
+
+    async def _start(self, spec: FunctionSpec) -> Sandbox:
+        interpreter = await self.interpreters.choose(spec.runtime)
+        child = choose_child(spec, interpreter, self._child, awslambdaric=has_awslambdaric())
+        if self._supplied is None:
+            self._supplied = asyncio.create_task(asyncio.to_thread(self._prepare))
+        supplied = await asyncio.shield(self._supplied)
+        self._make_room()
+        start = Start(self._folder, interpreter, child, supplied, self._cgroup_parent)
+        worker = Sandbox(spec, start, self._clock, self._guard, self._log)
+        self._workers[worker.worker_id] = worker
+        worker.on_exit = lambda: self._ended(worker)
+        try:
+            await worker.launch(self._credentials, self._endpoint_url())
+        except BaseException:
+            await self._discard(worker)
+            raise
+        self._warn(worker, interpreter)
+        return worker
+
+    def _prepare(self) -> Path:
+        """Once, before the first worker."""
+        remove_leftovers(self._folder)
+        return link_supplied(self._folder / "supplied")
+
+    def _warn(self, worker: Sandbox, interpreter: Interpreter) -> None:
+        if interpreter.warning:
+            self._log(worker.spec.log_group, worker.stream, self._clock.now(), interpreter.warning, "")
+
+    def _make_room(self) -> None:
+        """Stop the longest idle workers where there are too many."""
+        excess = len(self._workers) + 1 - max(self._limit * WARM_FACTOR, self._limit + 1)
+        for worker in list(self._idle)[: max(excess, 0)]:
+            self._spawn(self._discard(worker))
+
+    def _put_back(self, worker: Sandbox) -> None:
+        if not worker.alive or self._closed:
+            self._spawn(self._discard(worker))
+            return
+        self._idle[worker] = self._clock.monotonic()
+        if self._reaper is None or self._reaper.done():
+            self._reaper = asyncio.create_task(self._reap())
+
+    def _ended(self, worker: Sandbox) -> None:
+        """A process has ended by itself; where it was busy, `run` knows already."""
+        if worker in self._idle:
+            self._spawn(self._discard(worker))
+
+    async def _reap(self) -> None:
+        """Stop workers that have been idle for long enough; ends when none is left."""
+        while self._idle:
+            oldest = min(self._idle.values())
+            await self._clock.sleep(max(oldest + self._idle_timeout - self._clock.monotonic(), 0.001))
+            due = self._clock.monotonic() - self._idle_timeout
+            await asyncio.gather(*(self._discard(worker) for worker, since in list(self._idle.items()) if since <= due))
+
+    async def _discard(self, worker: Sandbox) -> None:
+        self._idle.pop(worker, None)
+        try:
+            await worker.stop()
+        finally:
+            self._workers.pop(worker.worker_id, None)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task of the pool's own, kept until it has ended."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,130 @@
+"""One child process and its kin: started without `fork` handlers, waited for without threads, killed with all it left.
+
+A worker leads a session and a process group of its own. It adopts its orphaned descendants (see launcher), so a walk
+down from it finds those too that left the group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+class ChildProcess:
+    """A started worker. `exited` is set once it has ended and been reaped; `returncode` as in `Popen`."""
+
+    def __init__(
+        self, command: Sequence[str], *, environment: Mapping[str, str], plan: bytes, output: int,
+        on_exit: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`plan` (below 64 KiB, or it would block) is written to the child's stdin."""
+        self._on_exit = on_exit
+        self._loop = asyncio.get_running_loop()
+        self.exited = asyncio.Event()
+        reader, self._stdin = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=reader, stdout=output, stderr=output, env=dict(environment), start_new_session=True
+            )
+        except BaseException:
+            os.close(self._stdin)
+            raise
+        finally:
+            os.close(reader)
+        self.pid = self._process.pid
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._stdin, plan + b"\n")
+        self._handle = _pidfd(self.pid)
+        if self._handle is None:
+            self._waiter = asyncio.create_task(self._wait_in_thread())
+        else:
+            self._loop.add_reader(self._handle, self._ended)
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL for the group and for every descendant outside it. Nobody forks away while being counted."""
+        if self.exited.is_set():
+            return
+        _signal_group(self.pid, signal.SIGSTOP)
+        for pid in descendants(self.pid):
+            _signal(pid, signal.SIGKILL)
+        _signal_group(self.pid, signal.SIGKILL)
+
+    async def _wait_in_thread(self) -> None:
+        await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        self._ended()
+
+    def _ended(self) -> None:
+        if self._handle is not None:
+            self._loop.remove_reader(self._handle)
+            os.close(self._handle)
+        # Before it is reaped its pid, and so its group's id, cannot belong to anybody else.
+        _signal_group(self.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._stdin)
+        self.exited.set()
+        self._on_exit()
+
+
+def descendants(pid: int) -> list[int]:
+    """Children, their children and so on; empty where the system does not tell."""
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        parent = queue.pop()
+        try:
+            tasks = os.listdir(f"/proc/{parent}/task")
+        except OSError:
+            continue
+        for task in tasks:
+            with contextlib.suppress(OSError), open(f"/proc/{parent}/task/{task}/children", "rb") as file:
+                children = [int(child) for child in file.read().split()]
+                found += children
+                queue += children
+    return found
+
+
+def kill_marked(mark: str) -> int:
+    """Kill every process whose environment holds `mark`: what escaped its worker's group. Returns how many.
+
+    The mark is a folder of ours that stands in the environment of our workers alone.
+    """
+    killed = 0
+    needle = mark.encode()
+    for entry in _PROC.iterdir() if _PROC.is_dir() else ():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            if needle in (entry / "environ").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def _pidfd(pid: int) -> int | None:
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

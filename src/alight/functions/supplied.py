@@ -1,0 +1,73 @@
+"""What Alight gives to functions that bring no packages of their own: boto3 and awslambdaric, as Lambda does.
+
+A folder of links into Alight's own install, holding these two and what they need, and nothing else. It stands at
+the very end of the child's import path, so a function's own packages always come first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+SUPPLIED = ("boto3", "awslambdaric")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def has_awslambdaric() -> bool:
+    """Whether AWS's client runs under Alight's own interpreter (it has compiled parts, for Linux only)."""
+    return sys.platform == "linux" and importlib.util.find_spec("runtime_client") is not None
+
+
+def link_supplied(folder: Path) -> Path:
+    """Make (once) the folder of links under `folder`; returns it."""
+    found = _closure(SUPPLIED)
+    entries = sorted({entry for item in found for entry in _entries(item)})
+    key = hashlib.sha256("\n".join(map(str, entries)).encode()).hexdigest()[:16]
+    target = folder / key
+    if target.is_dir():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    for entry in entries:
+        (made / entry.name).symlink_to(entry)
+    try:
+        os.rename(made, target)
+    except OSError:
+        shutil.rmtree(made)
+    return target
+
+
+def _closure(names: tuple[str, ...]) -> list[Distribution]:
+    """The named distributions and all they require (extras are not followed)."""
+    found: dict[str, Distribution] = {}
+    queue = list(names)
+    while queue:
+        name = queue.pop().lower().replace("_", "-")
+        if name in found:
+            continue
+        try:
+            found[name] = distribution(name)
+        except PackageNotFoundError:
+            continue
+        for requirement in found[name].requires or ():
+            match = _NAME.match(requirement)
+            if match and "extra ==" not in requirement:
+                queue.append(match.group())
+    return list(found.values())
+
+
+def _entries(item: Distribution) -> set[Path]:
+    """What stands directly in site-packages: packages, modules, compiled modules, metadata."""
+    roots = set()
+    for file in item.files or ():
+        first = file.parts[0]
+        if first not in ("..", "__pycache__", "bin"):
+            roots.add(Path(str(item.locate_file(first))))
+    return {root for root in roots if root.exists()}
