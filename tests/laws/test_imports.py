@@ -30,8 +30,11 @@ FLOORS: dict[str, set[str]] = {
     "apis": LEAVES,
     "services": LEAVES | WORKING_ROOMS | {"store", "credentials", "settings"},
     "stacks": LEAVES | {"services", "store", "settings"},
+    "admin": LEAVES | {"services", "store", "stacks", "settings"},
     "console": LEAVES | {"services", "store", "settings"},
-    "app": LEAVES | WORKING_ROOMS | {"store", "gateway", "services", "stacks", "console", "credentials", "settings"},
+    "app": LEAVES
+    | WORKING_ROOMS
+    | {"store", "gateway", "services", "stacks", "admin", "console", "credentials", "settings"},
     "cli": {"alight", "errors", "names", "clock", "settings", "credentials"},
 }
 STANDARD_LIBRARY_ONLY = {"alight", "errors", "names", "clock", "calls", "settings", "credentials"}
