@@ -1,0 +1,10 @@
+"""Model packages, the processes that serve them, and who gets which request.
+
+artifact   model.tar.gz or a folder -> files that were checked and may be served
+replica    the process role: one model, GET /ping and POST /invocations on a Unix socket
+models/    one file per model format, used inside the replica only
+process    one replica as its supervisor sees it: start, wait for the ping, stop
+fleet      the replicas of one variant: least busy first, bounded queue, restart with back-off
+variants   which variant answers: by name or by weight
+server     `Endpoints`: deploy, invoke, remove
+"""

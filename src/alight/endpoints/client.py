@@ -1,0 +1,102 @@
+"""The supervisor's end of a replica's socket: one kept-alive HTTP/1.1 connection, one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import httptools
+
+from alight.endpoints.contract import Reply
+
+
+class ReplicaGone(Exception):
+    """The connection ended before the answer was complete."""
+
+
+class BadAnswer(Exception):
+    """The replica answered something that is not HTTP, or more than is allowed."""
+
+
+class Connection(asyncio.Protocol):
+    """Parses answers as they arrive. `lost` is done when the connection has ended."""
+
+    def __init__(self, max_answer: int) -> None:
+        self._max = max_answer
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Future[Reply] | None = None
+        self._transport: asyncio.Transport | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self._parser = httptools.HttpResponseParser(self)
+        self.on_message_begin()
+
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+        """Raises `ReplicaGone` or `BadAnswer`. A cancelled request leaves the connection unusable: close it."""
+        if self._transport is None or self.lost.done():
+            raise ReplicaGone
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {' '.join(value.splitlines())}" for name, value in headers.items() if value]
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        self._waiting = self._loop.create_future()
+        self._transport.writelines([head, body] if body else [head])
+        try:
+            return await self._waiting
+        finally:
+            self._waiting = None
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(ReplicaGone())
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(BadAnswer(f"not HTTP: {error}"))
+            self.close()
+
+    def on_message_begin(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._max:
+            self._fail(BadAnswer(f"the answer is longer than {self._max:,} bytes"))
+            self.close()
+        else:
+            self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        reply = Reply(
+            body=b"".join(self._parts),
+            content_type=self._headers.get("content-type", ""),
+            status=self._parser.get_status_code(),
+            headers=self._headers,
+        )
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(reply)
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
+
+
+async def connect(path: Path, max_answer: int) -> Connection:
+    """Raises `OSError` where nobody listens (yet)."""
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_unix_connection(lambda: Connection(max_answer), str(path))
+    return connection

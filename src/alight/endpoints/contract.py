@@ -1,0 +1,51 @@
+"""What a replica is asked and what it answers: SageMaker's container contract, without the HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+#: Exit status of a replica that cannot serve its model; the last line on stderr says why.
+CANNOT_SERVE = 70
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One POST /invocations. `headers` have the case in which they came."""
+
+    body: bytes
+    content_type: str | None
+    accept: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`headers` go out beside Content-Type and Content-Length."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """The model cannot answer this request; `status` is what the container contract would say (400, 406, 415, 500)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(message)
+
+
+class CannotServe(Exception):
+    """The package cannot be served at all; the text says why and what to do instead."""
+
+
+class Model(Protocol):
+    """A loaded model. Called from one thread only."""
+
+    def answer(self, request: Request) -> Reply:
+        """Raises `Refusal`; anything else that it raises is answered as 500."""

@@ -1,0 +1,8 @@
+"""What runs inside a replica: one file per model format, and pictures, which several of them take.
+
+onnx         model.onnx, no script
+script       code/inference.py
+description  preprocess.json: from pixels to the model's input
+images       bytes of a picture -> pixels
+tensors      JSON, CSV, NPY <-> arrays
+"""

@@ -1,0 +1,144 @@
+"""One replica as its supervisor sees it: started, pinged until it answers, asked, ended.
+
+The child gets a clean environment: nothing of ours but what a process needs to run, then the container's own
+`Environment`. What it prints goes line by line to whoever collects logs, and its last lines are kept: they are
+the reason where it cannot serve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, connect
+from alight.endpoints.contract import CANNOT_SERVE, CannotServe
+
+LogLine = Callable[[str], None]
+POLL = 0.02
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What every start of a replica needs."""
+
+    python: Path
+    model_dir: Path
+    environment: Mapping[str, str]
+    log: LogLine
+    start_limit: float
+    max_answer: int
+
+
+class ReplicaProcess:
+    """A running child and the connection to it. Made by `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, socket: Path, launch: Launch) -> None:
+        self._process = process
+        self._socket = socket
+        self._launch = launch
+        self._last_lines: deque[str] = deque(maxlen=20)
+        self._readers = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
+        self.connection: Connection | None = None
+
+    @classmethod
+    async def start(cls, socket: Path, launch: Launch) -> ReplicaProcess:
+        """Start a child and wait for its ping. Raises `CannotServe`; then no child is left."""
+        await asyncio.to_thread(socket.unlink, missing_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            str(launch.python),
+            *("-P", "-m", "alight.endpoints.replica"),
+            *("--socket", str(socket), "--model", str(launch.model_dir), "--parent", str(os.getpid())),
+            env=child_environment(launch),
+            cwd=launch.model_dir,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        made = cls(process, socket, launch)
+        try:
+            async with asyncio.timeout(launch.start_limit):
+                await made._wait_for_ping()
+        except TimeoutError:
+            await made.stop()
+            raise CannotServe(f"it did not answer a ping in {launch.start_limit:g} seconds") from None
+        except BaseException:
+            await made.stop()
+            raise
+        return made
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ended(self) -> str:
+        """Wait for the end of the process; returns how it ended."""
+        code = await self._process.wait()
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+    def kill(self) -> None:
+        """End the child and whatever it started, now."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Kill, and clear up after it."""
+        if self.connection is not None:
+            self.connection.close()
+        self.kill()
+        await self._process.wait()
+        await asyncio.gather(*self._readers)
+        await asyncio.to_thread(self._socket.unlink, missing_ok=True)
+
+    async def _wait_for_ping(self) -> None:
+        while True:
+            if self._process.returncode is not None:
+                await asyncio.gather(*self._readers)
+                raise CannotServe(self._reason())
+            with contextlib.suppress(OSError, ReplicaGone, BadAnswer):
+                self.connection = self.connection or await connect(self._socket, self._launch.max_answer)
+                if (await self.connection.ask("GET", "/ping", {})).status == 200:
+                    return
+            if self.connection is not None and self.connection.lost.done():
+                self.connection = None
+            await asyncio.sleep(POLL)
+
+    def _reason(self) -> str:
+        last = self._last_lines[-1] if self._last_lines else "it printed nothing"
+        if self._process.returncode == CANNOT_SERVE:
+            return last
+        return f"it ended with status {self._process.returncode}; its last line: {last}"
+
+    async def _read(self, stream: asyncio.StreamReader | None) -> None:
+        if stream is None:
+            return
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:  # a line beyond the buffer's limit: go on behind it
+                continue
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            self._last_lines.append(text)
+            self._launch.log(text)
+
+
+def child_environment(launch: Launch) -> dict[str, str]:
+    """What the child may see; the container's own values win."""
+    base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {
+        **base,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "SM_MODEL_DIR": str(launch.model_dir),
+        **launch.environment,
+    }

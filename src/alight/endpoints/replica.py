@@ -1,0 +1,213 @@
+"""The process of one replica: one model, GET /ping and POST /invocations over a Unix socket.
+
+    python -m alight.endpoints.replica --socket S --model DIR
+
+Each connection has a thread that reads requests; pings are answered there, invocations go into one queue. The
+main thread takes them from it, asks the model and writes the answer: the model has one thread, the next body is
+read while it works, and a script finds itself on the main thread, where libraries expect to be.
+
+The process gives up rights before it loads anything: no new privileges, no core files, limits on files and
+address space, and it dies with its parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import queue
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from alight.endpoints import formats
+from alight.endpoints.contract import CANNOT_SERVE, CannotServe, Model, Refusal, Reply, Request
+from alight.endpoints.models.onnx import OnnxModel
+from alight.endpoints.models.script import ScriptModel
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 1 << 30
+READ_SIZE = 256 * 1024
+#: An outer fence only: ONNX Runtime and numpy reserve far more address space than they use.
+ADDRESS_SPACE = max(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request and the connection that waits for its answer."""
+
+    connection: socket.socket
+    request: Request
+
+
+Inbox = queue.SimpleQueue[Arrived]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="alight.endpoints.replica")
+    parser.add_argument("--socket", required=True, type=Path)
+    parser.add_argument("--model", required=True, type=Path)
+    parser.add_argument("--parent", type=int, default=os.getppid())
+    given = parser.parse_args(arguments)
+    give_up_rights(given.parent)
+    try:
+        model = open_model(given.model, os.environ)
+    except CannotServe as reason:
+        sys.stderr.write(f"{reason}\n")
+        sys.exit(CANNOT_SERVE)
+    serve(given.socket, model)
+
+
+def open_model(folder: Path, environment: Mapping[str, str]) -> Model:
+    """Load what is in the folder. Raises `CannotServe`."""
+    if formats.detect(folder, environment) == formats.SCRIPT:
+        return ScriptModel.open(folder, environment)
+    return OnnxModel.open(folder)
+
+
+def serve(path: Path, model: Model) -> None:
+    """Listen and answer until the process is ended."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(64)
+    inbox: Inbox = queue.SimpleQueue()
+    threading.Thread(target=_accept, args=(listener, inbox), daemon=True).start()
+    while True:
+        arrived = inbox.get()
+        _send(arrived.connection, _ask(model, arrived.request))
+
+
+def give_up_rights(parent: int) -> None:
+    """No new privileges, no core files, bounded files and memory, no life without the parent."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(0)  # it died before the signal was armed
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, 1024)
+    if sys.platform == "linux":
+        _limit(resource.RLIMIT_AS, ADDRESS_SPACE)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (least, least))
+
+
+def _follow(parent: int) -> None:
+    """The death signal is Linux's, and is lost where the parent's thread ended first; this works anywhere."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
+def _accept(listener: socket.socket, inbox: Inbox) -> None:
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_read_requests, args=(connection, inbox), daemon=True).start()
+
+
+def _read_requests(connection: socket.socket, inbox: Inbox) -> None:
+    buffer = bytearray()
+    try:
+        while True:
+            head = _read_head(connection, buffer)
+            if head is None:
+                break
+            method, path, headers = head
+            body = _read_body(connection, buffer, headers)
+            if (method, path) == ("GET", "/ping"):
+                _send(connection, Reply(b"", "text/plain"))
+            elif (method, path) == ("POST", "/invocations"):
+                inbox.put(Arrived(connection, _request(headers, body)))
+            else:
+                _send(connection, Reply(b"", "text/plain", 404))
+    except (OSError, ValueError):
+        connection.close()  # the supervisor went away, or it is not the supervisor
+
+
+def _read_head(connection: socket.socket, buffer: bytearray) -> tuple[str, str, dict[str, str]] | None:
+    while (end := buffer.find(b"\r\n\r\n")) < 0:
+        if len(buffer) > MAX_HEAD:
+            raise ValueError("the head of the request is too long")
+        part = connection.recv(READ_SIZE)
+        if not part:
+            return None
+        buffer += part
+    lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
+    del buffer[: end + 4]
+    method, path, _ = lines[0].split(" ", 2)
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name] = value.strip()
+    return method, path, headers
+
+
+def _read_body(connection: socket.socket, buffer: bytearray, headers: Mapping[str, str]) -> bytes:
+    size = int(_header(headers, "content-length") or 0)
+    if not 0 <= size <= MAX_BODY:
+        raise ValueError("the body is too long")
+    body = bytearray(size)
+    have = min(size, len(buffer))
+    body[:have] = buffer[:have]
+    del buffer[:have]
+    view = memoryview(body)
+    while have < size:
+        count = connection.recv_into(view[have:])
+        if not count:
+            raise ValueError("the body is shorter than announced")
+        have += count
+    return bytes(body)
+
+
+def _request(headers: Mapping[str, str], body: bytes) -> Request:
+    return Request(body, _header(headers, "content-type"), _header(headers, "accept"), headers)
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str | None:
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
+
+
+def _ask(model: Model, request: Request) -> Reply:
+    try:
+        return model.answer(request)
+    except Refusal as refusal:
+        return Reply(json.dumps({"error": refusal.message}).encode(), "application/json", refusal.status)
+    except Exception:
+        traceback.print_exc()
+        return Reply(traceback.format_exc().encode(), "text/plain", 500)
+
+
+def _send(connection: socket.socket, reply: Reply) -> None:
+    phrase = HTTPStatus(reply.status).phrase if reply.status in HTTPStatus._value2member_map_ else "Unknown"
+    lines = [
+        f"HTTP/1.1 {reply.status} {phrase}",
+        f"Content-Type: {reply.content_type}",
+        f"Content-Length: {len(reply.body)}",
+        *(f"{name}: {value}" for name, value in reply.headers.items()),
+    ]
+    head = "\r\n".join(" ".join(line.splitlines()) for line in lines) + "\r\n\r\n"
+    try:
+        connection.sendall(head.encode("latin-1", "replace") + reply.body)
+    except OSError:
+        connection.close()  # nobody waits any more
+
+
+if __name__ == "__main__":
+    main()

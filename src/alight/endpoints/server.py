@@ -1,0 +1,250 @@
+"""`Endpoints`: deploy, invoke, remove. What InvokeEndpoint answers is decided here.
+
+A deployment builds its replicas beside the ones that serve, and takes their place only when every one of them
+answers; the old ones finish what they have. A deployment that fails leaves what was there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alight.clock import Clock
+from alight.endpoints import formats, venv
+from alight.endpoints.client import BadAnswer
+from alight.endpoints.contract import CUSTOM_ATTRIBUTES, CannotServe, Reply
+from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
+from alight.endpoints.process import Launch
+from alight.endpoints.spec import Answer, EndpointSpec, EndpointStatus, Limits, State, VariantSpec, VariantStatus
+from alight.endpoints.variants import Turns
+from alight.errors.sagemaker import ModelError, RequestEntityTooLarge, ServiceUnavailable, ValidationError
+from alight.names import ACCOUNT, REGION, log_group_arn
+
+#: group, stream, seconds since 1970, message, request id
+Log = Callable[[str, str, float, str, str], None]
+#: Longest path that an address of a Unix socket can hold on every system.
+LONGEST_SOCKET = 100
+
+
+@dataclass(slots=True)
+class _Serving:
+    """The fleets of one deployment."""
+
+    fleets: dict[str, Fleet]
+    turns: Turns
+    weights: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    state: State
+    failure_reason: str = ""
+    serving: _Serving | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Endpoints:
+    """Everything that serves models. Call it from one event loop; `close` ends every child."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        clock: Clock,
+        cores: int,
+        default_replicas: int = 0,
+        limits: Limits | None = None,
+        log: Log | None = None,
+    ) -> None:
+        """`folder` keeps sockets and virtual environments; `default_replicas` 0 means one per core."""
+        self._folder = folder
+        self._clock = clock
+        self._default_replicas = default_replicas or cores
+        self._limits = limits or Limits()
+        self._log = log
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._sockets: Path | None = None
+        self._temporary: Path | None = None
+        self._deployments = 0
+        self._draining: set[asyncio.Task[None]] = set()
+
+    async def deploy(self, spec: EndpointSpec) -> None:
+        """Return when every variant answers. Raises `CannotServe`; what served before goes on serving."""
+        endpoint = self._endpoints.setdefault(spec.name, _Endpoint("Creating"))
+        async with endpoint.lock:
+            endpoint.state = "Updating" if endpoint.serving else "Creating"
+            try:
+                fresh = await self._build(spec)
+            except CannotServe as reason:
+                endpoint.failure_reason = str(reason)
+                endpoint.state = "InService" if endpoint.serving else "Failed"
+                raise
+            except BaseException:
+                endpoint.state = "InService" if endpoint.serving else "Failed"
+                raise
+            if self._endpoints.get(spec.name) is not endpoint:  # removed meanwhile
+                await _close(fresh)
+                return
+            old, endpoint.serving = endpoint.serving, fresh
+            endpoint.state, endpoint.failure_reason = "InService", ""
+        if old is not None:
+            self._drain(old)
+
+    async def remove(self, name: str) -> None:
+        """No new request; what is under way is answered, then the replicas end. Unknown names are no error."""
+        endpoint = self._endpoints.pop(name, None)
+        if endpoint is not None and endpoint.serving is not None:
+            self._drain(endpoint.serving)
+
+    def status(self, name: str) -> EndpointStatus | None:
+        """None where no such endpoint was deployed."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            return None
+        variants = _variant_statuses(endpoint.serving) if endpoint.serving else ()
+        running = sum(variant.replicas for variant in variants)
+        return EndpointStatus(endpoint.state, endpoint.failure_reason, running, variants)
+
+    async def invoke(
+        self,
+        name: str,
+        body: bytes,
+        *,
+        content_type: str | None,
+        accept: str | None,
+        custom_attributes: str = "",
+        request_id: str = "",
+        target_variant: str = "",
+    ) -> Answer:
+        """Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None or endpoint.serving is None:
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
+        if len(body) > self._limits.body:
+            raise RequestEntityTooLarge(f"The body has {len(body)} bytes; {self._limits.body} are allowed.")
+        variant = target_variant or endpoint.serving.turns.next()
+        fleet = endpoint.serving.fleets.get(variant)
+        if fleet is None:
+            raise ValidationError(f"Variant {variant} not found for Request.")
+        headers = {
+            "Content-Type": content_type or "",
+            "Accept": accept or "",
+            CUSTOM_ATTRIBUTES: custom_attributes,
+            "X-Amzn-SageMaker-Request-Id": request_id,
+        }
+        reply = await self._ask(name, fleet, headers, body)
+        if not 200 <= reply.status < 300:
+            raise _model_error(name, reply.status, reply.body)
+        attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")
+        return Answer(reply.body, reply.content_type, variant, attributes)
+
+    async def close(self) -> None:
+        """End every replica now."""
+        endpoints, self._endpoints = list(self._endpoints.values()), {}
+        await asyncio.gather(*(_close(endpoint.serving) for endpoint in endpoints if endpoint.serving))
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
+        try:
+            return await fleet.ask(headers, body)
+        except Busy as reason:
+            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
+        except OutOfTime as late:
+            if not late.began:
+                raise ServiceUnavailable(f"Endpoint {name} had no replica free in time.") from None
+            text = "Your invocation timed out while waiting for a response from container primary."
+            raise _model_error(name, 0, text.encode()) from None
+        except Died:
+            raise _model_error(name, 500, b"The model's process ended while it served this request.") from None
+        except BadAnswer as reason:
+            raise _model_error(name, 500, f"The model's answer cannot be read: {reason}.".encode()) from None
+
+    async def _build(self, spec: EndpointSpec) -> _Serving:
+        """Start the fleets of all variants; all answer or none is left."""
+        self._deployments += 1
+        fleets: dict[str, Fleet] = {}
+        try:
+            for variant in spec.variants:
+                fleet = await self._fleet(spec.name, variant, f"{self._deployments}.{len(fleets)}")
+                await fleet.start()
+                fleets[variant.name] = fleet
+        except BaseException:
+            await asyncio.gather(*(fleet.close() for fleet in fleets.values()))
+            raise
+        weights = {variant.name: variant.weight for variant in spec.variants}
+        return _Serving(fleets, Turns(list(weights.items())), weights)
+
+    async def _fleet(self, endpoint: str, variant: VariantSpec, prefix: str) -> Fleet:
+        group, stream = f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant.name}/{prefix}"
+
+        def log(line: str) -> None:
+            if self._log is not None:
+                self._log(group, stream, self._clock.now(), line, "")
+
+        python = Path(sys.executable)
+        if await asyncio.to_thread(formats.detect, variant.model_dir, variant.environment) == formats.SCRIPT:
+            python = await venv.prepare(variant.model_dir / "code", self._folder / "venvs", log)
+        launch = Launch(
+            python, variant.model_dir, dict(variant.environment), log, self._limits.start, self._limits.answer
+        )
+        count = variant.instances if variant.instances > 1 else self._default_replicas
+        return Fleet(launch, count, self._socket_folder(), prefix, self._limits, self._clock)
+
+    def _socket_folder(self) -> Path:
+        """In the data folder, or in a short temporary one where that path is too long for a socket."""
+        if self._sockets is None:
+            wanted = (self._folder / "sockets").absolute()
+            if len(str(wanted)) + 16 > LONGEST_SOCKET:
+                wanted = self._temporary = Path(tempfile.mkdtemp(prefix="alight-"))
+            wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sockets = wanted
+        return self._sockets
+
+    def _drain(self, serving: _Serving) -> None:
+        task = asyncio.create_task(_drain(serving))
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+
+def _model_error(name: str, status: int, body: bytes) -> ModelError:
+    """The message in AWS's words; the model's own text is kept up to 4 KB."""
+    text = body[:4096].decode("utf-8", "replace")
+    kind = "client" if 400 <= status < 500 else "server"
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    return ModelError(
+        f'Received {kind} error ({status}) from primary with message "{text}". '
+        f"See log group {group} in account {ACCOUNT} of {REGION} for more information.",
+        OriginalStatusCode=status,
+        OriginalMessage=text,
+        LogStreamArn=log_group_arn(group),
+    )
+
+
+def _variant_statuses(serving: _Serving) -> tuple[VariantStatus, ...]:
+    return tuple(
+        VariantStatus(name, serving.weights[name], fleet.wanted, len(fleet.pids), fleet.restarts, fleet.pids)
+        for name, fleet in serving.fleets.items()
+    )
+
+
+async def _close(serving: _Serving) -> None:
+    await asyncio.gather(*(fleet.close() for fleet in serving.fleets.values()))
+
+
+async def _drain(serving: _Serving) -> None:
+    try:
+        await asyncio.gather(*(fleet.drain() for fleet in serving.fleets.values()))
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await _close(serving)
+        raise

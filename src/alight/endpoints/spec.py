@@ -1,0 +1,78 @@
+"""What an endpoint is asked to be, what it is now, and how much it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+State = Literal["Creating", "InService", "Updating", "Deleting", "Failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """One production variant. `model_dir` is an unpacked, checked package; `instances` below 2 means the default."""
+
+    name: str
+    model_dir: Path
+    instances: int = 1
+    weight: float = 1.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """All variants of one endpoint."""
+
+    name: str
+    variants: tuple[VariantSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantStatus:
+    """`replicas` answer, out of `wanted`; `restarts` since deployment."""
+
+    name: str
+    weight: float
+    wanted: int
+    replicas: int
+    restarts: int
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """`replicas` is the number that answer, over all variants."""
+
+    state: State
+    failure_reason: str
+    replicas: int
+    variants: tuple[VariantStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What InvokeEndpoint gives back."""
+
+    body: bytes
+    content_type: str
+    variant: str
+    custom_attributes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    body: int = 6 * 1024 * 1024
+    answer: int = 25 * 1024 * 1024
+    #: From the arrival of a request to its answer.
+    invocation: float = 60.0
+    #: From the start of a replica to its first ping.
+    start: float = 300.0
+    #: Requests that wait for a replica of one variant, and their bytes.
+    waiting: int = 1000
+    waiting_bytes: int = 128 * 1024 * 1024
+    #: Longest pause between two restarts of a replica that keeps dying.
+    backoff: float = 30.0

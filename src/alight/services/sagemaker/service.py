@@ -1,0 +1,52 @@
+"""The operations of SageMaker and of its runtime that Alight serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alight.calls import Handler
+from alight.endpoints.server import Endpoints
+from alight.services.members import guarded
+from alight.services.sagemaker.definitions import Definitions
+from alight.services.sagemaker.deployment import Deployments, Fetch
+from alight.services.sagemaker.endpoints import EndpointHandlers
+from alight.services.sagemaker.tables import CONTROL, RUNTIME
+from alight.store.records import Records
+
+
+class SageMaker:
+    """Both services over one set of records. `folder` keeps the unpacked packages."""
+
+    def __init__(self, records: Records, endpoints: Endpoints, *, folder: Path, fetch: Fetch) -> None:
+        self.deployments = Deployments(records, endpoints, folder, fetch)
+        self._definitions = Definitions(records)
+        self._endpoints = EndpointHandlers(records, endpoints, self.deployments)
+
+    async def resume(self) -> None:
+        """Bring the endpoints of the last run back, in the background; requests for them wait."""
+        await self.deployments.resume()
+
+    async def close(self) -> None:
+        """Stop deploying. The replicas are ended by `Endpoints.close`."""
+        await self.deployments.close()
+
+    def operations(self) -> dict[tuple[str, str], Handler]:
+        """The services' part of the operations table."""
+        definitions, endpoints = self._definitions, self._endpoints
+        control: dict[str, Handler] = {
+            "CreateModel": definitions.create_model,
+            "DescribeModel": definitions.describe_model,
+            "ListModels": definitions.list_models,
+            "DeleteModel": definitions.delete_model,
+            "CreateEndpointConfig": definitions.create_endpoint_config,
+            "DescribeEndpointConfig": definitions.describe_endpoint_config,
+            "ListEndpointConfigs": definitions.list_endpoint_configs,
+            "DeleteEndpointConfig": definitions.delete_endpoint_config,
+            "CreateEndpoint": endpoints.create_endpoint,
+            "DescribeEndpoint": endpoints.describe_endpoint,
+            "ListEndpoints": endpoints.list_endpoints,
+            "UpdateEndpoint": endpoints.update_endpoint,
+            "DeleteEndpoint": endpoints.delete_endpoint,
+        }
+        runtime: dict[str, Handler] = {"InvokeEndpoint": endpoints.invoke_endpoint}
+        return guarded("sagemaker", CONTROL, control) | guarded("sagemaker-runtime", RUNTIME, runtime)

@@ -1,0 +1,76 @@
+"""What each member of SageMaker's operations means here, nested structures included."""
+
+from __future__ import annotations
+
+from alight.calls import Members
+from alight.errors.common import NotImplemented_
+from alight.services.members import Support, Table, check, support
+
+_LISTING = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefore CreationTimeAfter"
+
+CONTROL: Table = {
+    "CreateModel": support(
+        "ModelName PrimaryContainer Containers ExecutionRoleArn EnableNetworkIsolation", "Tags VpcConfig"
+    ),
+    "DescribeModel": support("ModelName"),
+    "ListModels": support(_LISTING),
+    "DeleteModel": support("ModelName"),
+    "CreateEndpointConfig": support(
+        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation",
+        "Tags KmsKeyId ExecutionRoleArn VpcConfig MetricsConfig",
+    ),
+    "DescribeEndpointConfig": support("EndpointConfigName"),
+    "ListEndpointConfigs": support(_LISTING),
+    "DeleteEndpointConfig": support("EndpointConfigName"),
+    "CreateEndpoint": support("EndpointName EndpointConfigName", "Tags DeploymentConfig"),
+    "DescribeEndpoint": support("EndpointName"),
+    "ListEndpoints": support(f"{_LISTING} LastModifiedTimeBefore LastModifiedTimeAfter StatusEquals"),
+    "UpdateEndpoint": support(
+        "EndpointName EndpointConfigName RetainAllVariantProperties", "DeploymentConfig RetainDeploymentConfig"
+    ),
+    "DeleteEndpoint": support("EndpointName"),
+}
+RUNTIME: Table = {
+    "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant", "InferenceId"),
+}
+CONTAINER: Support = support(
+    "ModelDataUrl ModelDataSource Environment Mode", "Image ImageConfig ContainerHostname ContainerMetricsConfig"
+)
+DATA_SOURCE: Support = support("S3Uri S3DataType CompressionType", "ModelAccessConfig ETag ManifestEtag")
+VARIANT: Support = support(
+    "VariantName ModelName InitialInstanceCount InitialVariantWeight",
+    "InstanceType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds "
+    "EnableSSMAccess RoutingConfig InferenceAmiVersion ServerlessConfig AcceleratorType CoreDumpConfig",
+)
+
+
+def check_model(given: Members) -> None:
+    """Raises `NotImplemented_` for what a model asks and gets nowhere here."""
+    if given.get("EnableNetworkIsolation"):
+        raise NotImplemented_("Alight does not support EnableNetworkIsolation of sagemaker CreateModel.")
+    for container in [given.get("PrimaryContainer"), *(given.get("Containers") or [])]:
+        if container:
+            _check("CreateModel container", container, CONTAINER)
+            if container.get("Mode", "SingleModel") != "SingleModel":
+                raise NotImplemented_("Alight does not support Mode MultiModel of sagemaker CreateModel.")
+            _check_source((container.get("ModelDataSource") or {}).get("S3DataSource") or {})
+
+
+def check_configuration(given: Members) -> None:
+    """The same for an endpoint configuration."""
+    if given.get("EnableNetworkIsolation"):
+        raise NotImplemented_("Alight does not support EnableNetworkIsolation of sagemaker CreateEndpointConfig.")
+    if (given.get("DataCaptureConfig") or {}).get("EnableCapture"):
+        raise NotImplemented_("Alight does not support DataCaptureConfig of sagemaker CreateEndpointConfig.")
+    for variant in given["ProductionVariants"]:
+        _check("CreateEndpointConfig ProductionVariants", variant, VARIANT)
+
+
+def _check(operation: str, given: Members, row: Support) -> None:
+    check("sagemaker", operation, given, row.honoured, row.neutral)
+
+
+def _check_source(source: Members) -> None:
+    _check("CreateModel S3DataSource", source, DATA_SOURCE)
+    if source and (source.get("S3DataType"), source.get("CompressionType")) != ("S3Object", "Gzip"):
+        raise NotImplemented_("Alight supports the S3DataSource of one object, compressed with Gzip, only.")
