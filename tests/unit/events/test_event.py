@@ -16,7 +16,7 @@ from alight.events.event import Change
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden" / "s3_event_record.json"
 
-OURS = {
+OURS: dict[str, dict[str, Any]] = {
     event.CREATED_PUT: {"size": 9, "etag": "437b930db84b8079c2dd804a71936b5f", "sequencer": "0000000000000001"},
     event.CREATED_POST: {"size": 9, "etag": "437b930db84b8079c2dd804a71936b5f", "sequencer": "0000000000000001"},
     event.CREATED_COPY: {"size": 9, "etag": "437b930db84b8079c2dd804a71936b5f", "sequencer": "0000000000000001"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import botocore.loaders
+import botocore.model
 import pytest
 
-from alight.events.match import Rule, matching, names, overlap, rules, wants
+from alight.events.match import EVENTS, Rule, matching, names, overlap, rules, wants
 
 PUT = "s3:ObjectCreated:Put"
 CREATED = "s3:ObjectCreated:*"
@@ -107,3 +109,8 @@ def test_rules_of_all_three_kinds() -> None:
 def test_overlaps(first: Rule, second: Rule, clash: bool) -> None:
     assert (overlap([first, second]) is not None) is clash
     assert (overlap([second, first]) is not None) is clash
+
+
+def test_the_events_are_those_of_the_model() -> None:
+    model = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("s3", "service-2"))
+    assert set(model.shape_for("Event").enum) == EVENTS

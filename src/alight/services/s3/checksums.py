@@ -12,11 +12,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from awscrt import checksums as crt
-
 from alight.calls import Call, Members
 from alight.errors.s3 import BadDigest, InvalidDigest, InvalidRequest
-from alight.store.checksums import ALGORITHMS
+from alight.store.checksums import ALGORITHMS, COMBINE, checksum, combine
 
 FULL, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 DEFAULT = "CRC64NVME"
@@ -28,7 +26,6 @@ SIZES = {
 }  # fmt: skip
 MEMBERS = {f"Checksum{name}": name for name in SIZES}
 _HEADERS = {f"x-amz-checksum-{name.lower()}": name for name in SIZES}
-_COMBINE = {"CRC32": crt.combine_crc32, "CRC32C": crt.combine_crc32c, "CRC64NVME": crt.combine_crc64nvme}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ def check_md5(said: str | None, computed: str) -> None:
 
 
 def upload_type(algorithm: str | None, wanted: str | None) -> tuple[str, str]:
-    """(algorithm, checksum type) of a multipart upload from what CreateMultipartUpload said. Raises `InvalidRequest`."""
+    """(algorithm, checksum type) of a multipart upload from what its creation said. Raises `InvalidRequest`."""
     if algorithm is None:
         if wanted is not None:
             raise InvalidRequest(
@@ -145,10 +142,8 @@ def upload_type(algorithm: str | None, wanted: str | None) -> tuple[str, str]:
         return DEFAULT, FULL
     name = _algorithm({"ChecksumAlgorithm": algorithm}) or DEFAULT
     kind = wanted or (FULL if name == "CRC64NVME" else COMPOSITE)
-    if (kind == FULL and name not in _COMBINE) or (kind == COMPOSITE and name == "CRC64NVME"):
-        raise InvalidRequest(
-            f"The {kind} checksum type cannot be used with the {name.lower()} checksum algorithm."
-        )
+    if (kind == FULL and store_name(name) not in COMBINE) or (kind == COMPOSITE and name == "CRC64NVME"):
+        raise InvalidRequest(f"The {kind} checksum type cannot be used with the {name.lower()} checksum algorithm.")
     if kind not in (FULL, COMPOSITE):
         raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
     return name, kind
@@ -156,11 +151,11 @@ def upload_type(algorithm: str | None, wanted: str | None) -> tuple[str, str]:
 
 def combined(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
     """The checksum of the whole from (digest, size) of its parts; for the CRC family, which can be added up."""
-    add = _COMBINE[algorithm]
-    total = 0
-    for digest, length in parts:
-        total = add(total, int.from_bytes(base64.b64decode(digest), "big"), length)
-    return base64.b64encode(total.to_bytes(SIZES[algorithm], "big")).decode()
+    name = store_name(algorithm)
+    total = checksum(name, b"")
+    for digest, size in parts:
+        total = combine(name, total, digest, size)
+    return total
 
 
 def composite(algorithm: str, digests: Sequence[str]) -> str:

@@ -85,11 +85,13 @@ def check_source(conditions: Conditions, etag: str, modified: float, now: float)
 def check_form(conditions: Conditions) -> None:
     """Writes know `If-None-Match: *` only, as on S3, and one of the two conditions at a time."""
     if conditions.if_none_match is not None and conditions.if_none_match.strip() != "*":
-        raise NotImplemented_("A header you provided implies functionality that is not implemented",
-                              Header="If-None-Match")
+        raise NotImplemented_(
+            "A header you provided implies functionality that is not implemented", Header="If-None-Match"
+        )
     if conditions.if_none_match is not None and conditions.if_match is not None:
-        raise NotImplemented_("A header you provided implies functionality that is not implemented",
-                              Header="If-Match,If-None-Match")
+        raise NotImplemented_(
+            "A header you provided implies functionality that is not implemented", Header="If-Match,If-None-Match"
+        )
 
 
 def check_write(conditions: Conditions, key: str, etag: str | None) -> None:

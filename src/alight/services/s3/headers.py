@@ -8,22 +8,23 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
 
 from alight.calls import Members
 from alight.errors.common import NotImplemented_
 from alight.errors.s3 import InvalidArgument, InvalidStorageClass, MetadataTooLarge
+from alight.store.shapes import ObjectInfo
 
 DEFAULT_TYPE = "binary/octet-stream"
 METADATA_BYTES = 2048
 
 # Kept as given and returned under the same name.
 _PLAIN = ("CacheControl", "ContentDisposition", "ContentLanguage", "WebsiteRedirectLocation")
-_STORAGE_CLASSES = frozenset(
-    "REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER DEEP_ARCHIVE OUTPOSTS GLACIER_IR SNOW "
-    "EXPRESS_ONEZONE FSX_OPENZFS FSX_ONTAP AWS_BACKUP_WARM AWS_BACKUP_LOW_COST_WARM".split()
-)
+_STORAGE_CLASSES = frozenset({
+    "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "OUTPOSTS",
+    "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM",
+    "AWS_BACKUP_LOW_COST_WARM",
+})  # fmt: skip
 _PRIVATE = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 _PUBLIC = frozenset({"public-read", "public-read-write", "authenticated-read", "aws-exec-read", "log-delivery-write"})
 
@@ -42,26 +43,38 @@ def content_type(given: Members) -> str:
     return str(given.get("ContentType") or DEFAULT_TYPE)
 
 
-def kept(given: Members) -> dict[str, Any]:
-    """The headers to keep with an object, in a form that JSON holds (`Expires` in seconds since 1970)."""
-    headers = {name: given[name] for name in _PLAIN if given.get(name)}
+def kept(given: Members) -> dict[str, str]:
+    """The headers to keep with an object."""
+    headers = {name: str(given[name]) for name in _PLAIN if given.get(name)}
     codings = [each.strip() for each in (given.get("ContentEncoding") or "").split(",")]
     # aws-chunked says how the body travelled, not what it is.
     if left := [each for each in codings if each and each.lower() != "aws-chunked"]:
         headers["ContentEncoding"] = ",".join(left)
-    if isinstance(expires := given.get("Expires"), datetime):
-        headers["Expires"] = expires.timestamp()
-    if given.get("ServerSideEncryption"):
-        headers["ServerSideEncryption"] = given["ServerSideEncryption"]
     return headers
 
 
-def shown(headers: Mapping[str, Any]) -> Members:
-    """The kept headers as members of a reply."""
-    members = dict(headers)
-    if "Expires" in members:
-        members["Expires"] = datetime.fromtimestamp(members["Expires"], UTC)
-    return members
+def stored(given: Members) -> dict[str, Any]:
+    """The further members to keep, in a form that JSON holds (`Expires` in seconds since 1970)."""
+    storage: dict[str, Any] = {}
+    if isinstance(expires := given.get("Expires"), datetime):
+        storage["Expires"] = expires.timestamp()
+    if given.get("ServerSideEncryption"):
+        storage["ServerSideEncryption"] = given["ServerSideEncryption"]
+    return storage
+
+
+def shown(row: ObjectInfo) -> Members:
+    """What was kept, as members of a reply."""
+    members: Members = {"ContentType": row.content_type, **row.headers, "Metadata": metadata_shown(row.metadata)}
+    if "Expires" in row.storage:
+        members["Expires"] = datetime.fromtimestamp(row.storage["Expires"], UTC)
+    return members | encryption(row)
+
+
+def encryption(row: ObjectInfo) -> Members:
+    """`ServerSideEncryption` where it was asked for: returned, and of no effect here."""
+    asked = row.storage.get("ServerSideEncryption")
+    return {"ServerSideEncryption": asked} if asked else {}
 
 
 def metadata(given: Members) -> dict[str, str]:
@@ -89,10 +102,6 @@ def overrides(given: Members) -> Members:
         if isinstance(value, str) and not value.isprintable():
             raise InvalidArgument("Header value cannot be represented", ArgumentValue=value.encode().hex())
     return found
-
-
-def http_date(moment: float) -> str:
-    return format_datetime(datetime.fromtimestamp(int(moment), UTC), usegmt=True)
 
 
 def check_storage(given: Members) -> None:

@@ -49,12 +49,8 @@ TABLE: Table = {
     ),
     "GetObject": support(_READ, "RequestPayer"),
     "HeadObject": support(_READ, "RequestPayer"),
-    "GetObjectAttributes": support(
-        f"{_OBJECT} VersionId MaxParts PartNumberMarker ObjectAttributes", "RequestPayer"
-    ),
-    "DeleteObject": support(
-        f"{_OBJECT} VersionId IfMatch IfMatchLastModifiedTime IfMatchSize", "RequestPayer BypassGovernanceRetention"
-    ),
+    "GetObjectAttributes": support(f"{_OBJECT} VersionId MaxParts PartNumberMarker ObjectAttributes", "RequestPayer"),
+    "DeleteObject": support(f"{_OBJECT} VersionId IfMatch", "RequestPayer BypassGovernanceRetention"),
     "DeleteObjects": support(f"{_AT} Delete", f"RequestPayer BypassGovernanceRetention {_XML_BODY}"),
     "CopyObject": support(
         f"{_OBJECT} {_SOURCE} {_HEADERS} MetadataDirective TaggingDirective Tagging ChecksumAlgorithm IfMatch "
@@ -70,9 +66,7 @@ TABLE: Table = {
     "DeleteObjectTagging": support(f"{_OBJECT} VersionId"),
     "GetObjectAcl": support(f"{_OBJECT} VersionId", "RequestPayer"),
     "PutObjectAcl": support(f"{_OBJECT} VersionId ACL", f"RequestPayer {_XML_BODY}"),
-    "CreateMultipartUpload": support(
-        f"{_OBJECT} {_HEADERS} Tagging ACL ChecksumAlgorithm ChecksumType", _STORED
-    ),
+    "CreateMultipartUpload": support(f"{_OBJECT} {_HEADERS} Tagging ACL ChecksumAlgorithm ChecksumType", _STORED),
     "UploadPart": support(
         f"{_OBJECT} Body ContentLength ContentMD5 ChecksumAlgorithm {_SUMS} PartNumber UploadId", "RequestPayer"
     ),

@@ -11,6 +11,7 @@ from alight.errors import Fault
 from alight.errors.common import NotImplemented_
 from alight.errors.s3 import InvalidArgument, InvalidStorageClass, InvalidTag, MetadataTooLarge
 from alight.services.s3 import headers, tagging
+from alight.store.shapes import ObjectInfo
 
 
 def test_tags_of_a_header() -> None:
@@ -58,9 +59,11 @@ def test_metadata_that_is_not_ascii_goes_encoded() -> None:
 def test_headers_are_kept_and_shown() -> None:
     expires = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
     given = {"CacheControl": "no-cache", "ContentEncoding": "aws-chunked,gzip", "Expires": expires, "Key": "k"}
-    kept = headers.kept(given)
-    assert kept == {"CacheControl": "no-cache", "ContentEncoding": "gzip", "Expires": expires.timestamp()}
-    assert headers.shown(kept)["Expires"] == expires
+    kept, stored = headers.kept(given), headers.stored(given)
+    assert kept == {"CacheControl": "no-cache", "ContentEncoding": "gzip"}
+    assert stored == {"Expires": expires.timestamp()}
+    shown = headers.shown(ObjectInfo(headers=kept, storage=stored))
+    assert shown == {**kept, "Expires": expires, "ContentType": "binary/octet-stream", "Metadata": {}}
     assert "ContentEncoding" not in headers.kept({"ContentEncoding": "aws-chunked"})
     assert headers.content_type({}) == "binary/octet-stream"
 

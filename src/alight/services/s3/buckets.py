@@ -1,0 +1,154 @@
+"""Buckets: make, drop, look, list, and what is said about a bucket as a whole (region, tags, versioning)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alight.calls import Call, Handler, Members
+from alight.errors.common import NotImplemented_
+from alight.errors.s3 import (
+    BucketNotEmpty,
+    IllegalLocationConstraintException,
+    InvalidArgument,
+    MalformedXML,
+    NoSuchTagSet,
+)
+from alight.names import REGION, bucket_arn
+from alight.services.s3.ground import OWNER, Ground, moment
+from alight.services.s3.headers import check_acl
+from alight.services.s3.listing import opened, sealed
+from alight.services.s3.naming import check_bucket_name
+from alight.services.s3.tagging import BUCKET_TAGS, from_set, to_set
+from alight.store.database import Tx
+from alight.store.shapes import Bucket
+
+_PAGE = 10_000
+
+
+class Buckets:
+    """Handlers of the operations on buckets."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "CreateBucket": self.create_bucket,
+            "DeleteBucket": self.delete_bucket,
+            "HeadBucket": self.head_bucket,
+            "ListBuckets": self.list_buckets,
+            "GetBucketLocation": self.get_bucket_location,
+            "GetBucketVersioning": self.get_bucket_versioning,
+            "PutBucketVersioning": self.put_bucket_versioning,
+            "GetBucketTagging": self.get_bucket_tagging,
+            "PutBucketTagging": self.put_bucket_tagging,
+            "DeleteBucketTagging": self.delete_bucket_tagging,
+        }
+
+    async def create_bucket(self, call: Call, given: Members) -> Members:
+        """In us-east-1 the owner may create what there is already: 200, and nothing changes."""
+        name = str(given["Bucket"])
+        check_bucket_name(name)
+        tags = _check_creation(given)
+        settings: dict[str, Any] = {"tags": tags} if tags else {}
+        await self._ground.database.write(lambda tx: self._ground.objects.create_bucket(tx, name, settings))
+        return {"Location": f"/{name}", "BucketArn": bucket_arn(name)}
+
+    async def delete_bucket(self, call: Call, given: Members) -> Members:
+        name = self._ground.bucket(given).name
+
+        def job(tx: Tx) -> None:
+            self._ground.require(tx, name)
+            if not self._ground.objects.delete_bucket(tx, name):
+                raise BucketNotEmpty(BucketName=name)
+
+        await self._ground.database.write(job)
+        return {}
+
+    async def head_bucket(self, call: Call, given: Members) -> Members:
+        name = self._ground.bucket(given).name
+        return {"BucketArn": bucket_arn(name), "BucketRegion": REGION, "AccessPointAlias": False}
+
+    async def list_buckets(self, call: Call, given: Members) -> Members:
+        limit, prefix, token = given.get("MaxBuckets"), given.get("Prefix") or "", given.get("ContinuationToken")
+        if limit is not None and not 1 <= limit <= _PAGE:
+            raise InvalidArgument(
+                f"Argument max-buckets must be an integer between 1 and {_PAGE}",
+                ArgumentName="max-buckets",
+                ArgumentValue=limit,
+            )
+        after = opened(token) if token else ""
+        here = given.get("BucketRegion") in (None, REGION)
+        size = limit or _PAGE
+        rows = self._ground.objects.list_buckets(prefix, after, size + 1) if here else []
+        page = rows[:size]
+        reply: Members = {"Owner": OWNER, "Buckets": [_listed(row) for row in page]}
+        if prefix:
+            reply["Prefix"] = prefix
+        if len(page) < len(rows):
+            reply["ContinuationToken"] = sealed(page[-1].name)
+        return reply
+
+    async def get_bucket_location(self, call: Call, given: Members) -> Members:
+        self._ground.bucket(given)
+        return {"LocationConstraint": None}
+
+    async def get_bucket_versioning(self, call: Call, given: Members) -> Members:
+        self._ground.bucket(given)
+        return {}
+
+    async def put_bucket_versioning(self, call: Call, given: Members) -> Members:
+        """Only what changes nothing: a bucket that never had versions stays without them."""
+        self._ground.bucket(given)
+        asked = given.get("VersioningConfiguration") or {}
+        if asked.get("Status") not in ("Enabled", "Suspended"):
+            raise MalformedXML
+        raise NotImplemented_(
+            f"Alight does not support versioning: Status {asked['Status']} of s3 PutBucketVersioning."
+        )
+
+    async def get_bucket_tagging(self, call: Call, given: Members) -> Members:
+        bucket = self._ground.bucket(given)
+        tags = bucket.settings.get("tags")
+        if not tags:
+            raise NoSuchTagSet(BucketName=bucket.name)
+        return {"TagSet": to_set(tags)}
+
+    async def put_bucket_tagging(self, call: Call, given: Members) -> Members:
+        bucket = self._ground.bucket(given)
+        tags = from_set(given["Tagging"].get("TagSet") or (), BUCKET_TAGS)
+        await self._ground.set(bucket.name, "tags", tags)
+        return {"ResponseMetadata": {"HTTPStatusCode": 204}}
+
+    async def delete_bucket_tagging(self, call: Call, given: Members) -> Members:
+        await self._ground.set(self._ground.bucket(given).name, "tags", None)
+        return {}
+
+
+def _check_creation(given: Members) -> dict[str, str]:
+    """Refuse by name what would make another kind of bucket; the bucket's tags."""
+    check_acl(given)
+    if given.get("ObjectLockEnabledForBucket"):
+        raise NotImplemented_("Alight does not support ObjectLockEnabledForBucket of s3 CreateBucket.")
+    if given.get("ObjectOwnership") not in (None, "BucketOwnerEnforced"):
+        raise NotImplemented_(f"Alight does not support ObjectOwnership {given['ObjectOwnership']} of s3 CreateBucket.")
+    configuration = dict(given.get("CreateBucketConfiguration") or {})
+    region = configuration.pop("LocationConstraint", None)
+    tags = configuration.pop("Tags", None) or ()
+    if region not in (None, "", REGION):
+        raise IllegalLocationConstraintException(
+            f"The {region} location constraint is incompatible for the region specific endpoint this request was "
+            "sent to."
+        )
+    if other := [name for name, value in configuration.items() if value]:
+        raise NotImplemented_(f"Alight does not support CreateBucketConfiguration.{other[0]} of s3 CreateBucket.")
+    return from_set(tags, BUCKET_TAGS)
+
+
+def _listed(row: Bucket) -> Members:
+    return {
+        "Name": row.name,
+        "CreationDate": moment(row.created),
+        "BucketRegion": REGION,
+        "BucketArn": bucket_arn(row.name),
+    }

@@ -1,0 +1,89 @@
+"""DeleteObject and DeleteObjects: a key that is not there is as good as deleted, and no event tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alight.calls import Call, Handler, Members
+from alight.errors import Fault
+from alight.errors.common import NotImplemented_
+from alight.errors.s3 import MalformedXML
+from alight.events.event import REMOVED_DELETE
+from alight.services.s3.conditions import Conditions
+from alight.services.s3.ground import Ground, change, check_version
+from alight.services.s3.naming import check_key
+from alight.services.s3.placing import check_again
+from alight.store.database import Tx
+from alight.store.shapes import Bucket
+
+_AT_ONCE = 1000
+
+
+class Deletes:
+    """Handlers of the deletions; each key's row and event go in one transaction."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"DeleteObject": self.delete_object, "DeleteObjects": self.delete_objects}
+
+    async def delete_object(self, call: Call, given: Members) -> Members:
+        bucket, key = self._ground.bucket(given).name, str(given["Key"])
+        check_key(key)
+        check_version(given.get("VersionId"))
+        asked = Conditions(if_match=given.get("IfMatch"))
+        await self._ground.database.write(
+            lambda tx: self._delete(tx, call, self._ground.require(tx, bucket), key, asked)
+        )
+        return {}
+
+    async def delete_objects(self, call: Call, given: Members) -> Members:
+        """Up to 1,000 keys in one transaction; what is refused is listed, and the others go."""
+        bucket = self._ground.bucket(given).name
+        request: Members = given["Delete"]
+        wanted: list[Members] = request.get("Objects") or []
+        if not 0 < len(wanted) <= _AT_ONCE:
+            raise MalformedXML
+
+        def job(tx: Tx) -> list[Fault | None]:
+            home = self._ground.require(tx, bucket)
+            return [self._try(tx, call, home, one) for one in wanted]
+
+        outcomes = list(zip(wanted, await self._ground.database.write(job), strict=True))
+        reply: Members = {"Errors": [_refused(one, fault) for one, fault in outcomes if fault]}
+        if not request.get("Quiet"):
+            reply["Deleted"] = [_echo(one) for one, fault in outcomes if fault is None]
+        return reply
+
+    def _try(self, tx: Tx, call: Call, bucket: Bucket, one: Members) -> Fault | None:
+        try:
+            for member in ("LastModifiedTime", "Size"):
+                if one.get(member) is not None:
+                    raise NotImplemented_(f"Alight does not support the member {member} of s3 DeleteObjects.")
+            check_key(one.get("Key") or "")
+            check_version(one.get("VersionId"))
+            self._delete(tx, call, bucket, one["Key"], Conditions(if_match=one.get("ETag")))
+        except Fault as fault:
+            if fault.status >= 500 and not isinstance(fault, NotImplemented_):
+                raise
+            return fault
+        return None
+
+    def _delete(self, tx: Tx, call: Call, bucket: Bucket, key: str, asked: Conditions) -> None:
+        check_again(self._ground, tx, bucket.name, key, asked)
+        row = self._ground.objects.delete(tx, bucket.name, key)
+        if row is None:
+            return
+        said = change(
+            call, REMOVED_DELETE, row, self._ground.clock.now(), sequencer=self._ground.objects.next_sequencer(tx)
+        )
+        self._ground.tell(tx, bucket, said)
+
+
+def _echo(one: Members) -> dict[str, Any]:
+    return {name: one[name] for name in ("Key", "VersionId") if one.get(name) is not None}
+
+
+def _refused(one: Members, fault: Fault) -> dict[str, Any]:
+    return {**_echo(one), "Code": fault.code, "Message": fault.message}

@@ -1,0 +1,41 @@
+"""The S3 door: all operations on buckets and objects, in one table.
+
+Each noun has its own file and gives its handlers; `tables.TABLE` says which members each operation takes.
+"""
+
+from __future__ import annotations
+
+from alight.calls import Handler
+from alight.clock import Clock
+from alight.services.members import guarded
+from alight.services.s3.acl import Acls
+from alight.services.s3.buckets import Buckets
+from alight.services.s3.deletes import Deletes
+from alight.services.s3.ground import Emit, Ground
+from alight.services.s3.listing import Listing
+from alight.services.s3.notifications import Notifications
+from alight.services.s3.objects import Objects
+from alight.services.s3.tables import TABLE
+from alight.services.s3.validation import TargetCheck
+from alight.store.database import Database
+from alight.store.objects import ObjectStore
+
+
+class S3:
+    """The service over a database and an object store of the same data folder.
+
+    `emit(tx, target_arn, payload, rule)` is called inside the write job that changes an object, once for each
+    notification rule that wants the event. `target_exists(arn)` says why an ARN cannot be notified ("The destination
+    queue does not exist"), or None where it can.
+    """
+
+    def __init__(
+        self, database: Database, objects: ObjectStore, *, clock: Clock, emit: Emit, target_exists: TargetCheck
+    ) -> None:
+        self._ground = Ground(database, objects, clock, emit, target_exists)
+
+    def operations(self) -> dict[tuple[str, str], Handler]:
+        handlers: dict[str, Handler] = {}
+        for noun in (Buckets, Objects, Deletes, Listing, Acls, Notifications):
+            handlers |= noun(self._ground).handlers()
+        return guarded("s3", {name: TABLE[name] for name in handlers}, handlers)
