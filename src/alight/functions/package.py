@@ -1,0 +1,151 @@
+"""A function's code on disk: what a folder or a zip file holds, stored under the hash of its content.
+
+Code is copied first and named last, so a folder that has its final name is complete, and equal code is stored once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alight.errors import AlightError
+from alight.functions.archive import ENTRY_LIMIT, UNPACKED_LIMIT, UnsafeArchive, unpack
+from alight.functions.interpreters import Interpreters, running
+from alight.functions.venvs import ensure_venv
+
+#: Folders that belong to tools, not to the code.
+SKIPPED = frozenset(
+    {"__pycache__", ".git", ".hg", ".svn", ".aws-sam", ".venv", ".alight", ".mypy_cache", ".pytest_cache"}
+)
+_FEW_FILES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """`code_hash` is the SHA-256 (hex) of the zip file, or of a folder's names and contents; `size` in bytes."""
+
+    code_hash: str
+    code_dir: Path
+    venv: Path | None
+    size: int
+
+
+async def prepare(
+    source: Path, store: Path, *, progress: Callable[[str], None], runtime: str | None = None,
+    interpreters: Interpreters | None = None,
+) -> Package:  # fmt: skip
+    """Store code from a folder or zip file under `store/code`, its requirements under `store/venvs`.
+
+    The venv is made for `runtime`'s interpreter. Raises `AlightError` for what cannot be stored or installed.
+    """
+    code_hash, code_dir, size = await asyncio.to_thread(_store, source, store)
+    interpreter = await (interpreters or Interpreters()).choose(runtime) if runtime else running()
+    venv = await ensure_venv(
+        code_dir, code_dir.parents[1] / "venvs", interpreter, code_hash=code_hash, progress=progress
+    )
+    return Package(code_hash, code_dir, venv, size)
+
+
+def _store(source: Path, store: Path) -> tuple[str, Path, int]:
+    source, store = source.absolute(), store.absolute()
+    folder = store / "code"
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        if source.is_dir():
+            code_hash, size = _copy(source, made, store)
+        elif source.is_file():
+            code_hash, size = _digest(source), source.stat().st_size
+            unpack(source, made)
+        else:
+            raise AlightError(f"There is no function code at {source}.")
+        made.chmod(0o755)
+        target = folder / code_hash
+        if not target.is_dir():
+            _flush(made)
+            os.rename(made, target)
+            _sync(folder)
+        return code_hash, target, size
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(source: Path, target: Path, store: Path) -> tuple[str, int]:
+    """Copy a folder; links are followed inside of it and refused where they lead out."""
+    digest = hashlib.sha256()
+    size = count = 0
+    for path in _files(source, source.resolve(), store):
+        count += 1
+        size += path.stat().st_size
+        if size > UNPACKED_LIMIT or count > ENTRY_LIMIT:
+            raise UnsafeArchive(
+                f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes; {source} holds more.",
+                "Leave models and data to a bucket or an endpoint.",
+            )
+        relative = path.relative_to(source)
+        copied = target / relative
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+        executable = bool(path.stat().st_mode & 0o111)
+        copied.chmod(0o755 if executable else 0o644)
+        digest.update(
+            f"{relative.as_posix()}\0{int(executable)}\0{_digest(copied)}\n".encode("utf-8", "surrogateescape")
+        )
+    if not count:
+        raise AlightError(f"There is no function code in {source}: the folder is empty.")
+    return digest.hexdigest(), size
+
+
+def _files(folder: Path, root: Path, store: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Plain files by name, in an order that does not depend on the file system."""
+    place = folder.resolve()
+    if place in above:
+        raise UnsafeArchive(f"{folder} links to a folder above it.", "Take the link out of the function's code.")
+    for path in sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name)):
+        if path.is_symlink() and not _inside(path, root):
+            raise UnsafeArchive(f"{path} links to a place outside of {root}.", "Copy the file there instead.")
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            if path.name not in SKIPPED and path.resolve() not in (store, store.parent):
+                yield from _files(path, root, store, (*above, place))
+        elif stat.S_ISREG(mode):
+            yield path
+        else:
+            raise UnsafeArchive(f"{path} is neither file nor folder.", "Take it out of the function's code.")
+
+
+def _inside(link: Path, root: Path) -> bool:
+    try:
+        return link.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
+
+
+def _flush(folder: Path) -> None:
+    """To disk before the name says that it is complete: file by file, or all at once where there are many."""
+    files = [path for path in folder.rglob("*") if not path.is_symlink()]
+    if len(files) > _FEW_FILES:
+        os.sync()
+        return
+    for path in [*files, folder]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
