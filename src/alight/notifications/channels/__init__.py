@@ -1,0 +1,1 @@
+"""One file per way out: webhook, email, text message, function, queue."""

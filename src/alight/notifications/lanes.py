@@ -1,0 +1,88 @@
+"""Who may send now: a few deliveries at a time for each target, so that a dead one does not slow the others.
+
+A target that nobody knows yet gets one delivery at a time; each success doubles that, a failure takes it back to one.
+Targets whose last attempt failed share at most half of all places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Targets that are remembered while nothing goes on with them.
+REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class _Lane:
+    width: int = 1
+    busy: int = 0
+    failing: bool = False
+    #: Monotonic time before which nothing may start (throttle).
+    not_before: float = 0.0
+
+
+class Lanes:
+    """Counts only; the caller says when a delivery starts and how it ends."""
+
+    def __init__(self, places: int = 64, widest: int = 8) -> None:
+        self._places = places
+        self._widest = widest
+        self._lanes: dict[str, _Lane] = {}
+        self._busy = 0
+        self._failing = 0
+
+    @property
+    def free(self) -> int:
+        return self._places - self._busy
+
+    @property
+    def busy(self) -> int:
+        return self._busy
+
+    def may_start(self, target: str, now: float) -> bool:
+        lane = self._lanes.get(target)
+        if self.free <= 0:
+            return False
+        if lane is None:
+            return True
+        if lane.failing and self._failing >= self._places // 2:
+            return False
+        return lane.busy < lane.width and lane.not_before <= now
+
+    def blocked(self, now: float) -> list[str]:
+        """The targets that may not start anything now."""
+        return [target for target in self._lanes if not self.may_start(target, now)]
+
+    def opens(self, now: float) -> float | None:
+        """When the next throttled target may go on."""
+        waits = [lane.not_before for lane in self._lanes.values() if lane.not_before > now]
+        return min(waits, default=None)
+
+    def start(self, target: str) -> None:
+        lane = self._lanes.setdefault(target, _Lane())
+        lane.busy += 1
+        self._busy += 1
+        self._failing += lane.failing
+
+    def end(self, target: str, succeeded: bool) -> None:
+        lane = self._lanes[target]
+        lane.busy -= 1
+        self._busy -= 1
+        if lane.failing:
+            self._failing -= 1
+        if succeeded:
+            self._failing -= lane.busy if lane.failing else 0
+            lane.width = min(lane.width * 2, self._widest)
+        else:
+            self._failing += lane.busy if not lane.failing else 0
+            lane.width = 1
+        lane.failing = not succeeded
+        if len(self._lanes) > REMEMBERED:
+            self._forget()
+
+    def hold_back(self, target: str, until: float) -> None:
+        """Start nothing for this target before `until`."""
+        self._lanes.setdefault(target, _Lane()).not_before = until
+
+    def _forget(self) -> None:
+        self._lanes = {target: lane for target, lane in self._lanes.items() if lane.busy}

@@ -1,0 +1,174 @@
+"""Publishing: from one message to one delivery for each subscriber who wants it, in the caller's transaction.
+
+What a worker publishes on behalf of an asynchronous event is staged under its attempt (event, fence, ordinal) and
+leaves in the transaction that records the deciding attempt; what other attempts staged is dropped there. So a retry
+never notifies twice, whatever the message says. An `immediate` publish of an event leaves at once, under a key made of
+event, topic, ordinal and content: the same publish of a retry is the same message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from alight.calls import Attempt
+from alight.clock import Clock
+from alight.names import new_request_id
+from alight.notifications.filters import ATTRIBUTES_SCOPE, wants
+from alight.notifications.message import (
+    SUBSCRIPTION,
+    Kind,
+    Message,
+    Protocol,
+    Subscription,
+    SubscriptionState,
+    to_subscription,
+)
+from alight.store.database import Tx
+from alight.store.outbox import OutboxStore, StoredMessage
+from alight.store.records import Records
+
+#: The topic of a text that goes straight to a phone number, and the subscription of its delivery.
+DIRECT = ""
+
+#: Subscribers of one topic that are served.
+MOST_SUBSCRIBERS = 1_000_000
+
+
+class Topics:
+    """All methods run inside a write job; `wake` is called on the event loop once deliveries are durable."""
+
+    def __init__(self, store: OutboxStore, records: Records, clock: Clock, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._records = records
+        self._clock = clock
+        self._wake = wake
+
+    def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None) -> str:
+        """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on."""
+        if attempt is None or attempt.event_id is None:
+            return self._accept_new(tx, _stored(message, self._clock.now()))
+        ordinal = self._store.next_ordinal(tx, attempt.event_id, attempt.fence)
+        if attempt.staged:
+            staged = _stored(message, self._clock.now(), attempt, ordinal, state="staged")
+            self._store.add_message(tx, staged)
+            return staged.id
+        return self._publish_keyed(tx, message, attempt, ordinal)
+
+    def release(self, tx: Tx, event_id: str, fence: int) -> int:
+        """The attempt under `fence` decides: its messages leave, those of all other attempts are dropped."""
+        now = self._clock.now()
+        released = self._store.staged(tx, event_id, fence)
+        for message in released:
+            self._store.accept(tx, message.id, now)
+            self._fan_out(tx, message)
+        self._store.discard(tx, event_id)
+        return len(released)
+
+    def discard(self, tx: Tx, event_id: str, fence: int | None = None) -> int:
+        """The attempt under `fence` (or every one) does not decide: what it staged is dropped."""
+        return self._store.discard(tx, event_id, fence)
+
+    def ask(self, tx: Tx, kind: Kind, subscription: Subscription, token: str, text: str) -> str:
+        """Send a subscriber the message that asks to confirm, or says that the subscription ended."""
+        message = _stored(Message(subscription.topic, text), self._clock.now(), kind=kind, token=token)
+        self._store.add_message(tx, message)
+        self._deliver(tx, message.id, subscription, raw=False)
+        tx.after_commit(self._wake)
+        return message.id
+
+    def _publish_keyed(self, tx: Tx, message: Message, attempt: Attempt, ordinal: int) -> str:
+        """The n-th publish of the same content by one attempt is the n-th one of any other attempt of the event."""
+        content = _content_hash(message)
+        for nth in range(ordinal + 1):
+            key = f"{attempt.event_id}:{content}:{nth}"
+            found = self._store.find_keyed(tx, key)
+            if found is None:
+                stored = _stored(message, self._clock.now(), attempt, ordinal, key=key)
+                return self._accept_new(tx, stored)
+            message_id, fence = found
+            if fence != attempt.fence:
+                self._store.adopt(tx, message_id, attempt.fence, ordinal)
+                return message_id
+        raise AssertionError("an attempt cannot have more keys than publishes")
+
+    def _accept_new(self, tx: Tx, message: StoredMessage) -> str:
+        self._store.add_message(tx, message)
+        self._fan_out(tx, message)
+        return message.id
+
+    def _fan_out(self, tx: Tx, message: StoredMessage) -> None:
+        if message.topic == DIRECT:
+            now = self._clock.now()
+            self._store.add_delivery(
+                tx,
+                message.id,
+                subscription=DIRECT,
+                protocol=Protocol.SMS.value,
+                target=message.target,
+                raw=False,
+                now=now,
+            )
+        else:
+            for record in self._records.list(SUBSCRIPTION, f"{message.topic}:", limit=MOST_SUBSCRIBERS, tx=tx):
+                subscription = to_subscription(record.name, record.body)
+                if subscription.state is SubscriptionState.CONFIRMED and _wanted(subscription, message):
+                    self._deliver(tx, message.id, subscription, raw=subscription.raw)
+        tx.after_commit(self._wake)
+
+    def _deliver(self, tx: Tx, message_id: str, subscription: Subscription, *, raw: bool) -> None:
+        self._store.add_delivery(
+            tx,
+            message_id,
+            subscription=subscription.arn,
+            protocol=subscription.protocol.value,
+            target=subscription.endpoint,
+            raw=raw,
+            now=self._clock.now(),
+        )
+
+
+def _wanted(subscription: Subscription, message: StoredMessage) -> bool:
+    policy = subscription.settings.get("FilterPolicy")
+    if not policy:
+        return True
+    scope = subscription.settings.get("FilterPolicyScope", ATTRIBUTES_SCOPE)
+    return wants(json.loads(policy), scope, message.body, message.attributes)
+
+
+def _stored(
+    message: Message,
+    now: float,
+    attempt: Attempt | None = None,
+    ordinal: int = 0,
+    *,
+    key: str | None = None,
+    state: str = "accepted",
+    kind: Kind = Kind.NOTIFICATION,
+    token: str = "",
+) -> StoredMessage:
+    return StoredMessage(
+        id=new_request_id(),
+        kind=kind.value,
+        topic=message.topic,
+        target=message.phone,
+        subject=message.subject,
+        body=message.body,
+        structure=message.structure,
+        attributes={name: dict(value) for name, value in message.attributes.items()},
+        token=token,
+        event_id=attempt.event_id if attempt else None,
+        fence=attempt.fence if attempt else 0,
+        ordinal=ordinal,
+        key=key,
+        state=state,
+        published=now,
+        accepted=now if state == "accepted" else None,
+    )
+
+
+def _content_hash(message: Message) -> str:
+    parts = [message.topic, message.phone, message.subject, message.structure, message.body]
+    attributes = {name: dict(value) for name, value in message.attributes.items()}
+    return hashlib.sha256(json.dumps([*parts, attributes], sort_keys=True).encode()).hexdigest()

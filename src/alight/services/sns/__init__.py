@@ -1,0 +1,85 @@
+"""SNS: AWS's door to topics. One method per operation; what they mean is in the notifications room."""
+
+from __future__ import annotations
+
+from alight.calls import Handler
+from alight.notifications.signing import Signer
+from alight.notifications.subscriptions import Subscriptions
+from alight.notifications.topics import Topics
+from alight.services.members import guarded, support
+from alight.services.sns.pages import SnsPages
+from alight.services.sns.publish import PublishOperations
+from alight.services.sns.rules import CheckUrl
+from alight.services.sns.sms import SmsOperations
+from alight.services.sns.subscriptions import SubscriptionOperations
+from alight.services.sns.topics import TopicOperations
+from alight.store.database import Database
+from alight.store.records import Records
+
+TABLE = {
+    "ConfirmSubscription": support("TopicArn Token AuthenticateOnUnsubscribe"),
+    "CreateTopic": support("Name Attributes", "Tags"),
+    "DeleteTopic": support("TopicArn"),
+    "GetSMSAttributes": support("attributes"),
+    "GetSubscriptionAttributes": support("SubscriptionArn"),
+    "GetTopicAttributes": support("TopicArn"),
+    "ListSubscriptions": support("NextToken"),
+    "ListSubscriptionsByTopic": support("TopicArn NextToken"),
+    "ListTagsForResource": support("ResourceArn"),
+    "ListTopics": support("NextToken"),
+    "Publish": support("TopicArn TargetArn PhoneNumber Message Subject MessageStructure MessageAttributes"),
+    "PublishBatch": support("TopicArn PublishBatchRequestEntries"),
+    "SetSMSAttributes": support("", "attributes"),
+    "SetSubscriptionAttributes": support("SubscriptionArn AttributeName AttributeValue"),
+    "SetTopicAttributes": support("TopicArn AttributeName AttributeValue"),
+    "Subscribe": support("TopicArn Protocol Endpoint Attributes ReturnSubscriptionArn"),
+    "TagResource": support("ResourceArn", "Tags"),
+    "Unsubscribe": support("SubscriptionArn"),
+    "UntagResource": support("ResourceArn", "TagKeys"),
+}
+
+
+class Sns:
+    """The service: its operations and its pages. `check_url` refuses webhooks that could never be reached."""
+
+    def __init__(
+        self,
+        database: Database,
+        records: Records,
+        topics: Topics,
+        subscriptions: Subscriptions,
+        *,
+        signer: Signer,
+        check_url: CheckUrl,
+    ) -> None:
+        self._topics = TopicOperations(database, records, subscriptions)
+        self._subscriptions = SubscriptionOperations(self._topics, subscriptions, check_url)
+        self._publish = PublishOperations(database, self._topics, topics)
+        self._sms = SmsOperations(records)
+        #: The ASGI app for `/_aws/sns/`.
+        self.pages = SnsPages(self._subscriptions, signer)
+
+    def operations(self) -> dict[tuple[str, str], Handler]:
+        topics, subscriptions = self._topics, self._subscriptions
+        handlers: dict[str, Handler] = {
+            "ConfirmSubscription": subscriptions.confirm_subscription,
+            "CreateTopic": topics.create_topic,
+            "DeleteTopic": topics.delete_topic,
+            "GetSMSAttributes": self._sms.get_sms_attributes,
+            "GetSubscriptionAttributes": subscriptions.get_subscription_attributes,
+            "GetTopicAttributes": topics.get_topic_attributes,
+            "ListSubscriptions": subscriptions.list_subscriptions,
+            "ListSubscriptionsByTopic": subscriptions.list_subscriptions_by_topic,
+            "ListTagsForResource": topics.list_tags_for_resource,
+            "ListTopics": topics.list_topics,
+            "Publish": self._publish.publish,
+            "PublishBatch": self._publish.publish_batch,
+            "SetSMSAttributes": self._sms.set_sms_attributes,
+            "SetSubscriptionAttributes": subscriptions.set_subscription_attributes,
+            "SetTopicAttributes": topics.set_topic_attributes,
+            "Subscribe": subscriptions.subscribe,
+            "TagResource": topics.tag_resource,
+            "Unsubscribe": subscriptions.unsubscribe,
+            "UntagResource": topics.untag_resource,
+        }
+        return guarded("sns", TABLE, handlers)

@@ -1,0 +1,42 @@
+"""The account's settings for text messages: those that have a meaning here are kept."""
+
+from __future__ import annotations
+
+from alight.calls import Call, Members
+from alight.errors.common import NotImplemented_
+from alight.errors.sns import InvalidParameter
+from alight.store.records import Records
+
+KIND = "sns:sms"
+NAME = "account"
+
+_KEPT = frozenset({"DefaultSMSType", "DefaultSenderID"})
+_REFUSED = frozenset(
+    {"MonthlySpendLimit", "DeliveryStatusIAMRole", "DeliveryStatusSuccessSamplingRate", "UsageReportS3Bucket"}
+)
+
+
+class SmsOperations:
+    """GetSMSAttributes and SetSMSAttributes."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def set_sms_attributes(self, call: Call, given: Members) -> Members:
+        attributes: dict[str, str] = given["attributes"]
+        for name in attributes:
+            if name in _REFUSED:
+                raise NotImplemented_(f"Alight does not support the SMS attribute {name}.")
+            if name not in _KEPT:
+                raise InvalidParameter(f"Invalid parameter: {name} is not a valid attribute")
+        await self._records.save(KIND, NAME, self._stored() | attributes)
+        return {}
+
+    async def get_sms_attributes(self, call: Call, given: Members) -> Members:
+        wanted = given.get("attributes")
+        stored = self._stored()
+        return {"attributes": {name: value for name, value in stored.items() if not wanted or name in wanted}}
+
+    def _stored(self) -> dict[str, str]:
+        record = self._records.get(KIND, NAME)
+        return record.body if record else {}

@@ -1,0 +1,217 @@
+"""Operations on topics themselves: made, described, set, tagged, removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from alight.calls import Call, Members
+from alight.errors.common import NotImplemented_
+from alight.errors.sns import InvalidParameter, NotFound, ResourceNotFound
+from alight.names import ACCOUNT
+from alight.names import topic_arn as arn_of
+from alight.notifications import message as records_kinds
+from alight.notifications.message import SubscriptionState, Topic, to_topic
+from alight.notifications.policy import HTTP_PHASES
+from alight.notifications.subscriptions import Subscriptions
+from alight.services.sns import rules
+from alight.services.sns.paging import next_token, read_token
+from alight.store.database import Database, Tx
+from alight.store.records import Records
+
+PAGE = 100
+
+#: Stored and returned, with nothing to act on here.
+_NEUTRAL = frozenset({"Policy", "KmsMasterKeyId", "TracingConfig"})
+_HONOURED = frozenset({"DisplayName", "DeliveryPolicy", "SignatureVersion"})
+_MOST_DISPLAY_NAME = 100
+
+
+class TopicOperations:
+    """CreateTopic and its kind."""
+
+    def __init__(self, database: Database, records: Records, subscriptions: Subscriptions) -> None:
+        self._database = database
+        self._records = records
+        self._subscriptions = subscriptions
+
+    def find(self, arn: str, member: str = "TopicArn") -> Topic:
+        """The topic. Raises `NotFound`, or `InvalidParameter` for what is no ARN."""
+        rules.topic_arn(arn, member)
+        record = self._records.get(records_kinds.TOPIC, records_kinds.topic_name(arn))
+        if record is None or record.body["TopicArn"] != arn:
+            raise NotFound()
+        return to_topic(record.body)
+
+    async def create_topic(self, call: Call, given: Members) -> Members:
+        name = rules.topic_name(given["Name"])
+        settings = dict(given.get("Attributes") or {})
+        if settings.pop("FifoTopic", "false").lower() == "true":
+            raise NotImplemented_("Alight does not offer FIFO topics.")
+        for key, value in settings.items():
+            _check_attribute(key, value, "Invalid parameter: Attributes Reason: ")
+        tags = _tags(given.get("Tags") or [])
+        arn = arn_of(name)
+
+        def job(tx: Tx) -> None:
+            known = self._records.get(records_kinds.TOPIC, name, tx)
+            if known is None:
+                self._records.put(tx, records_kinds.TOPIC, name, Topic(arn, settings, tags).body())
+                return
+            topic = to_topic(known.body)
+            if any(topic.settings.get(key, "") != value for key, value in settings.items()):
+                raise InvalidParameter(
+                    "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
+                )
+            if tags and dict(topic.tags) != tags:
+                raise InvalidParameter("Invalid parameter: Tags Reason: Topic already exists with different tags")
+
+        await self._database.write(job)
+        return {"TopicArn": arn}
+
+    async def delete_topic(self, call: Call, given: Members) -> Members:
+        arn = rules.topic_arn(given["TopicArn"])
+
+        def job(tx: Tx) -> None:
+            self._records.delete(tx, records_kinds.TOPIC, records_kinds.topic_name(arn))
+            self._subscriptions.remove_all(tx, arn)
+
+        await self._database.write(job)
+        return {}
+
+    async def list_topics(self, call: Call, given: Members) -> Members:
+        found = self._records.list(records_kinds.TOPIC, after=read_token(given.get("NextToken")), limit=PAGE + 1)
+        topics = [{"TopicArn": record.body["TopicArn"]} for record in found[:PAGE]]
+        return {"Topics": topics, **next_token([record.name for record in found], PAGE)}
+
+    async def get_topic_attributes(self, call: Call, given: Members) -> Members:
+        topic = self.find(given["TopicArn"])
+        counts = self._subscriptions.counts(topic.arn)
+        return {
+            "Attributes": {
+                "TopicArn": topic.arn,
+                "Owner": ACCOUNT,
+                "DisplayName": "",
+                "Policy": json.dumps(default_policy(topic.arn)),
+                "SubscriptionsConfirmed": str(counts[SubscriptionState.CONFIRMED]),
+                "SubscriptionsPending": str(counts[SubscriptionState.PENDING]),
+                "SubscriptionsDeleted": str(counts[SubscriptionState.DELETED]),
+                "EffectiveDeliveryPolicy": json.dumps(_effective_policy(topic.settings.get("DeliveryPolicy", ""))),
+                **{name: value for name, value in topic.settings.items() if value},
+            }
+        }
+
+    async def set_topic_attributes(self, call: Call, given: Members) -> Members:
+        topic = self.find(given["TopicArn"])
+        name, value = given["AttributeName"], given.get("AttributeValue") or ""
+        _check_attribute(name, value, "Invalid parameter: ")
+        changed = Topic(topic.arn, {**topic.settings, name: value}, topic.tags)
+        await self._records.save(records_kinds.TOPIC, topic.name, changed.body())
+        return {}
+
+    async def tag_resource(self, call: Call, given: Members) -> Members:
+        topic = self._tagged(given["ResourceArn"])
+        changed = Topic(topic.arn, topic.settings, {**topic.tags, **_tags(given["Tags"])})
+        await self._records.save(records_kinds.TOPIC, topic.name, changed.body())
+        return {}
+
+    async def untag_resource(self, call: Call, given: Members) -> Members:
+        topic = self._tagged(given["ResourceArn"])
+        kept = {key: value for key, value in topic.tags.items() if key not in given["TagKeys"]}
+        await self._records.save(records_kinds.TOPIC, topic.name, Topic(topic.arn, topic.settings, kept).body())
+        return {}
+
+    async def list_tags_for_resource(self, call: Call, given: Members) -> Members:
+        topic = self._tagged(given["ResourceArn"])
+        return {"Tags": [{"Key": key, "Value": value} for key, value in topic.tags.items()]}
+
+    def _tagged(self, arn: str) -> Topic:
+        try:
+            return self.find(arn, "ResourceArn")
+        except NotFound:
+            raise ResourceNotFound() from None
+
+
+def _check_attribute(name: str, value: str, prefix: str) -> None:
+    if name in _HONOURED:
+        if name == "SignatureVersion" and value not in ("1", "2"):
+            raise InvalidParameter(f"{prefix}SignatureVersion: Invalid value [{value}]. Must be 1 or 2.")
+        if name == "DisplayName" and (len(value) > _MOST_DISPLAY_NAME or (value and not value.isprintable())):
+            raise InvalidParameter(f"{prefix}DisplayName")
+        if name == "DeliveryPolicy" and value:
+            try:
+                rules.check_topic_policy(json.loads(value))
+            except json.JSONDecodeError:
+                raise InvalidParameter(f"{prefix}DeliveryPolicy: failed to parse JSON.") from None
+    elif name == "Policy":
+        _check_json(name, value, prefix)
+    elif name not in _NEUTRAL:
+        if name in ("FifoTopic", "ContentBasedDeduplication", "ArchivePolicy", "FifoThroughputScope") or (
+            "Feedback" in name
+        ):
+            raise NotImplemented_(f"Alight does not support the topic attribute {name}.")
+        raise InvalidParameter("Invalid parameter: AttributeName")
+
+
+def _check_json(name: str, value: str, prefix: str) -> None:
+    if not value:
+        return
+    try:
+        json.loads(value)
+    except ValueError:
+        raise InvalidParameter(f"{prefix}{name}: failed to parse JSON.") from None
+
+
+def _tags(given: list[Mapping[str, str]]) -> dict[str, str]:
+    tags = {item["Key"]: item["Value"] for item in given}
+    if len(tags) != len(given):
+        raise InvalidParameter("Invalid parameter: Duplicated keys are not allowed.")
+    return tags
+
+
+def default_policy(arn: str) -> dict[str, Any]:
+    """The policy of a topic that was given none: its owner may do everything."""
+    actions = (
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+        "Subscribe",
+        "ListSubscriptionsByTopic",
+        "Publish",
+    )
+    statement = {
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [f"SNS:{action}" for action in actions],
+        "Resource": arn,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
+    }
+    return {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}
+
+
+def _effective_policy(text: str) -> dict[str, Any]:
+    """What webhooks of this topic get, defaults filled in."""
+    retry = {
+        "minDelayTarget": int(HTTP_PHASES.minimum),
+        "maxDelayTarget": int(HTTP_PHASES.maximum),
+        "numRetries": HTTP_PHASES.retries,
+        "numMaxDelayRetries": 0,
+        "numNoDelayRetries": 0,
+        "numMinDelayRetries": 0,
+        "backoffFunction": HTTP_PHASES.function,
+    }
+    http: dict[str, Any] = {
+        "defaultHealthyRetryPolicy": retry,
+        "disableSubscriptionOverrides": False,
+        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
+    }
+    given = (json.loads(text).get("http") or {}) if text else {}
+    own = given.get("defaultHealthyRetryPolicy")
+    merged = http | given
+    if own:
+        merged["defaultHealthyRetryPolicy"] = retry | own
+    return {"http": merged}

@@ -1,0 +1,110 @@
+"""Publishes of an asynchronous event leave with its deciding attempt (design, decision 3)."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from alight.calls import Attempt
+from tests.unit.notifications.conftest import House, OpenHouse
+
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:sightings"
+
+
+def attempt(fence: int, *, staged: bool = True, event: str = "event-1") -> Attempt:
+    return Attempt("request", "arn:aws:lambda:us-east-1:000000000000:function:f", event, fence, staged)
+
+
+async def subscribed(open_house: OpenHouse) -> tuple[House, str]:
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    return house, topic
+
+
+def texts(house: House) -> list[str]:
+    return [json.loads(body)["Message"] for _, body, _ in house.queued]
+
+
+async def test_a_retry_whose_message_contains_the_time_notifies_once(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+
+    # Given two attempts of one event that each publish something different
+    first = await house.call("Publish", attempt(1), TopicArn=topic, Message=f"at {time.time_ns()}")
+    second = await house.call("Publish", attempt(2), TopicArn=topic, Message=f"again at {time.time_ns()}")
+    assert first["MessageId"] != second["MessageId"]
+    assert house.deliveries() == []
+
+    # When the second one decides
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 2))
+
+    # Then only its message leaves
+    await house.until_state("sent")
+    assert len(texts(house)) == 1
+    assert texts(house)[0].startswith("again at")
+    states = {message.id: message.state for message in house.room.store.messages_of_event("event-1")}
+    assert states == {first["MessageId"]: "discarded", second["MessageId"]: "accepted"}
+
+
+async def test_staged_messages_leave_in_the_order_of_their_publishes(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    for number in range(5):
+        await house.call("Publish", attempt(1), TopicArn=topic, Message=f"number {number}")
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1))
+    await house.until_state("sent", 5)
+    order = [house.room.store.message(delivery.message_id) for delivery in house.deliveries()]
+    assert [message.body for message in order if message] == [f"number {number}" for number in range(5)]
+
+
+async def test_discarded_messages_never_leave(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    await house.call("Publish", attempt(1), TopicArn=topic, Message="staged")
+    assert await house.database.write(lambda tx: house.room.topics.discard(tx, "event-1", 1)) == 1
+    assert await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1)) == 0
+    assert house.deliveries() == []
+
+
+async def test_releases_of_one_event_leave_others_alone(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    await house.call("Publish", attempt(1, event="event-1"), TopicArn=topic, Message="one")
+    await house.call("Publish", attempt(1, event="event-2"), TopicArn=topic, Message="two")
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1))
+    await house.until_state("sent")
+    assert texts(house) == ["one"]
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-2", 1))
+    await house.until_state("sent", 2)
+    assert texts(house) == ["one", "two"]
+
+
+async def test_an_immediate_publish_is_not_repeated_by_a_retry(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    ids = []
+    for fence in (1, 2, 3):
+        # Given a handler that says the same thing twice, and something of its own
+        for text in ("hello", "hello", f"attempt {fence}"):
+            given = attempt(fence, staged=False)
+            ids.append((await house.call("Publish", given, TopicArn=topic, Message=text))["MessageId"])
+    assert ids[0:2] == ids[3:5] == ids[6:8]
+    assert len(set(ids)) == 2 + 3
+    await house.until_state("sent", 5)
+    assert sorted(texts(house)) == ["attempt 1", "attempt 2", "attempt 3", "hello", "hello"]
+
+
+async def test_a_synchronous_invocation_publishes_at_once_and_every_time(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    for _ in range(2):
+        synchronous = Attempt("request", "arn", None, 0, False)
+        await house.call("Publish", synchronous, TopicArn=topic, Message="hello")
+    await house.until_state("sent", 2)
+    assert texts(house) == ["hello", "hello"]
+
+
+async def test_a_batch_is_staged_like_single_messages(open_house: OpenHouse) -> None:
+    house, topic = await subscribed(open_house)
+    entries = [{"Id": "a", "Message": "first"}, {"Id": "b", "Message": "second"}]
+    answer = await house.call("PublishBatch", attempt(1), TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["a", "b"]
+    assert house.deliveries() == []
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1))
+    await house.until_state("sent", 2)
+    assert sorted(texts(house)) == ["first", "second"]
