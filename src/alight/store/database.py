@@ -118,8 +118,10 @@ class Database:
         await asyncio.to_thread(self._writer.close)
         if self._reading is not None:
             self._reading.close()
-        await asyncio.to_thread(self._connection.close)
-        self._lock.release()
+        try:
+            await asyncio.to_thread(self._connection.close)
+        finally:
+            self._lock.release()
 
     def _new_tx(self) -> Tx:
         return Tx(self._connection, self._statements, self._damaged)

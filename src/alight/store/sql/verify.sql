@@ -1,0 +1,38 @@
+-- name: verify.records
+-- Damaged definitions.
+SELECT kind, name FROM records WHERE crc IS NOT row_crc(kind, name, body, created, modified);
+
+-- name: verify.buckets
+-- Damaged buckets.
+SELECT name FROM buckets WHERE crc IS NOT row_crc(name, created, settings);
+
+-- name: verify.objects
+-- Damaged objects.
+SELECT bucket, key FROM objects
+WHERE crc IS NOT row_crc(
+    bucket, key, version_id, size, etag, last_modified, sequencer, crc64nvme, segments, info, parts);
+
+-- name: verify.uploads
+-- Damaged uploads.
+SELECT id, key FROM uploads WHERE crc IS NOT row_crc(id, bucket, key, initiated, info);
+
+-- name: verify.parts
+-- Damaged parts.
+SELECT upload_id, number FROM parts
+WHERE crc IS NOT row_crc(upload_id, number, size, etag, last_modified, checksums, segments);
+
+-- name: verify.references
+-- Bodies that are missing, or counted wrongly: how often they are referred to, and what their rows say (null: none).
+WITH used AS (
+    SELECT json_extract(segment.value, '$[0]') AS id, count(*) AS times
+    FROM (SELECT segments FROM objects UNION ALL SELECT segments FROM parts) AS holder,
+        json_each(holder.segments) AS segment
+    GROUP BY 1
+)
+SELECT coalesce(used.id, bodies.id) AS id, coalesce(used.times, 0) AS times, bodies.refs AS refs
+FROM used FULL JOIN bodies ON bodies.id = used.id
+WHERE used.times IS NOT bodies.refs;
+
+-- name: verify.bodies
+-- Bodies, a page at a time.
+SELECT id, size, crc64nvme, data FROM bodies WHERE id > :after ORDER BY id LIMIT 100;

@@ -1,0 +1,93 @@
+"""Read everything that was promised and name what is damaged; changes nothing, and needs no running instance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from alight.errors.store import Damaged
+from alight.store.checksums import ALGORITHMS, encode
+from alight.store.connections import open_reader
+from alight.store.database import BODIES, FILE_NAME, Row
+from alight.store.reading import CHUNK_SIZE
+from alight.store.rows import Reader
+from alight.store.statements import load_statements
+
+_TABLES = ("records", "buckets", "objects", "uploads", "parts")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` is damaged, `key` says which one."""
+
+    what: str
+    key: str
+
+
+def verify(folder: Path) -> list[Finding]:
+    """All damage in a data folder (blocks, as long as reading all of it takes)."""
+    connection = open_reader(folder / FILE_NAME)
+    try:
+        reader = Reader(connection, load_statements(), _unexpected)
+        return [*_pages(connection), *_rows(reader), *_references(reader), *_bodies(reader, folder / BODIES)]
+    finally:
+        connection.close()
+
+
+def _pages(connection: apsw.Connection) -> Iterator[Finding]:
+    for (line,) in connection.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            yield Finding("database", str(line))
+
+
+def _rows(reader: Reader) -> Iterator[Finding]:
+    for table in _TABLES:
+        for row in reader.all(f"verify.{table}"):
+            yield Finding(table, " ".join(str(value) for value in row.values()))
+
+
+def _references(reader: Reader) -> Iterator[Finding]:
+    for row in reader.all("verify.references"):
+        if row["refs"] is None:
+            yield Finding("missing body", row["id"])
+        else:
+            yield Finding("body count", f"{row['id']}: {row['refs']} instead of {row['times']}")
+
+
+def _bodies(reader: Reader, folder: Path) -> Iterator[Finding]:
+    after = ""
+    while rows := reader.all("verify.bodies", after=after):
+        for row in rows:
+            if not _sound(row, folder):
+                yield Finding("body", row["id"])
+        after = rows[-1]["id"]
+
+
+def _sound(row: Row, folder: Path) -> bool:
+    crc = ALGORITHMS["crc64nvme"]()
+    size = 0
+    try:
+        for chunk in _chunks(row, folder):
+            size += len(chunk)
+            crc.update(chunk)
+    except OSError:
+        return False
+    return bool(size == row["size"] and encode(crc.digest()) == row["crc64nvme"])
+
+
+def _chunks(row: Row, folder: Path) -> Iterator[bytes]:
+    if row["data"] is not None:
+        yield row["data"]
+        return
+    descriptor = os.open(folder / row["id"][:2] / row["id"], os.O_RDONLY | os.O_NOFOLLOW)
+    with open(descriptor, "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK_SIZE):
+            yield chunk
+
+
+def _unexpected(damage: Damaged) -> None:
+    """The statements used here select damage themselves."""

@@ -1,0 +1,154 @@
+"""Power cuts: what was acknowledged is there afterwards, whole, and jobs are there whole or not at all.
+
+The database runs on a disk that forgets whatever was not flushed. The same runs with weaker settings show that the
+harness would see a loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import apsw
+import pytest
+
+from alight.clock import ManualClock
+from alight.errors import AlightError
+from alight.errors.store import StoreUnavailable
+from alight.store import writer
+from alight.store.connections import open_writer
+from alight.store.database import Database, Tx
+from alight.store.verify import verify
+from tests.crash.unsynced import ForgetfulDisk
+
+CUTS = 200
+WRITERS = 6
+JOBS = 8
+
+
+@dataclass
+class Outcome:
+    acknowledged: int = 0
+    lost: int = 0
+    torn: int = 0
+    corrupt: int = 0
+    cuts: int = 0
+
+
+@pytest.fixture(autouse=True)
+def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_IDLE", 6)
+    monkeypatch.setattr(writer, "CHECKPOINT_BUSY", 12)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with its schema, so that each run begins where the work does."""
+    folder = tmp_path_factory.mktemp("template")
+
+    async def make() -> None:
+        await (await Database.open(folder, ManualClock())).close()
+
+    asyncio.run(make())
+    return (folder / "alight.db").read_bytes()
+
+
+async def work(disk: ForgetfulDisk, folder: Path, synchronous: str) -> set[int]:
+    """Write until the power goes; the numbers of the jobs that were acknowledged."""
+    acknowledged: set[int] = set()
+    connect = partial(open_writer, synchronous=synchronous, vfs=disk.vfs_name)
+    try:
+        database = await Database.open(folder, ManualClock(), connect=connect)
+    except (AlightError, StoreUnavailable):
+        return acknowledged
+
+    async def write(first: int) -> None:
+        for number in range(first, first + JOBS):
+            text = str(number) * (1 + number % 700)
+            await database.write(lambda tx, number=number, text=text: both(tx, number, text))
+            acknowledged.add(number)
+
+    await asyncio.gather(*[write(index * JOBS) for index in range(WRITERS)], return_exceptions=True)
+    with suppress(apsw.IOError):
+        await database.close()
+    return acknowledged
+
+
+def both(tx: Tx, number: int, text: str) -> None:
+    """Two rows that belong together."""
+    for kind in ("left", "right"):
+        tx.run("records.put", kind=kind, name=str(number), body=text, now=1.0)
+
+
+def run(
+    template: bytes, tmp_path: Path, seed: int, cut_at: int | None, synchronous: str
+) -> tuple[ForgetfulDisk, set[int]]:
+    before = tmp_path / f"before-{synchronous}-{seed}"
+    before.mkdir()
+    disk = ForgetfulDisk(f"disk-{synchronous}-{seed}-{id(before)}", seed)
+    disk.preload(before / "alight.db", template)
+    disk.cut_at = cut_at
+    return disk, asyncio.run(work(disk, before, synchronous))
+
+
+def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int) -> Outcome:
+    whole, _ = run(template, tmp_path, 0, None, synchronous)
+    outcome = Outcome()
+    for seed in range(1, cuts + 1):
+        disk, acknowledged = run(
+            template, tmp_path, seed, random.Random(seed).randrange(1, whole.operations), synchronous
+        )
+        after = tmp_path / f"after-{synchronous}-{seed}"
+        after.mkdir()
+        disk.cut(after)
+        judge(after, acknowledged, outcome)
+    return outcome
+
+
+def judge(folder: Path, acknowledged: set[int], outcome: Outcome) -> None:
+    outcome.cuts += 1
+    outcome.acknowledged += len(acknowledged)
+    try:
+        asyncio.run(reopen(folder))
+        left, right = (names(folder, kind) for kind in ("left", "right"))
+        outcome.corrupt += bool(verify(folder))
+    except (apsw.Error, AlightError, StoreUnavailable):
+        outcome.corrupt += 1
+        outcome.lost += len(acknowledged)
+        return
+    outcome.torn += len(left ^ right)
+    outcome.lost += len(acknowledged - left)
+
+
+async def reopen(folder: Path) -> None:
+    database = await Database.open(folder, ManualClock())
+    await database.write(lambda tx: both(tx, 100_000, "after"))
+    await database.close()
+
+
+def names(folder: Path, kind: str) -> set[int]:
+    connection = apsw.Connection(str(folder / "alight.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    rows = connection.execute("SELECT name FROM records WHERE kind = ?", (kind,)).fetchall()
+    connection.close()
+    return {int(row[0]) for row in rows}
+
+
+def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:
+    outcome = cut_often(template, tmp_path, "FULL", CUTS)
+    assert outcome.acknowledged > CUTS
+    assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt) == (CUTS, 0, 0, 0)
+
+
+def test_the_harness_sees_what_a_weaker_setting_loses(template: bytes, tmp_path: Path) -> None:
+    relaxed = cut_often(template, tmp_path, "NORMAL", 25)
+    assert relaxed.lost > 0
+    assert relaxed.corrupt == 0
+
+
+def test_the_harness_sees_corruption(template: bytes, tmp_path: Path) -> None:
+    careless = cut_often(template, tmp_path, "OFF", 25)
+    assert careless.corrupt > 0
