@@ -5,6 +5,7 @@
 #   make check     format, lint, types, the laws of the house
 #   make bench     latency and throughput of the walk, beside a bare loop
 #   make chaos     the crash tests, many rounds
+#   make docs      docs/reference/coverage.md anew from the tables of the services
 #   make lock      requirements/*.txt anew from pyproject.toml
 #   make clean     removes .venv and caches
 
@@ -16,7 +17,7 @@ INSTALL := $(PIP) install --no-deps
 TESTS ?= tests
 ROUNDS ?= 20
 
-.PHONY: help demo test check bench chaos lock clean venv
+.PHONY: help demo test check bench chaos docs lock clean venv
 .DEFAULT_GOAL := help
 
 help:
@@ -54,6 +55,9 @@ bench: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash
+
+docs: $(VENV)/.dev
+	@$(BIN)/python -m tests.laws.coverage
 
 LOCK := uv pip compile pyproject.toml --extra sms --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE)

@@ -8,10 +8,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from alight import __version__
+from alight.cli.commands import NAMES
 from alight.errors import Fault
 from alight.settings import Settings
+from tests.laws.coverage import PAGE, page
 from tests.laws.source import PACKAGE, ROOT, Module, modules
 
 
@@ -45,6 +48,12 @@ def newest_version(changelog: str) -> str:
     return found[0] if found else ""
 
 
+def broken_links(path: Path, text: str) -> list[str]:
+    """Relative links of a page that lead nowhere."""
+    targets = re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
+    return [f"{path.name}: {target}" for target in targets if not (path.parent / target).exists()]
+
+
 def test_every_module_says_what_it_is() -> None:
     assert without_docstring(modules()) == []
 
@@ -60,6 +69,20 @@ def test_every_fault_has_a_message_and_a_status() -> None:
 def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "reference" / "settings.md").read_text()
     assert undocumented_settings((item.name for item in fields(Settings)), text) == []
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    assert [name for name in NAMES if f"`alight {name}" not in text] == []
+
+
+def test_the_coverage_page_is_what_the_tables_say() -> None:
+    assert PAGE.read_text() == page(), "the page is older than the tables: make docs"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    assert [broken for path in pages for broken in broken_links(path, path.read_text())] == []
 
 
 def test_the_version_is_the_changelogs_newest() -> None:
@@ -78,6 +101,12 @@ def test_a_fault_without_words_or_status_is_seen() -> None:
 
 def test_a_setting_without_words_is_seen() -> None:
     assert undocumented_settings(["brand_new"], "`brand_new` but not its variable") == ["brand_new"]
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    text = "[a](here.md) [b](nowhere.md#part) [c](https://example.com/x) [d](#part)"
+    (tmp_path / "here.md").touch()
+    assert broken_links(tmp_path / "page.md", text) == ["page.md: nowhere.md"]
 
 
 def test_the_newest_version_is_read() -> None:

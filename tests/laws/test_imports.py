@@ -30,7 +30,7 @@ FLOORS: dict[str, set[str]] = {
     "apis": LEAVES,
     "services": LEAVES | WORKING_ROOMS | {"store", "credentials", "settings"},
     "stacks": LEAVES | {"services", "store", "settings"},
-    "admin": LEAVES | {"services", "store", "stacks", "settings"},
+    "admin": LEAVES | WORKING_ROOMS | {"services", "store", "stacks", "settings"},
     "console": LEAVES | {"services", "store", "settings"},
     "app": LEAVES
     | WORKING_ROOMS
