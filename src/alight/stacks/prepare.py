@@ -1,0 +1,202 @@
+"""A template made ready: expanded, its parameters and conditions decided, its resources in order of need.
+
+Everything that can be wrong before a value depends on another resource is found here, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alight.calls import Members
+from alight.stacks.expand import expand
+from alight.stacks.load import Steps, Template, load
+from alight.stacks.parameters import values_of
+from alight.stacks.problems import Problem, TemplateRefused, at
+from alight.stacks.provider import Operation
+from alight.stacks.resolve import Later, Resolver, Unresolvable, pseudo_parameters
+from alight.stacks.resources import PROVIDERS
+from alight.stacks.tables import refusal_of
+
+_SECTIONS = frozenset(
+    {"AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata", "Outputs"}
+    | {"Parameters", "Resources"}
+)
+#: CreationPolicy and UpdatePolicy ask CloudFormation to wait or to pace itself: nothing to act on here.
+_RESOURCE_KEYS = frozenset(
+    {"Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
+    | {"CreationPolicy", "UpdatePolicy"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`body` is the expanded template, `order` its resources whose condition holds, those that are needed first.
+
+    `needs` are the resources that each one refers to.
+    """
+
+    template: Template
+    stack: str
+    body: Members
+    parameters: Mapping[str, Any]
+    order: tuple[str, ...]
+    needs: Mapping[str, frozenset[str]]
+
+    def resource(self, logical_id: str) -> Members:
+        result: Members = self.body["Resources"][logical_id]
+        return result
+
+    def resolver(self, ref: Callable[[str], Any], att: Callable[[str, str], Any]) -> Resolver:
+        return Resolver(self.body, {**self.parameters, **pseudo_parameters(self.stack)}, ref, att)
+
+
+async def prepare(
+    path: Path,
+    stack: str,
+    *,
+    given: Mapping[str, str],
+    policies: Mapping[str, str],
+    cache: Path,
+    offered: Collection[Operation] | None = None,
+) -> Prepared:
+    """Read and check a template.
+
+    `given` are parameter values, `policies` managed policies' names to ARNs, `offered` the operations that there
+    are (None: all). Raises `TemplateRefused` with everything that was found.
+    """
+    template = load(path)
+    parameters = values_of(template, given)
+    body = await expand(template, given, policies, cache)
+    prepared = Prepared(template, stack, body, parameters, (), {})
+    problems = _odd_sections(template, body)
+    active = _active(prepared, problems)
+    for logical_id in active:
+        problems += _type_problems(prepared, logical_id, offered)
+    needs = {logical_id: _needs(prepared, logical_id, active, problems) for logical_id in active}
+    _check_outputs(prepared, active, problems)
+    if problems:
+        raise TemplateRefused(problems)
+    order = in_order(needs)
+    if (cycle := circle(needs)) is not None:
+        raise TemplateRefused([_cycle_problem(template, cycle)])
+    return Prepared(template, stack, body, parameters, order, needs)
+
+
+def _odd_sections(template: Template, body: Members) -> list[Problem]:
+    odd = [name for name in body if name not in _SECTIONS]
+    return [at(template, (name,), f"the section {name} is not offered.") for name in odd]
+
+
+def _active(prepared: Prepared, problems: list[Problem]) -> tuple[str, ...]:
+    """Logical ids of the resources whose condition holds."""
+    resolver = prepared.resolver(_nothing, _nothing)
+    active = []
+    for logical_id, resource in prepared.body["Resources"].items():
+        odd = [name for name in resource if name not in _RESOURCE_KEYS]
+        where: Steps = ("Resources", logical_id)
+        problems += [at(prepared.template, (*where, name), f"{name} does not belong here.") for name in odd]
+        try:
+            if "Condition" not in resource or resolver.condition(str(resource["Condition"])):
+                active.append(logical_id)
+        except Unresolvable as error:
+            problems.append(at(prepared.template, error.steps, error.message))
+    return tuple(active)
+
+
+def _type_problems(prepared: Prepared, logical_id: str, offered: Collection[Operation] | None) -> list[Problem]:
+    type_name = prepared.resource(logical_id)["Type"]
+    where = ("Resources", logical_id)
+    refusal = refusal_of(type_name)
+    if refusal is not None:
+        return [at(prepared.template, where, refusal)]
+    missing = [] if offered is None else [f"{s} {o}" for s, o in PROVIDERS[type_name].needs if (s, o) not in offered]
+    if missing:
+        return [at(prepared.template, where, f"{type_name} is not offered yet: it needs {', '.join(missing)}.")]
+    return []
+
+
+def _nothing(name: str, attribute: str = "") -> Any:
+    raise LookupError(f"there is no parameter or resource {name}")
+
+
+def _needs(prepared: Prepared, logical_id: str, active: tuple[str, ...], problems: list[Problem]) -> frozenset[str]:
+    """The resources that one refers to: found by evaluating it with callbacks that write down who was asked for."""
+    resource = prepared.resource(logical_id)
+    found: set[str] = set()
+    where: Steps = ("Resources", logical_id)
+    resolver = prepared.resolver(*_recorder(prepared, active, found))
+    try:
+        resolver.value(resource.get("Properties") or {}, (*where, "Properties"))
+    except Unresolvable as error:
+        problems.append(at(prepared.template, error.steps, error.message))
+    depends = resource.get("DependsOn") or []
+    for name in depends if isinstance(depends, list) else [depends]:
+        if name not in prepared.body["Resources"]:
+            problems.append(at(prepared.template, (*where, "DependsOn"), f"there is no resource {name}."))
+        elif name in active:
+            found.add(name)
+    return frozenset(found)
+
+
+def _recorder(
+    prepared: Prepared, active: tuple[str, ...], found: set[str]
+) -> tuple[Callable[[str], Any], Callable[[str, str], Any]]:
+    def ref(name: str) -> Any:
+        if name in active:
+            found.add(name)
+            return Later(name)
+        if name in prepared.body["Resources"]:
+            raise LookupError(f"the condition of {name} does not hold, so it is not there")
+        raise LookupError(f"there is no parameter or resource {name}")
+
+    return ref, lambda name, attribute: ref(name)
+
+
+def _check_outputs(prepared: Prepared, active: tuple[str, ...], problems: list[Problem]) -> None:
+    resolver = prepared.resolver(*_recorder(prepared, active, set()))
+    for name, output in (prepared.body.get("Outputs") or {}).items():
+        where = ("Outputs", name)
+        try:
+            if not isinstance(output, dict) or "Value" not in output:
+                raise Unresolvable("an output needs a Value.", where)
+            if "Condition" not in output or resolver.condition(str(output["Condition"])):
+                resolver.value(output["Value"], (*where, "Value"))
+        except Unresolvable as error:
+            problems.append(at(prepared.template, error.steps, error.message))
+
+
+def in_order(needs: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Everything after what it needs, else as it is written. What stands in a circle is left out."""
+    done: dict[str, None] = {}
+    waiting = list(needs)
+    while True:
+        ready = [name for name in waiting if all(need in done or need not in needs for need in needs[name])]
+        if not ready:
+            return tuple(done)
+        done |= dict.fromkeys(ready)
+        waiting = [name for name in waiting if name not in done]
+
+
+def circle(needs: Mapping[str, Collection[str]]) -> tuple[str, ...] | None:
+    """A circle of needs, its first member repeated at the end, or None."""
+    ordered = set(in_order(needs))
+    left = {name: sorted(set(needs[name]) - ordered) for name in needs if name not in ordered}
+    if not left:
+        return None
+    path = [next(iter(left))]
+    while True:
+        following = next(need for need in left[path[-1]] if need in left)
+        if following in path:
+            return (*path[path.index(following) :], following)
+        path.append(following)
+
+
+def _cycle_problem(template: Template, cycle: tuple[str, ...]) -> Problem:
+    message = (
+        f"these resources need each other: {' → '.join(cycle)}. AWS refuses this too; where one only needs the "
+        'other\'s name, write the name on both sides, as in !Sub "${AWS::StackName}-pictures".'
+    )
+    return at(template, ("Resources", cycle[0]), message)

@@ -1,0 +1,149 @@
+"""What stands around a function: ::Permission, ::EventInvokeConfig, ::EventSourceMapping, ::Version, ::Alias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alight import names
+from alight.calls import Members
+from alight.stacks.provider import ALL, Named, Naming, Provider, Work
+from alight.stacks.resources.lambda_ import number
+
+
+def _given(work: Work, *members: str) -> dict[str, Any]:
+    return {name: work.properties[name] for name in members if name in work.properties}
+
+
+async def _permit(work: Work) -> None:
+    given = _given(work, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
+    await work.call("lambda", "AddPermission", StatementId=work.name, **given)
+
+
+async def _forbid(work: Work) -> None:
+    given = {"FunctionName": work.properties["FunctionName"], "StatementId": work.name}
+    await work.quietly("lambda", "RemovePermission", **given)
+
+
+_LIMITS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
+
+
+async def _put_invoke_config(work: Work) -> None:
+    given = _given(work, "FunctionName", "DestinationConfig") | number(work.properties, *_LIMITS) | _qualifier(work)
+    await work.call("lambda", "PutFunctionEventInvokeConfig", **given)
+
+
+async def _delete_invoke_config(work: Work) -> None:
+    given = _given(work, "FunctionName") | _qualifier(work)
+    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **given)
+
+
+def _qualifier(work: Work) -> dict[str, str]:
+    """CloudFormation wants `$LATEST` spelt out, the operations take it as the rule."""
+    qualifier = work.properties.get("Qualifier", "$LATEST")
+    return {} if qualifier == "$LATEST" else {"Qualifier": qualifier}
+
+
+_MAPPED = ("FunctionName", "Enabled", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
+_BATCHES = ("BatchSize", "MaximumBatchingWindowInSeconds")
+
+
+async def _create_mapping(work: Work) -> Members:
+    given = _given(work, "EventSourceArn", *_MAPPED) | number(work.properties, *_BATCHES)
+    made = await work.call("lambda", "CreateEventSourceMapping", **given)
+    return {"Ref": made["UUID"], "Id": made["UUID"]}
+
+
+async def _update_mapping(work: Work) -> None:
+    given = _given(work, *_MAPPED) | number(work.properties, *_BATCHES)
+    await work.call("lambda", "UpdateEventSourceMapping", UUID=work.known["Ref"], **given)
+
+
+async def _delete_mapping(work: Work) -> None:
+    if "Ref" in work.known:
+        await work.quietly("lambda", "DeleteEventSourceMapping", UUID=work.known["Ref"])
+
+
+async def _publish_version(work: Work) -> Members:
+    given = _given(work, "FunctionName", "Description", "CodeSha256")
+    made = await work.call("lambda", "PublishVersion", **given)
+    version = str(made["Version"])
+    arn = f"{str(made['FunctionArn']).removesuffix(':' + version)}:{version}"
+    return {"Ref": arn, "FunctionArn": arn, "Version": version}
+
+
+async def _delete_version(work: Work) -> None:
+    if "Version" in work.known:
+        given = _given(work, "FunctionName") | {"Qualifier": work.known["Version"]}
+        await work.quietly("lambda", "DeleteFunction", **given)
+
+
+async def _create_alias(work: Work) -> None:
+    await work.call("lambda", "CreateAlias", **_given(work, "FunctionName", "FunctionVersion", "Name", "Description"))
+
+
+async def _update_alias(work: Work) -> None:
+    await work.call("lambda", "UpdateAlias", **_given(work, "FunctionName", "FunctionVersion", "Name", "Description"))
+
+
+async def _delete_alias(work: Work) -> None:
+    await work.quietly("lambda", "DeleteAlias", **_given(work, "FunctionName", "Name"))
+
+
+def _alias(one: Named) -> Members:
+    function = str(one.properties.get("FunctionName", "")).rpartition(":function:")[2]
+    arn = names.function_arn(function, one.name)
+    return {"Ref": arn, "AliasArn": arn}
+
+
+PROVIDERS = (
+    Provider(
+        type="AWS::Lambda::Permission",
+        naming=Naming(limit=100),
+        create=_permit,
+        delete=_forbid,
+        attributes=lambda one: {"Ref": one.name, "Id": one.name},
+        replaced_by=ALL,
+        needs=(("lambda", "AddPermission"), ("lambda", "RemovePermission")),
+    ),
+    Provider(
+        type="AWS::Lambda::EventInvokeConfig",
+        naming=Naming(),
+        create=_put_invoke_config,
+        update=_put_invoke_config,
+        delete=_delete_invoke_config,
+        attributes=lambda one: {"Ref": one.name},
+        replaced_by=frozenset({"FunctionName", "Qualifier"}),
+        needs=(("lambda", "PutFunctionEventInvokeConfig"),),
+    ),
+    Provider(
+        type="AWS::Lambda::EventSourceMapping",
+        naming=Naming(),
+        create=_create_mapping,
+        update=_update_mapping,
+        delete=_delete_mapping,
+        attributes=lambda one: {},
+        replaced_by=frozenset({"EventSourceArn"}),
+        late=frozenset({"Ref", "Id"}),
+        needs=(("lambda", "CreateEventSourceMapping"), ("lambda", "DeleteEventSourceMapping")),
+    ),
+    Provider(
+        type="AWS::Lambda::Version",
+        naming=Naming(),
+        create=_publish_version,
+        delete=_delete_version,
+        attributes=lambda one: {},
+        replaced_by=ALL,
+        late=frozenset({"Ref", "Version", "FunctionArn"}),
+        needs=(("lambda", "PublishVersion"),),
+    ),
+    Provider(
+        type="AWS::Lambda::Alias",
+        naming=Naming("Name", 128),
+        create=_create_alias,
+        update=_update_alias,
+        delete=_delete_alias,
+        attributes=_alias,
+        replaced_by=frozenset({"Name", "FunctionName"}),
+        needs=(("lambda", "CreateAlias"), ("lambda", "UpdateAlias")),
+    ),
+)
