@@ -85,6 +85,14 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert [broken for path in pages for broken in broken_links(path, path.read_text())] == []
 
 
+def test_the_walk_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "walk.md").read_text()
+    named = re.findall(r"`([\w/]+\.py|[\w/]+/)`", text)
+    inside = [name for name in named if name not in ("inference.py", "src/alight/")]
+    assert len(inside) > 30
+    assert [name for name in inside if not (PACKAGE / name).exists()] == []
+
+
 def test_the_version_is_the_changelogs_newest() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert __version__ == project["version"] == newest_version((ROOT / "CHANGELOG.md").read_text())
