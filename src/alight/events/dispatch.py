@@ -49,8 +49,8 @@ class Result:
 class Publishes(Protocol):
     """The staged messages of an attempt, which leave or vanish in the transaction that decides it."""
 
-    def release(self, tx: Tx, event_id: str, fence: int) -> None: ...
-    def discard(self, tx: Tx, event_id: str, fence: int) -> None: ...
+    def release(self, tx: Tx, event_id: str, fence: int) -> object: ...
+    def discard(self, tx: Tx, event_id: str, fence: int) -> object: ...
 
 
 class Throttled(Exception):
@@ -92,8 +92,11 @@ class Dispatcher:
                 wait = min(wait, await self._serve(function))
             await self._sleep(wait)
 
-    async def close(self) -> None:
-        """Give up the attempts under way; their events stay leased and run again after the next start."""
+    async def close(self, grace: float = 0.0) -> None:
+        """Wait up to `grace` seconds for the attempts under way, then give them up: their events run again after the
+        next start. `run` must have ended."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

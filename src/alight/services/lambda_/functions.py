@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from alight import names
 from alight.calls import Call, Members
 from alight.clock import Clock
+from alight.errors import AlightError
 from alight.errors.lambda_ import InvalidParameterValueException, PreconditionFailedException
 from alight.functions.package import prepare
 from alight.services.lambda_ import definitions
@@ -19,7 +18,7 @@ from alight.services.lambda_.catalogue import Catalogue
 
 #: Called with a function's name when workers must not go on with what they were started with.
 Retire = Callable[[str], Awaitable[None]]
-#: Called with bucket and key; returns a file that holds the object (the caller deletes it).
+#: Called with bucket and key; returns a file that holds the object.
 Fetch = Callable[[str, str], Awaitable[Path]]
 
 
@@ -45,13 +44,14 @@ class Functions:
         definitions.role_name(given["Role"])
         if self._catalogue.find(name) is not None:
             raise definitions.exists(name)
-        body = definitions.created(given, await self._code(call, given["Code"]), self._clock.now())
+        body = definitions.created(given, await self._code(call, given["Code"], given["Runtime"]), self._clock.now())
         await self._catalogue.create(body)
         return _configuration(body)
 
     async def update_function_code(self, call: Call, given: Members) -> Members:
         self._check_revision(given)
-        code = await self._code(call, given)
+        runtime = self._catalogue.body(given["FunctionName"])["Configuration"]["Runtime"]
+        code = await self._code(call, given, runtime)
         if given.get("DryRun"):
             return _configuration(self._catalogue.body(given["FunctionName"]))
         now = self._clock.now()
@@ -104,34 +104,31 @@ class Functions:
         if given.get("RevisionId", configuration["RevisionId"]) != configuration["RevisionId"]:
             raise PreconditionFailedException(Type="User")
 
-    async def _code(self, call: Call, given: Members) -> Members:
+    async def _code(self, call: Call, given: Members, runtime: str) -> Members:
         """Unpack the package that `Code` names; `Local` is for templates, which name a path of their own."""
         if "Local" in given and call.principal.kind == "service":
-            return await self._unpack(Path(given["Local"]))
+            return await self._unpack(Path(given["Local"]), runtime)
         if given.get("ZipFile"):
             with tempfile.NamedTemporaryFile(suffix=".zip") as file:
                 file.write(given["ZipFile"])
                 file.flush()
-                return await self._unpack(Path(file.name))
+                return await self._unpack(Path(file.name), runtime)
         if given.get("S3Bucket") and given.get("S3Key"):
-            path = await self._fetch(given["S3Bucket"], given["S3Key"])
-            try:
-                return await self._unpack(path)
-            finally:
-                path.unlink(missing_ok=True)
+            return await self._unpack(await self._fetch(given["S3Bucket"], given["S3Key"]), runtime)
         raise InvalidParameterValueException("Please provide a source for function code.", Type="User")
 
-    async def _unpack(self, source: Path) -> Members:
-        package = await prepare(source, self._folder, progress=self._progress)
+    async def _unpack(self, source: Path, runtime: str) -> Members:
+        try:
+            package = await prepare(source, self._folder, progress=self._progress, runtime=runtime)
+        except AlightError as error:
+            raise InvalidParameterValueException(str(error), Type="User") from None
         return {
             "Dir": str(package.code_dir),
             "Venv": str(package.venv) if package.venv else None,
-            "Sha256": b64encode(hashlib.sha256(package.code_hash.encode()).digest()).decode(),
+            "Sha256": b64encode(bytes.fromhex(package.code_hash)).decode(),
             "Size": package.size,
         }
 
 
 def _configuration(body: dict[str, Any]) -> Members:
-    configuration: Members = dict(body["Configuration"])
-    names.parse_arn(configuration["FunctionArn"])
-    return configuration
+    return dict(body["Configuration"])

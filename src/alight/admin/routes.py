@@ -1,0 +1,242 @@
+"""Every path of the admin door, and what stands behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alight.admin.events import Events
+from alight.admin.http import Request, Route
+from alight.clock import Clock
+from alight.endpoints.server import Endpoints
+from alight.errors import AlightError
+from alight.functions.invocation import Invocation
+from alight.names import new_request_id
+from alight.notifications.outbox import Outbox
+from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.invocations import Queue
+from alight.services.lambda_.runner import Runner
+from alight.services.sagemaker.definitions import CONFIGURATION, ENDPOINT
+from alight.store import journal
+from alight.store.database import Database
+from alight.store.outbox import OutboxStore
+from alight.store.records import Records
+from alight.store.telemetry import Telemetry
+
+#: Seconds between two looks for new log lines of who follows a log.
+FOLLOW = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the instance says of itself."""
+
+    url: str
+    data: Path
+    pid: int
+    version: str
+    started: float
+    template: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The handlers; everything is handed over by app.py."""
+
+    about: Callable[[], About]
+    clock: Clock
+    database: Database
+    records: Records
+    telemetry: Telemetry
+    outbox: OutboxStore
+    sender: Outbox
+    endpoints: Endpoints
+    catalogue: Catalogue
+    runner: Runner
+    queue: Queue
+    events: Events
+    outputs: Callable[[], Awaitable[dict[str, Any]]]
+    apply: Callable[[Path, bool], Awaitable[dict[str, Any]]]
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route("GET", "health", self.health, open=True),
+            Route("GET", "metrics", self.metrics),
+            Route("GET", "api/status", self.status),
+            Route("GET", "api/outputs", self.get_outputs),
+            Route("GET", "api/books", self.books),
+            Route("GET", "api/events", self.events.newest),
+            Route("GET", "api/events/{id}", self.events.show),
+            Route("POST", "api/events/{id}/replay", self.events.replay),
+            Route("POST", "api/events/redrive", self.events.redrive),
+            Route("GET", "api/explain/{id}", self.events.explain),
+            Route("GET", "api/outbox", self.deliveries),
+            Route("POST", "api/outbox/redrive", self.redrive),
+            Route("GET", "api/models", self.models),
+            Route("GET", "api/logs", self.logs),
+            Route("POST", "api/invoke", self.invoke),
+            Route("POST", "api/apply", self.apply_template),
+        )
+
+    async def health(self, request: Request) -> dict[str, Any]:
+        """Open to everybody: that it serves, nothing more."""
+        return {"status": "ok"}
+
+    async def metrics(self, request: Request) -> str:
+        """The books in Prometheus's text format."""
+        lines = ["# TYPE alight_events gauge"]
+        lines += [f'alight_events{{state="{state}"}} {number}' for state, number in self._books().items()]
+        lines += ["# TYPE alight_deliveries gauge"]
+        lines += [f'alight_deliveries{{state="{state}"}} {number}' for state, number in self.outbox.counts().items()]
+        lines += ["# TYPE alight_telemetry_dropped counter", f"alight_telemetry_dropped {self.telemetry.dropped}"]
+        return "\n".join(lines) + "\n"
+
+    async def status(self, request: Request) -> dict[str, Any]:
+        about = self.about()
+        functions = self.catalogue.page("", 1000)
+        return {
+            "url": about.url,
+            "data": str(about.data),
+            "template": str(about.template) if about.template else None,
+            "pid": about.pid,
+            "version": about.version,
+            "started": about.started,
+            "books": self._books(),
+            "outbox": self.outbox.counts(),
+            "functions": [
+                {name: body["Configuration"][member] for name, member in _FUNCTION_COLUMNS.items()}
+                for body in functions
+            ],
+            "endpoints": (await self.models(request))["endpoints"],
+            "buckets": [row["name"] for row in self.database.read().all("buckets.list", start="", limit=1000)],
+            "topics": [record.name for record in self.records.list("sns:topic")],
+            "queues": [record.name for record in self.records.list("sqs:queue")],
+            "warnings": list(about.warnings),
+        }
+
+    async def get_outputs(self, request: Request) -> dict[str, Any]:
+        return await self.outputs()
+
+    async def books(self, request: Request) -> dict[str, Any]:
+        return self._books() | {"outbox": self.outbox.counts()}
+
+    async def deliveries(self, request: Request) -> dict[str, Any]:
+        limit = int(request.query.get("limit", 50))
+        return {"deliveries": self.outbox.deliveries(request.query.get("state", ""), limit=limit)}
+
+    async def redrive(self, request: Request) -> dict[str, Any]:
+        ids = [int(id) for id in (request.body or {}).get("ids", [])]
+        return {"count": await self.sender.redrive(ids)}
+
+    async def models(self, request: Request) -> dict[str, Any]:
+        found = []
+        for record in self.records.list(ENDPOINT):
+            status = self.endpoints.status(record.name)
+            configuration = self.records.get(CONFIGURATION, record.body["EndpointConfigName"])
+            variants = configuration.body["ProductionVariants"] if configuration else []
+            running = {variant.name: variant for variant in status.variants} if status else {}
+            found.append(
+                {
+                    "name": record.name,
+                    "status": status.state if status else record.body["EndpointStatus"],
+                    "failure_reason": status.failure_reason if status else "",
+                    "variants": [
+                        {
+                            "name": variant["VariantName"],
+                            "model": variant["ModelName"],
+                            "replicas": getattr(running.get(variant["VariantName"]), "replicas", 0),
+                        }
+                        for variant in variants
+                    ],
+                }
+            )
+        return {"endpoints": found}
+
+    async def invoke(self, request: Request) -> dict[str, Any]:
+        given = request.body or {}
+        body = self.catalogue.body(str(given.get("function", "")))
+        payload, id = json.dumps(given.get("payload")).encode(), new_request_id()
+        kind = given.get("type", "RequestResponse")
+        if kind == "DryRun":
+            return {"status": 204}
+        if kind == "Event":
+            source = {"kind": "invoke", "by": "alight invoke"}
+            arn = body["Configuration"]["FunctionArn"]
+            await self.database.write(lambda tx: self.queue.accept(tx, arn, payload, request_id=id, source=source))
+            return {"status": 202, "event_id": id}
+        outcome = await self.runner.request(body, Invocation(id, payload))
+        return {
+            "status": 200,
+            "request_id": id,
+            "function_error": outcome.function_error,
+            "payload": _decoded(outcome.payload),
+            "log_tail": outcome.log_tail.decode("utf-8", "replace"),
+        }
+
+    async def apply_template(self, request: Request) -> dict[str, Any]:
+        given = request.body or {}
+        if not given.get("template"):
+            raise AlightError("No template was named.")
+        return await self.apply(Path(given["template"]), bool(given.get("plan_only")))
+
+    async def logs(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        await self.telemetry.flush()
+        return self._lines(request.query)
+
+    async def _lines(self, query: Any) -> AsyncIterator[dict[str, Any]]:
+        """Lines so far in the order of time, then, where they are followed, new ones as they come."""
+        groups = [f"/aws/lambda/{query['function']}"] if query.get("function") else self._groups()
+        newest = self.telemetry.last_log_id()
+        if query.get("request_id"):
+            rows = self.telemetry.logs(request_id=query["request_id"])
+        else:
+            start = float(query.get("start", 0))
+            rows = [row for group in groups for row in self.telemetry.logs(group, start=start)]
+            rows.sort(key=lambda row: (row["ts"], row["id"]))
+        for row in rows:
+            yield _line(row)
+        while query.get("follow"):
+            await asyncio.sleep(FOLLOW)
+            groups = groups if query.get("function") else self._groups()
+            fresh = [row for group in groups for row in self.telemetry.logs_since(group, newest)]
+            for row in sorted(fresh, key=lambda row: row["id"]):
+                newest = row["id"]
+                yield _line(row)
+
+    def _groups(self) -> list[str]:
+        return [row["log_group"] for row in self.telemetry.groups()]
+
+    def _books(self) -> dict[str, int]:
+        books = journal.books(self.database.read())
+        return {
+            "accepted": books.accepted,
+            "pending": books.pending,
+            "running": books.running,
+            "succeeded": books.succeeded,
+            "dead": books.dead,
+        }
+
+
+_FUNCTION_COLUMNS = {"name": "FunctionName", "runtime": "Runtime", "handler": "Handler", "timeout": "Timeout"}
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "timestamp": row["ts"],
+        "group": row["log_group"],
+        "stream": row["stream"],
+        "request_id": row["request_id"],
+        "message": row["message"],
+    }
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return json.loads(payload) if payload else None
+    except ValueError:
+        return payload.decode("utf-8", "replace")

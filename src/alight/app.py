@@ -1,0 +1,139 @@
+"""The composition root: the rooms are built in the order of the floors and joined, in one screen (`run`).
+
+`python -m alight.app --template T --host H --port P --data D` is the runtime's process. It prints its plan to stderr,
+one line `Alight ready at URL` to stdout when it serves, and stops with its children at SIGTERM or SIGINT. A disk
+that refuses a write ends it at once: what was not flushed was not promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from alight import __version__
+from alight.assembly.doors import build_doors
+from alight.assembly.entrance import listen
+from alight.assembly.running import build_running
+from alight.assembly.store import Store, open_store
+from alight.assembly.telling import build_telling
+from alight.assembly.templates import Templates
+from alight.clock import SystemClock
+from alight.errors import AlightError
+from alight.services.sqs import Sqs
+from alight.services.targets import Targets
+from alight.settings import Settings, load_settings
+
+#: Seconds that running work gets at SIGTERM.
+GRACE = 5.0
+
+
+async def run(settings: Settings, template: Path | None, stopping: asyncio.Event) -> None:
+    """The runtime's life: build, serve, apply the template, say that it is ready, work until `stopping`."""
+    clock = SystemClock()
+    async with AsyncExitStack() as exits:
+        store = await open_store(settings, clock, exits)
+        store.database.on_fatal = die
+        sqs = Sqs(store.database, store.records, clock)
+        targets: Targets
+        telling = await build_telling(store, lambda: targets, sqs, exits)
+        running = build_running(store, telling.topics, exits)
+        targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send)
+        doors = build_doors(store, running, telling, targets, sqs, say)
+        templates = Templates(store, doors, say)
+        server = await listen(store, running, telling, doors, templates, template)
+        await doors.sagemaker.resume()
+        exits.push_async_callback(doors.sagemaker.close)
+        if template is not None:
+            await templates.apply(template)
+        await telling.outbox.start()
+        exits.push_async_callback(telling.outbox.close)
+        dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
+        announce(store)
+        await wait_for(stopping, dispatching)
+        dispatching.cancel()
+        await running.dispatcher.close(GRACE)
+        await server.stop(GRACE)
+        (settings.data / "instance.json").unlink(missing_ok=True)
+
+
+def say(text: str) -> None:
+    """One line to the people at the terminal; stdout belongs to the ready line."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def announce(store: Store) -> None:
+    """Tell the command line where we are, then everybody who waits."""
+    facts = {
+        "url": store.address.local(),
+        "pid": os.getpid(),
+        "started": store.address.since,
+        "version": __version__,
+    }
+    path = store.settings.data / "instance.json"
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(facts))
+    temporary.rename(path)
+    sys.stdout.write(f"Alight ready at {store.address.local()}\n")
+    sys.stdout.flush()
+
+
+async def wait_for(stopping: asyncio.Event, dispatching: asyncio.Task[None]) -> None:
+    """Until somebody asks to stop; a dispatcher that ends by itself is a fault of ours."""
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait({asked, dispatching}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if dispatching.done():
+        dispatching.result()
+
+
+def die(error: BaseException) -> None:
+    """The disk refused: nothing more may be promised, and what was promised is on it."""
+    say(f"Alight stops: the disk refused a write ({error}). Start it again once the disk is well.")
+    os._exit(74)
+
+
+def parse(words: Sequence[str]) -> tuple[Settings, Path | None]:
+    parser = argparse.ArgumentParser(prog="python -m alight.app", description=__doc__)
+    parser.add_argument("--template", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args(words)
+    folder = given.template.parent if given.template else Path.cwd()
+    settings = load_settings(folder, host=given.host, port=given.port, data=given.data)
+    return replace(settings, data=settings.data.absolute()), given.template
+
+
+async def serve_until_signal(settings: Settings, template: Path | None) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await run(settings, template, stopping)
+
+
+def main(words: Sequence[str]) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings, template = parse(words)
+        uvloop.run(serve_until_signal(settings, template))
+    except AlightError as error:
+        say(f"{error.message} {error.hint}".strip())
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""The AWS services over the rooms, as one table of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alight.assembly.running import Running
+from alight.assembly.store import Store
+from alight.assembly.telling import Telling
+from alight.calls import Handler
+from alight.services import sts
+from alight.services.fetch import Fetcher
+from alight.services.iam.service import Iam
+from alight.services.lambda_ import service as lambda_service
+from alight.services.lambda_.behaviour import Behaviour
+from alight.services.lambda_.functions import Functions
+from alight.services.lambda_.invocations import Invocations
+from alight.services.lambda_.permissions import Permissions
+from alight.services.logs import Logs
+from alight.services.s3.service import S3
+from alight.services.sagemaker.service import SageMaker
+from alight.services.sns import Sns
+from alight.services.sqs import Sqs
+from alight.services.targets import Targets
+from alight.services.tracing import traced
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The AWS services as one table of operations."""
+
+    operations: dict[tuple[str, str], Handler]
+    sns: Sns
+    sagemaker: SageMaker
+    iam: Iam
+
+
+def build_doors(
+    store: Store, running: Running, telling: Telling, targets: Targets, sqs: Sqs, say: Callable[[str], None]
+) -> Doors:
+    fetcher = Fetcher(store.objects, store.settings.data / "fetched")
+    functions = Functions(
+        running.catalogue,
+        store.clock,
+        folder=store.settings.data / "functions",
+        retire=running.pool.retire,
+        fetch=fetcher.object,
+        progress=say,
+    )
+    invocations = Invocations(running.catalogue, store.database, running.queue, run=running.runner.request)
+    sagemaker = SageMaker(store.records, running.endpoints, folder=store.settings.data / "models", fetch=fetcher.url)
+    sns = Sns(
+        store.database,
+        store.records,
+        telling.topics,
+        telling.subscriptions,
+        signer=telling.signer,
+        check_url=telling.gate.check_url,
+    )
+    iam = Iam(store.database, store.records, store.clock)
+    s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.missing)
+    operations = (
+        s3.operations()
+        | lambda_service.operations(
+            functions,
+            invocations,
+            Permissions(running.catalogue),
+            Behaviour(running.catalogue, store.clock),
+        )
+        | sagemaker.operations()
+        | sns.operations()
+        | sqs.operations()
+        | Logs(store.records, store.telemetry, store.clock).operations()
+        | iam.operations()
+        | sts.operations()
+    )
+    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam)

@@ -1,0 +1,70 @@
+"""What stands before the operations: the gateway with its keys and policies, and the admin door."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from alight import __version__
+from alight.admin.events import Events
+from alight.admin.http import Api
+from alight.admin.routes import About, Admin
+from alight.admin.story import Stories
+from alight.assembly.doors import Doors
+from alight.assembly.running import Running, attempt_of
+from alight.assembly.store import Store
+from alight.assembly.telling import Telling
+from alight.assembly.templates import Templates
+from alight.gateway.access import allowed
+from alight.gateway.asgi import Gateway, Mount
+from alight.gateway.authorize import Authorizer
+from alight.gateway.hosts import Hosts, configured_hosts
+from alight.gateway.keyring import Keyring
+from alight.gateway.server import Server, serve
+from alight.services.permissions import needs
+
+
+def build_gateway(store: Store, running: Running, doors: Doors, admin: Api) -> Gateway:
+    settings = store.settings
+    return Gateway(
+        operations=doors.operations,
+        keys=Keyring(store.keys),
+        clock=store.clock,
+        hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
+        authorize=Authorizer(needs=needs, policies_of=doors.iam.roles.policies_of, allowed=allowed),
+        attempt_of=lambda principal: attempt_of(running.pool, principal),
+        mounts={
+            "/_alight/": Mount(admin),
+            "/_aws/sns/": Mount(doors.sns.pages, any_origin=True),
+        },
+    )
+
+
+async def listen(
+    store: Store, running: Running, telling: Telling, doors: Doors, templates: Templates, template: Path | None
+) -> Server:
+    """Serve, on the port that was asked for or a free one."""
+    stories = Stories(store.database, telling.rows, store.telemetry)
+    settings, clock = store.settings, store.clock
+    admin = Admin(
+        about=lambda: About(
+            store.address.local(), settings.data.resolve(), os.getpid(), __version__, store.address.since, template
+        ),
+        clock=clock,
+        database=store.database,
+        records=store.records,
+        telemetry=store.telemetry,
+        outbox=telling.rows,
+        sender=telling.outbox,
+        endpoints=running.endpoints,
+        catalogue=running.catalogue,
+        runner=running.runner,
+        queue=running.queue,
+        events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
+        outputs=templates.outputs,
+        apply=templates.apply,
+    )
+    api = Api("/_alight/", store.keys.admin_token, admin.routes())
+    server = await serve(build_gateway(store, running, doors, api), settings.host, settings.port)
+    store.address.port, store.address.since = server.port, clock.now()
+    return server

@@ -1,0 +1,95 @@
+"""Functions and endpoints: everything that has processes, and the dispatcher that feeds them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from alight import credentials
+from alight.assembly.store import Store
+from alight.calls import Attempt, Principal
+from alight.endpoints.server import Endpoints
+from alight.events.dispatch import Dispatcher
+from alight.functions.pool import FunctionPool, FunctionSpec
+from alight.notifications.topics import Topics
+from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.invocations import Queue
+from alight.services.lambda_.runner import Runner
+
+#: A worker's keys, and the links that it signs, are good for this long.
+SESSION_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Functions and endpoints: everything that has processes."""
+
+    catalogue: Catalogue
+    pool: FunctionPool
+    runner: Runner
+    queue: Queue
+    dispatcher: Dispatcher
+    endpoints: Endpoints
+
+
+def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Running:
+    settings, clock = store.settings, store.clock
+    cores = os.cpu_count() or 1
+    pool = FunctionPool(
+        limit=settings.concurrency or cores * 2,
+        idle_timeout=settings.idle_timeout,
+        clock=clock,
+        folder=settings.data / "functions",
+        credentials=lambda spec, worker: worker_environment(store, spec, worker),
+        endpoint_url=store.address.local,
+        log=store.telemetry.log,
+    )
+    endpoints = Endpoints(
+        folder=settings.data / "endpoints",
+        clock=clock,
+        cores=cores,
+        default_replicas=settings.replicas,
+        log=store.telemetry.log,
+    )
+    exits.push_async_callback(endpoints.close)
+    exits.push_async_callback(pool.close)
+    catalogue = Catalogue(store.database, store.records)
+    runner = Runner(catalogue, pool, store.telemetry, clock, settings.retry_delays)
+    dispatcher = Dispatcher(store.database, clock, target=runner.target, invoke=runner.event, publishes=topics)
+    queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake)
+    return Running(catalogue, pool, runner, queue, dispatcher, endpoints)
+
+
+def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[str, str]:
+    """A worker's own short-lived keys: they say which role it has and, through the pool, what it works on."""
+    key = credentials.mint_session(
+        store.keys,
+        role=spec.role,
+        session=spec.name,
+        worker=worker,
+        expires=int(store.clock.now()) + SESSION_SECONDS,
+    )
+    variables = {
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_SESSION_TOKEN": key.session_token,
+    }
+    if store.settings.public_url:
+        # Links that a handler presigns leave the machine, so they must name the address that others can reach.
+        variables["AWS_ENDPOINT_URL_S3"] = store.address.public()
+    return variables
+
+
+def attempt_of(pool: FunctionPool, principal: Principal) -> Attempt | None:
+    """The invocation that a worker's request belongs to."""
+    current = pool.current(principal.worker) if principal.worker else None
+    if current is None:
+        return None
+    return Attempt(
+        request_id=current.request_id,
+        function_arn=principal.arn,
+        event_id=current.event_id,
+        fence=current.fence,
+        staged=current.staged,
+    )

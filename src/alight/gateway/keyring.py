@@ -1,0 +1,42 @@
+"""Whose key is it: the folder's root key, or a worker's session key that opens with its token."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from alight.calls import Principal
+from alight.credentials import Credentials, SessionClaims, open_session
+from alight.gateway.signature import Key
+from alight.names import ACCOUNT
+
+ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The gateway's look-up of access keys."""
+
+    credentials: Credentials
+
+    def __call__(self, access_key_id: str, token: str | None) -> Key | None:
+        """None where the key is not ours, or the token does not belong to it."""
+        if token is None:
+            known = access_key_id == self.credentials.access_key_id
+            return Key(self.credentials.secret_access_key, ROOT) if known else None
+        opened = open_session(self.credentials, token)
+        if opened is None or opened[0].access_key_id != access_key_id:
+            return None
+        claims, secret = opened
+        return Key(secret, _role(claims), claims.expires)
+
+
+def _role(claims: SessionClaims) -> Principal:
+    role_id = "AROA" + hashlib.sha256(claims.role.encode()).hexdigest()[:16].upper()
+    return Principal(
+        kind="role",
+        arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{claims.role}/{claims.session}",
+        user_id=f"{role_id}:{claims.session}",
+        role=claims.role,
+        worker=claims.worker,
+    )

@@ -1,0 +1,39 @@
+"""Objects that a service needs as files: function packages and model packages that lie in a bucket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from alight.errors.s3 import NoSuchKey
+from alight.store.objects import ObjectStore
+
+
+class Fetcher:
+    """Copies objects into `folder`, one file per stored version; a file that is there already is used again."""
+
+    def __init__(self, objects: ObjectStore, folder: Path) -> None:
+        self._objects = objects
+        self._folder = folder
+
+    async def object(self, bucket: str, key: str) -> Path:
+        """Raises `NoSuchKey`. The file is the caller's to read, not to change."""
+        row = self._objects.get(bucket, key)
+        if row is None:
+            raise NoSuchKey(Key=key)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{row.version_id}{Path(key).suffix}"
+        if not path.exists():
+            temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+            with temporary.open("wb") as file:
+                async for chunk in self._objects.open_body(row):
+                    await asyncio.to_thread(file.write, chunk)
+            temporary.rename(path)
+        return path
+
+    async def url(self, url: str) -> Path:
+        """The same for `s3://bucket/key`."""
+        parts = urlsplit(url)
+        return await self.object(parts.netloc, unquote(parts.path.lstrip("/")))
