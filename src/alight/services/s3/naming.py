@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
 
 from alight.errors.s3 import InvalidArgument, InvalidBucketName, KeyTooLongError
 
@@ -39,3 +43,31 @@ def check_key(key: str) -> None:
         raise KeyTooLongError(Size=size, MaxSizeAllowed=KEY_BYTES)
     if "\x00" in key:
         raise InvalidArgument("Object key must not contain a NUL character.", ArgumentName="key")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a copy comes from."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+
+
+def copy_source(given: Mapping[str, Any]) -> Source:
+    """The object that CopyObject or UploadPartCopy reads. Raises `InvalidArgument` for what names none.
+
+    Whoever decides whether the caller may read it must ask here, so that both mean the same object.
+    """
+    text, found, version = str(given.get("CopySource") or "").partition("?versionId=")
+    try:
+        bucket, slash, key = unquote(text, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError:
+        bucket = slash = key = ""
+    if not bucket or not slash or not key or bucket.startswith("arn:"):
+        raise InvalidArgument(
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            ArgumentName="x-amz-copy-source",
+            ArgumentValue=given.get("CopySource"),
+        )
+    return Source(bucket, key, version if found else None)

@@ -165,7 +165,7 @@ def _parts(row: ObjectRow, given: Members) -> Members:
             {
                 "PartNumber": part.number,
                 "Size": part.size,
-                **{f"Checksum{name.upper()}": value for name, value in part.checksums.items()},
+                **{f"Checksum{name.upper()}": part.checksums[name] for name in row.checksums},
             }
             for part in page
         ],

@@ -10,15 +10,32 @@ from alight.clock import Clock
 from alight.services.members import guarded
 from alight.services.s3.acl import Acls
 from alight.services.s3.buckets import Buckets
+from alight.services.s3.copying import Copying
 from alight.services.s3.deletes import Deletes
 from alight.services.s3.ground import Emit, Ground
 from alight.services.s3.listing import Listing
+from alight.services.s3.multipart import Multipart
 from alight.services.s3.notifications import Notifications
+from alight.services.s3.object_tags import ObjectTags
 from alight.services.s3.objects import Objects
 from alight.services.s3.tables import TABLE
+from alight.services.s3.uploads import UploadListing
 from alight.services.s3.validation import TargetCheck
 from alight.store.database import Database
 from alight.store.objects import ObjectStore
+
+_NOUNS = (
+    Buckets,
+    Notifications,
+    Objects,
+    ObjectTags,
+    Acls,
+    Deletes,
+    Copying,
+    Listing,
+    Multipart,
+    UploadListing,
+)
 
 
 class S3:
@@ -36,6 +53,6 @@ class S3:
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         handlers: dict[str, Handler] = {}
-        for noun in (Buckets, Objects, Deletes, Listing, Acls, Notifications):
+        for noun in _NOUNS:
             handlers |= noun(self._ground).handlers()
-        return guarded("s3", {name: TABLE[name] for name in handlers}, handlers)
+        return guarded("s3", TABLE, handlers)

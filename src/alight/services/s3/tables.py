@@ -74,7 +74,7 @@ TABLE: Table = {
     "CompleteMultipartUpload": support(
         f"{_OBJECT} MultipartUpload UploadId {_SUMS} ChecksumType MpuObjectSize IfMatch IfNoneMatch", "RequestPayer"
     ),
-    "AbortMultipartUpload": support(f"{_OBJECT} UploadId IfMatchInitiatedTime", "RequestPayer"),
+    "AbortMultipartUpload": support(f"{_OBJECT} UploadId", "RequestPayer"),
     "ListParts": support(f"{_OBJECT} MaxParts PartNumberMarker UploadId", "RequestPayer"),
     "ListMultipartUploads": support(
         f"{_AT} Delimiter EncodingType KeyMarker MaxUploads Prefix UploadIdMarker", "RequestPayer"
