@@ -140,8 +140,13 @@ class Walk:
 
     def _check(self, type_name: str, properties: Members, where: Steps) -> None:
         for finding in check(type_name, TABLES[type_name], properties):
-            problem = at(self.prepared.template, (*where, *finding.steps), finding.message)
-            (self.problems if finding.kind == "refused" else self.neutral).append(problem)
+            steps = (*where, *finding.steps)
+            problem = at(self.prepared.template, steps, finding.message)
+            if finding.kind == "refused":
+                self.problems.append(problem)
+            elif finding.steps != ("Tags",) or self.prepared.template.has(*steps):
+                # Tags that nobody wrote are the translator's own.
+                self.neutral.append(problem)
 
     def _ref(self, name: str) -> Any:
         return self._att(name, "Ref")

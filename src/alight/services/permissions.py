@@ -1,0 +1,209 @@
+"""Which permissions an operation needs: IAM's action names on the ARNs that the request is about.
+
+Most operations need the action of their own name. The tables hold what differs: other names (HeadObject needs
+`s3:GetObject`), several resources (CopyObject, DeleteObjects), and how a request spells the resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+from alight import names
+from alight.calls import Members
+
+Needs = list[tuple[str, str]]
+Rule = Callable[[str, Members], Needs]
+
+#: Services whose IAM prefix is not their name.
+_PREFIXES = {"sagemaker-runtime": "sagemaker"}
+
+
+def needs(service: str, operation: str, given: Members) -> Needs:
+    """`(action, resource ARN)` of everything that one request needs; empty where no permission is needed."""
+    rule = _RULES.get(service)
+    if rule is not None:
+        return rule(operation, given)
+    return [(f"{_PREFIXES.get(service, service)}:{operation}", "*")]
+
+
+# S3 ------------------------------------------------------------------------------------------------------------------
+
+_S3_ACTIONS: Mapping[str, str] = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotification",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketNotification": "PutBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "SelectObjectContent": "GetObject",
+    "UploadPart": "PutObject",
+}
+#: Actions that have a twin for a named version of the object.
+_S3_VERSIONED = frozenset(
+    {"GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "GetObjectTagging", "PutObjectTagging"}
+    | {"DeleteObjectTagging", "GetObjectAttributes"}
+)
+
+
+def _s3(operation: str, given: Members) -> Needs:
+    bucket, key = given.get("Bucket", ""), given.get("Key", "")
+    resource = names.bucket_arn(bucket, key) if bucket else "*"
+    if operation in ("CopyObject", "UploadPartCopy"):
+        return [_copied(given["CopySource"]), *_written(operation, given, resource)]
+    if operation in ("PutObject", "CreateMultipartUpload"):
+        return _written(operation, given, resource)
+    if operation == "DeleteObjects":
+        return [_deleted(bucket, one) for one in (given.get("Delete") or {}).get("Objects") or []]
+    action = _s3_action(_S3_ACTIONS.get(operation, operation), given.get("VersionId"))
+    if operation == "GetObjectAttributes":
+        return [(action, resource), (_s3_action("GetObject", given.get("VersionId")), resource)]
+    return [(action, resource)]
+
+
+def _s3_action(action: str, version: str | None) -> str:
+    if version is None or action not in _S3_VERSIONED:
+        return f"s3:{action}"
+    verb, _, rest = action.partition("Object")
+    return f"s3:{verb}ObjectVersion{rest}"
+
+
+def _written(operation: str, given: Members, resource: str) -> Needs:
+    """What a new object needs; tags and access lists that come with it are permissions of their own."""
+    extra = [("s3:PutObjectTagging", resource)] if given.get("Tagging") else []
+    grants = [name for name in given if name.startswith("Grant") and given[name]]
+    extra += [("s3:PutObjectAcl", resource)] if given.get("ACL") or grants else []
+    return [("s3:PutObject", resource), *(extra if operation != "UploadPartCopy" else [])]
+
+
+def _copied(source: str | Members) -> tuple[str, str]:
+    if isinstance(source, dict):
+        bucket, key, version = source["Bucket"], source["Key"], source.get("VersionId")
+    else:
+        path, _, query = source.partition("?versionId=")
+        bucket, _, key = unquote(path.removeprefix("/")).removeprefix("/").partition("/")
+        version = query or None
+    return _s3_action("GetObject", version), names.bucket_arn(bucket, key)
+
+
+def _deleted(bucket: str, one: Members) -> tuple[str, str]:
+    return _s3_action("DeleteObject", one.get("VersionId")), names.bucket_arn(bucket, one.get("Key", ""))
+
+
+# Lambda --------------------------------------------------------------------------------------------------------------
+
+_LAMBDA_ACTIONS = {
+    "Invoke": "InvokeFunction",
+    "InvokeAsync": "InvokeFunction",
+    "InvokeWithResponseStream": "InvokeFunction",
+}
+
+
+def _lambda(operation: str, given: Members) -> Needs:
+    resource = _function(given) if "FunctionName" in given else "*"
+    if "UUID" in given:
+        resource = str(names.Arn("lambda", f"event-source-mapping:{given['UUID']}"))
+    passed = [("iam:PassRole", given["Role"])] if given.get("Role") else []
+    return [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource), *passed]
+
+
+def _function(given: Members) -> str:
+    """The ARN behind a name, a partial ARN or an ARN."""
+    name = given["FunctionName"].rpartition("function:")[2]
+    name, _, own = name.partition(":")
+    return names.function_arn(name, given.get("Qualifier") or own)
+
+
+# SNS, SQS ------------------------------------------------------------------------------------------------------------
+
+
+def _sns(operation: str, given: Members) -> Needs:
+    action = f"sns:{operation.removesuffix('Batch')}"
+    if "SubscriptionArn" in given:
+        return [(action, given["SubscriptionArn"].rpartition(":")[0] or "*")]
+    if operation == "CreateTopic":
+        return [(action, names.topic_arn(given.get("Name", "")))]
+    return [(action, given.get("TopicArn") or given.get("TargetArn") or given.get("ResourceArn") or "*")]
+
+
+def _sqs(operation: str, given: Members) -> Needs:
+    name = given.get("QueueName") or str(given.get("QueueUrl") or "").rstrip("/").rpartition("/")[2]
+    resource = names.queue_arn(name) if name else given.get("SourceArn", "*")
+    return [(f"sqs:{operation.removesuffix('Batch')}", resource)]
+
+
+# SageMaker -----------------------------------------------------------------------------------------------------------
+
+_SAGEMAKER_RESOURCES = (("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelName", "model"))
+
+
+def _sagemaker(operation: str, given: Members) -> Needs:
+    named = [(kind, given[member]) for member, kind in _SAGEMAKER_RESOURCES if given.get(member)]
+    resources = [str(names.Arn("sagemaker", f"{kind}/{name.lower()}")) for kind, name in named]
+    resources = resources or [given.get("ResourceArn", "*")]
+    passed = [("iam:PassRole", given["ExecutionRoleArn"])] if given.get("ExecutionRoleArn") else []
+    return [*((f"sagemaker:{operation}", resource) for resource in resources), *passed]
+
+
+# Logs ----------------------------------------------------------------------------------------------------------------
+
+
+def _logs(operation: str, given: Members) -> Needs:
+    group = given.get("logGroupName") or given.get("logGroupIdentifier") or ""
+    group = group.rpartition("log-group:")[2].removesuffix(":*")
+    stream = given.get("logStreamName") or ""
+    return [(f"logs:{operation}", str(names.Arn("logs", f"log-group:{group}:log-stream:{stream}")))]
+
+
+# IAM, STS ------------------------------------------------------------------------------------------------------------
+
+
+def _iam(operation: str, given: Members) -> Needs:
+    resource = given.get("PolicyArn", "*")
+    if "RoleName" in given:
+        resource = names.role_arn(given["RoleName"], given.get("Path", "/"))
+    elif operation == "CreatePolicy":
+        resource = str(names.Arn("iam", f"policy{given.get('Path', '/')}{given['PolicyName']}", region=""))
+    return [(f"iam:{operation}", resource)]
+
+
+def _sts(operation: str, given: Members) -> Needs:
+    if operation in ("GetCallerIdentity", "GetSessionToken"):
+        return []  # everybody may ask who they are
+    return [(f"sts:{operation}", given.get("RoleArn", "*"))]
+
+
+_RULES: Mapping[str, Rule] = {
+    "iam": _iam,
+    "lambda": _lambda,
+    "logs": _logs,
+    "s3": _s3,
+    "sagemaker": _sagemaker,
+    "sagemaker-runtime": _sagemaker,
+    "sns": _sns,
+    "sqs": _sqs,
+    "sts": _sts,
+}
