@@ -18,10 +18,17 @@ app = command("outbox")
 def outbox(
     state: Annotated[str | None, typer.Option(help="ready, sending, sent, held or dead.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    redrive: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Send this dead delivery again.", show_default=False)
+    ] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries of messages, newest first."""
+    if redrive:
+        answer = open_door(data).post("outbox/redrive", {"ids": redrive})
+        show(answer, as_json, lambda out, done: out.print(cell(f"{done.get('count')} will be sent again.", "")))
+        return
     show(open_door(data).get("outbox", state=state, limit=limit), as_json, _render)
 
 

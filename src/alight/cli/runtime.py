@@ -54,9 +54,10 @@ class Runtime:
         raise AlightError(f"Alight {what}.", self.last_words())
 
     def last_words(self) -> str:
-        """The end of what the runtime wrote to stderr."""
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return " | ".join(lines[-5:]) or "It said nothing."
+        """The last thing that the runtime wrote to stderr: one line, with those indented under it."""
+        lines = self.log.read_text(errors="replace").rstrip().splitlines()
+        start = max((number for number, line in enumerate(lines) if line[:1].strip()), default=0)
+        return " ".join(line.strip() for line in lines[start:]) or "It said nothing."
 
     def has_stopped(self) -> bool:
         return self._process is None or self._process.poll() is not None

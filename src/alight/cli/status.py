@@ -39,7 +39,7 @@ def _render_kind(out: Console, kind: str, items: list[Any]) -> None:
         return
     out.print()
     if isinstance(items[0], dict):
-        columns = list(items[0])
+        columns = [name for name, value in items[0].items() if not isinstance(value, list | dict)]
         out.print(
             table([f"{kind}: {columns[0]}", *columns[1:]], [[item.get(name) for name in columns] for item in items])
         )

@@ -41,8 +41,8 @@ DELIVERY: dict[str, Any] = {
 ANSWERS: dict[str, Any] = {
     "GET status": {
         "url": "http://127.0.0.1:1", "pid": 1, "version": "0.1.0", "started": 1_700_000_000.0,
-        "books": {"accepted": 5, "dead": 1}, "buckets": [EVIL], "functions": [{"name": EVIL, "runtime": "python3.11"}],
-        "warnings": [EVIL],
+        "books": {"accepted": 5, "dead": 1}, "buckets": [EVIL], "warnings": [EVIL],
+        "functions": [{"name": EVIL, "runtime": "python3.11", "nested": [1]}],
     },
     "GET outputs": {"Key": EVIL},
     "GET events": {"events": [EVENT], "next": "x"},
@@ -183,6 +183,12 @@ def test_empty_lists_say_so(ask: Ask, answers: Answers) -> None:
     answers.by_path |= {"GET events": {}, "GET outbox": {}, "GET models": {}, "GET outputs": {}}
     for words in (["events", "list"], ["outbox"], ["models"], ["outputs"]):
         assert ask(*words).out.startswith("No ")
+
+
+def test_dead_deliveries_are_sent_again(ask: Ask, answers: Answers) -> None:
+    answers.by_path["POST outbox/redrive"] = {"count": 2}
+    assert ask("outbox", "--redrive", "7", "--redrive", "8").out == "2 will be sent again.\n"
+    assert answers.asked[0].body == {"ids": [7, 8]}
 
 
 def test_held_messages_say_what_they_wait_for(ask: Ask) -> None:
