@@ -32,7 +32,11 @@ FLOORS: dict[str, set[str]] = {
     "stacks": LEAVES | {"services", "store", "settings"},
     "admin": LEAVES | WORKING_ROOMS | {"services", "store", "stacks", "settings"},
     "console": LEAVES | {"services", "store", "settings"},
-    "app": LEAVES
+    "assembly": LEAVES
+    | WORKING_ROOMS
+    | {"store", "gateway", "services", "stacks", "admin", "console", "credentials", "settings"},
+    "app": {"assembly"}
+    | LEAVES
     | WORKING_ROOMS
     | {"store", "gateway", "services", "stacks", "admin", "console", "credentials", "settings"},
     "cli": {"alight", "errors", "names", "clock", "settings", "credentials"},

@@ -23,6 +23,7 @@ from alight.services.lambda_.runner import Runner
 from alight.services.sagemaker.definitions import CONFIGURATION, ENDPOINT
 from alight.store import journal
 from alight.store.database import Database
+from alight.store.objects import ObjectStore
 from alight.store.outbox import OutboxStore
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
@@ -51,6 +52,7 @@ class Admin:
     about: Callable[[], About]
     clock: Clock
     database: Database
+    objects: ObjectStore
     records: Records
     telemetry: Telemetry
     outbox: OutboxStore
@@ -113,7 +115,7 @@ class Admin:
                 for body in functions
             ],
             "endpoints": (await self.models(request))["endpoints"],
-            "buckets": [row["name"] for row in self.database.read().all("buckets.list", start="", limit=1000)],
+            "buckets": [bucket.name for bucket in self.objects.list_buckets()],
             "topics": [record.name for record in self.records.list("sns:topic")],
             "queues": [record.name for record in self.records.list("sqs:queue")],
             "warnings": list(about.warnings),

@@ -52,6 +52,7 @@ async def listen(
         ),
         clock=clock,
         database=store.database,
+        objects=store.objects,
         records=store.records,
         telemetry=store.telemetry,
         outbox=telling.rows,
