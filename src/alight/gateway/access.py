@@ -1,7 +1,8 @@
 """What may be reached without a signature: one table. Everything that is not in it is refused.
 
 Mounts (health, console, public APIs ...) are not AWS operations and answer for themselves; those that are let in
-without a signature are listed in `MOUNTS`, so that this file names every unsigned entrance.
+without a signature are listed in `MOUNTS`, so that this file names every unsigned entrance. Policies are evaluated
+in `policy`; `allowed` is offered here too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,19 @@ from enum import Enum
 
 from alight.calls import Call, Members
 from alight.errors.gateway import MissingAuthentication
+from alight.gateway.policy import allowed, everybody_may
 from alight.gateway.route import Match, Pending
+
+__all__ = [
+    "MOUNTS",
+    "OPERATIONS",
+    "Public",
+    "Unsigned",
+    "admit_anonymous",
+    "allowed",
+    "everybody_may",
+    "may_be_anonymous",
+]
 
 
 class Unsigned(Enum):

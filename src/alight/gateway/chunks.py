@@ -19,7 +19,8 @@ import re
 from collections.abc import Iterator
 
 from alight.errors.gateway import IncompleteBody, InvalidChunk, MalformedTrailer, SignatureDoesNotMatch
-from alight.gateway.signature import EMPTY_SHA256, ChunkSeed
+from alight.gateway.canonical import EMPTY_SHA256
+from alight.gateway.signature import ChunkSeed
 
 #: A signed chunk has to fit into memory; AWS's clients send 64 KiB to 1 MiB.
 MAX_SIGNED_CHUNK = 16 * 1024 * 1024
