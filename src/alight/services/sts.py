@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alight import names
-from alight.calls import Call, Members, Operations
+from alight.calls import Call, Handler, Members
 from alight.services.members import Table, guarded, support
 
 TABLE: Table = {"GetCallerIdentity": support()}
@@ -14,5 +14,5 @@ async def get_caller_identity(call: Call, given: Members) -> Members:
     return {"UserId": call.principal.user_id, "Account": names.ACCOUNT, "Arn": call.principal.arn}
 
 
-def operations() -> Operations:
+def operations() -> dict[tuple[str, str], Handler]:
     return guarded("sts", TABLE, {"GetCallerIdentity": get_caller_identity})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alight.calls import Handler, Members, Operations
+from alight.calls import Handler, Members
 from alight.clock import Clock
 from alight.services.iam.policies import Policies
 from alight.services.iam.roles import Roles
@@ -50,7 +50,7 @@ class Iam:
         """What the gateway asks before it lets a worker's call through."""
         return self.roles.policies_of(role_name)
 
-    def operations(self) -> Operations:
+    def operations(self) -> dict[tuple[str, str], Handler]:
         roles, policies = self.roles, self.policies
         handlers: dict[str, Handler] = {
             "CreateRole": roles.create_role,
