@@ -1,0 +1,73 @@
+"""SQS: AWS's door to queues. Standard queues only; what is FIFO is refused by name."""
+
+from __future__ import annotations
+
+from alight.calls import Handler
+from alight.clock import Clock
+from alight.services.members import guarded, support
+from alight.services.sqs.messages import MessageOperations
+from alight.services.sqs.queues import QueueOperations
+from alight.store.database import Database
+from alight.store.queues import QueueStore
+from alight.store.records import Records
+
+TABLE = {
+    "ChangeMessageVisibility": support("QueueUrl ReceiptHandle VisibilityTimeout"),
+    "ChangeMessageVisibilityBatch": support("QueueUrl Entries"),
+    "CreateQueue": support("QueueName Attributes", "tags"),
+    "DeleteMessage": support("QueueUrl ReceiptHandle"),
+    "DeleteMessageBatch": support("QueueUrl Entries"),
+    "DeleteQueue": support("QueueUrl"),
+    "GetQueueAttributes": support("QueueUrl AttributeNames"),
+    "GetQueueUrl": support("QueueName", "QueueOwnerAWSAccountId"),
+    "ListDeadLetterSourceQueues": support("QueueUrl"),
+    "ListQueueTags": support("QueueUrl"),
+    "ListQueues": support("QueueNamePrefix NextToken MaxResults"),
+    "PurgeQueue": support("QueueUrl"),
+    "ReceiveMessage": support(
+        "QueueUrl AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages "
+        "VisibilityTimeout WaitTimeSeconds"
+    ),
+    "SendMessage": support("QueueUrl MessageBody DelaySeconds MessageAttributes"),
+    "SendMessageBatch": support("QueueUrl Entries"),
+    "SetQueueAttributes": support("QueueUrl Attributes"),
+    "TagQueue": support("QueueUrl", "Tags"),
+    "UntagQueue": support("QueueUrl", "TagKeys"),
+}
+
+
+class Sqs:
+    """The service. `put` is for the house itself: other rooms' messages enter queues in their own transaction."""
+
+    def __init__(self, database: Database, records: Records, clock: Clock) -> None:
+        store = QueueStore(database)
+        self._queues = QueueOperations(database, records, store, clock)
+        self._messages = MessageOperations(database, self._queues, store, clock)
+        #: (tx, queue ARN, body, message attributes)
+        self.put = self._messages.put
+        #: Forgets expired messages; worth a call every few minutes.
+        self.sweep = self._queues.sweep
+
+    def operations(self) -> dict[tuple[str, str], Handler]:
+        queues, messages = self._queues, self._messages
+        handlers: dict[str, Handler] = {
+            "ChangeMessageVisibility": messages.change_message_visibility,
+            "ChangeMessageVisibilityBatch": messages.change_message_visibility_batch,
+            "CreateQueue": queues.create_queue,
+            "DeleteMessage": messages.delete_message,
+            "DeleteMessageBatch": messages.delete_message_batch,
+            "DeleteQueue": queues.delete_queue,
+            "GetQueueAttributes": queues.get_queue_attributes,
+            "GetQueueUrl": queues.get_queue_url,
+            "ListDeadLetterSourceQueues": queues.list_dead_letter_source_queues,
+            "ListQueueTags": queues.list_queue_tags,
+            "ListQueues": queues.list_queues,
+            "PurgeQueue": queues.purge_queue,
+            "ReceiveMessage": messages.receive_message,
+            "SendMessage": messages.send_message,
+            "SendMessageBatch": messages.send_message_batch,
+            "SetQueueAttributes": queues.set_queue_attributes,
+            "TagQueue": queues.tag_queue,
+            "UntagQueue": queues.untag_queue,
+        }
+        return guarded("sqs", TABLE, handlers)

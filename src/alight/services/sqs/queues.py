@@ -1,0 +1,226 @@
+"""Operations on queues themselves: made, found, described, set, emptied, tagged, removed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from alight.calls import Call, Members
+from alight.clock import Clock
+from alight.errors.common import NotImplemented_
+from alight.errors.sqs import InvalidAttributeName, InvalidParameterValue, QueueDoesNotExist, QueueNameExists
+from alight.names import ACCOUNT, queue_arn
+from alight.services.sqs import attributes as rules
+from alight.services.sqs.paging import next_token, read_token
+from alight.store.database import Database, Tx
+from alight.store.queues import QueueStore, Redrive
+from alight.store.records import Records
+
+KIND = "sqs:queue"
+MOST_PER_PAGE = 1_000
+MOST_QUEUES = 1_000_000
+
+_NAME = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue. `settings` are the attributes that were set; `value` knows the defaults."""
+
+    name: str
+    settings: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    created: float = 0.0
+    modified: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        return queue_arn(self.name)
+
+    def value(self, name: str) -> str:
+        return self.settings.get(name) or rules.defaults().get(name, "")
+
+    def seconds(self, name: str) -> int:
+        return int(self.value(name))
+
+    @property
+    def redrive(self) -> Redrive | None:
+        return rules.redrive_policy(self.settings.get("RedrivePolicy", ""))
+
+    def body(self) -> dict[str, Any]:
+        return {"Settings": self.settings, "Tags": self.tags, "Created": self.created, "Modified": self.modified}
+
+
+def to_queue(name: str, body: dict[str, Any]) -> Queue:
+    return Queue(name, body["Settings"], body["Tags"], body["Created"], body["Modified"])
+
+
+class QueueOperations:
+    """CreateQueue and its kind."""
+
+    def __init__(self, database: Database, records: Records, store: QueueStore, clock: Clock) -> None:
+        self._database = database
+        self._records = records
+        self._store = store
+        self._clock = clock
+
+    def find(self, url: str, tx: Tx | None = None) -> Queue:
+        """The queue behind a URL, whatever host it was reached by. Raises `QueueDoesNotExist`."""
+        return self.named(urlsplit(url).path.rstrip("/").rpartition("/")[2] or url, tx)
+
+    def named(self, name: str, tx: Tx | None = None) -> Queue:
+        record = self._records.get(KIND, name, tx)
+        if record is None:
+            raise QueueDoesNotExist()
+        return to_queue(name, record.body)
+
+    def oldest(self, queue: Queue) -> float:
+        """Messages sent before this are no longer there."""
+        return self._clock.now() - queue.seconds("MessageRetentionPeriod")
+
+    def redrive_of(self, queue: Queue, tx: Tx) -> Redrive | None:
+        """Where messages go that were received too often; nowhere, while that queue is missing."""
+        redrive = queue.redrive
+        return redrive if redrive and self._records.get(KIND, redrive.target, tx) else None
+
+    def _check_redrive(self, queue: Queue, tx: Tx) -> None:
+        redrive = queue.redrive
+        if redrive is not None and self.redrive_of(queue, tx) is None:
+            text = queue.settings["RedrivePolicy"]
+            raise InvalidParameterValue(
+                f"Value {text} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
+            )
+
+    async def sweep(self) -> int:
+        """Forget the messages that are older than their queues keep them."""
+
+        def job(tx: Tx) -> int:
+            queues = [
+                to_queue(record.name, record.body) for record in self._records.list(KIND, limit=MOST_QUEUES, tx=tx)
+            ]
+            return sum(self._store.expire(tx, queue.name, self.oldest(queue)) for queue in queues)
+
+        return await self._database.write(job)
+
+    async def create_queue(self, call: Call, given: Members) -> Members:
+        name = given["QueueName"]
+        if name.endswith(".fifo"):
+            raise NotImplemented_("Alight does not offer FIFO queues.")
+        if not _NAME.fullmatch(name):
+            raise InvalidParameterValue(
+                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+            )
+        settings = {key: value for key, value in (given.get("Attributes") or {}).items() if value != ""}
+        rules.check_settings(settings)
+        now = self._clock.now()
+
+        def job(tx: Tx) -> None:
+            record = self._records.get(KIND, name, tx)
+            if record is None:
+                made = Queue(name, settings, dict(given.get("tags") or {}), now, now)
+                self._check_redrive(made, tx)
+                self._records.put(tx, KIND, name, made.body())
+                return
+            known = to_queue(name, record.body)
+            for key, value in settings.items():
+                if known.value(key) != value:
+                    raise QueueNameExists(
+                        f"A queue already exists with the same name and a different value for attribute {key}"
+                    )
+
+        await self._database.write(job)
+        return {"QueueUrl": queue_url(call.base_url, name)}
+
+    async def get_queue_url(self, call: Call, given: Members) -> Members:
+        return {"QueueUrl": queue_url(call.base_url, self.named(given["QueueName"]).name)}
+
+    async def list_queues(self, call: Call, given: Members) -> Members:
+        limit = given.get("MaxResults") or MOST_PER_PAGE
+        if not 1 <= limit <= MOST_PER_PAGE:
+            raise InvalidParameterValue("MaxResults must be from 1 to 1000.")
+        after = read_token(given.get("NextToken"))
+        found = self._records.list(KIND, given.get("QueueNamePrefix") or "", after, limit + 1)
+        names = [record.name for record in found]
+        reply: Members = {"QueueUrls": [queue_url(call.base_url, name) for name in names[:limit]]}
+        return reply | (next_token(names, limit) if given.get("MaxResults") else {})
+
+    async def delete_queue(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+
+        def job(tx: Tx) -> None:
+            self._records.delete(tx, KIND, queue.name)
+            self._store.purge(tx, queue.name)
+
+        await self._database.write(job)
+        self._store.wake(queue.name)
+        return {}
+
+    async def purge_queue(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+        await self._database.write(lambda tx: self._store.purge(tx, queue.name))
+        return {}
+
+    async def get_queue_attributes(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+        wanted = set(given.get("AttributeNames") or [])
+        if unknown := sorted(wanted - rules.KNOWN):
+            raise InvalidAttributeName(f"Unknown Attribute {unknown[0]}.")
+        everything = self._describe(queue) if wanted else {}
+        if "All" not in wanted:
+            everything = {name: value for name, value in everything.items() if name in wanted}
+        return {"Attributes": everything}
+
+    def _describe(self, queue: Queue) -> dict[str, str]:
+        counts = self._store.counts(queue.name, self._clock.now(), self.oldest(queue))
+        return {
+            **rules.defaults(),
+            **{name: value for name, value in queue.settings.items() if value},
+            "ApproximateNumberOfMessages": str(counts.visible),
+            "ApproximateNumberOfMessagesDelayed": str(counts.delayed),
+            "ApproximateNumberOfMessagesNotVisible": str(counts.in_flight),
+            "CreatedTimestamp": str(int(queue.created)),
+            "LastModifiedTimestamp": str(int(queue.modified)),
+            "QueueArn": queue.arn,
+        }
+
+    async def set_queue_attributes(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+        rules.check_settings(given["Attributes"])
+        settings = {key: value for key, value in {**queue.settings, **given["Attributes"]}.items() if value != ""}
+        changed = Queue(queue.name, settings, queue.tags, queue.created, self._clock.now())
+
+        def job(tx: Tx) -> None:
+            self._check_redrive(changed, tx)
+            self._records.put(tx, KIND, queue.name, changed.body())
+
+        await self._database.write(job)
+        return {}
+
+    async def list_dead_letter_source_queues(self, call: Call, given: Members) -> Members:
+        target = self.find(given["QueueUrl"])
+        found = [to_queue(record.name, record.body) for record in self._records.list(KIND, limit=MOST_PER_PAGE)]
+        sources = [queue.name for queue in found if queue.redrive and queue.redrive.target == target.name]
+        return {"queueUrls": [queue_url(call.base_url, name) for name in sources]}
+
+    async def tag_queue(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+        changed = Queue(queue.name, queue.settings, {**queue.tags, **given["Tags"]}, queue.created, queue.modified)
+        await self._records.save(KIND, queue.name, changed.body())
+        return {}
+
+    async def untag_queue(self, call: Call, given: Members) -> Members:
+        queue = self.find(given["QueueUrl"])
+        kept = {key: value for key, value in queue.tags.items() if key not in given["TagKeys"]}
+        changed = Queue(queue.name, queue.settings, kept, queue.created, queue.modified)
+        await self._records.save(KIND, queue.name, changed.body())
+        return {}
+
+    async def list_queue_tags(self, call: Call, given: Members) -> Members:
+        tags = self.find(given["QueueUrl"]).tags
+        return {"Tags": tags} if tags else {}
+
+
+def queue_url(base_url: str, name: str) -> str:
+    return f"{base_url.rstrip('/')}/{ACCOUNT}/{name}"

@@ -1,0 +1,188 @@
+"""The messages of queues: visible, hidden for a while from everybody but one receiver, deleted.
+
+A receipt handle names a row and one of its receipts: after the message was handed to somebody else, an older handle
+changes nothing. Methods with `tx` run inside a write job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alight.store.database import Database
+from alight.store.rows import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """One message as its receiver gets it. `attributes`: name -> {"DataType", "StringValue" | "BinaryValue" (base64)}.
+
+    Times are in seconds since 1970; `receives` counts this receive too; `source` is the queue that gave up on it.
+    """
+
+    seq: int
+    id: str
+    queue: str
+    body: str
+    attributes: dict[str, dict[str, str]]
+    sender: str
+    sent: float
+    visible_at: float
+    receives: int
+    first_received: float | None
+    receipt: str
+    source: str
+
+    @property
+    def handle(self) -> str:
+        return f"{self.seq:x}-{self.receipt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many messages of a queue can be received, are delayed, are with a receiver."""
+
+    visible: int
+    delayed: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """After so many receives a message goes to the queue `target` (name)."""
+
+    target: str
+    most_receives: int
+
+
+class QueueStore:
+    """All queues' messages, by the queue's name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    def send(
+        self,
+        tx: Tx,
+        queue: str,
+        message_id: str,
+        body: str,
+        attributes: Mapping[str, Mapping[str, str]],
+        *,
+        sender: str,
+        sent: float,
+        delay: float = 0.0,
+    ) -> None:
+        tx.run(
+            "queues.send",
+            id=message_id,
+            queue=queue,
+            body=body,
+            attributes=json.dumps(attributes),
+            sender=sender,
+            sent=sent,
+            visible_at=sent + delay,
+        )
+        tx.after_commit(lambda: self.wake(queue))
+
+    def receive(
+        self, tx: Tx, queue: str, *, now: float, visibility: float, oldest: float, limit: int, redrive: Redrive | None
+    ) -> list[QueuedMessage]:
+        """Up to `limit` messages, hidden for `visibility` seconds; those received too often are moved away."""
+        taken: list[QueuedMessage] = []
+        while len(taken) < limit:
+            rows = tx.all("queues.visible", queue=queue, now=now, oldest=oldest, limit=limit - len(taken))
+            for row in rows:
+                if redrive is not None and row["receives"] >= redrive.most_receives:
+                    self._move(tx, row, redrive.target, now)
+                else:
+                    taken.append(self._take(tx, _message(row), now, visibility))
+            # With no time of hiding, what was taken is visible again: it must not be taken twice by one receive.
+            if len(rows) < limit or visibility <= 0:
+                break
+        return taken
+
+    def _take(self, tx: Tx, message: QueuedMessage, now: float, visibility: float) -> QueuedMessage:
+        receipt = secrets.token_hex(16)
+        until = now + visibility
+        tx.run("queues.take", seq=message.seq, visible_at=until, receipt=receipt, now=now)
+        return replace(
+            message,
+            receipt=receipt,
+            visible_at=until,
+            receives=message.receives + 1,
+            first_received=message.first_received if message.first_received is not None else now,
+        )
+
+    def _move(self, tx: Tx, row: Row, target: str, now: float) -> None:
+        tx.run("queues.move", seq=row["seq"], target=target, queue=row["queue"], now=now)
+        tx.after_commit(lambda: self.wake(target))
+
+    def held(self, tx: Tx, queue: str, seq: int) -> tuple[float, str] | None:
+        """(visible_at, receipt) of a message that is still there."""
+        row = tx.one("queues.held", queue=queue, seq=seq)
+        return (row["visible_at"], row["receipt"]) if row else None
+
+    def delete(self, tx: Tx, queue: str, seq: int, receipt: str) -> bool:
+        tx.run("queues.delete", queue=queue, seq=seq, receipt=receipt)
+        return tx.changes == 1
+
+    def hide(self, tx: Tx, queue: str, seq: int, receipt: str, until: float) -> bool:
+        tx.run("queues.hide", queue=queue, seq=seq, receipt=receipt, visible_at=until)
+        tx.after_commit(lambda: self.wake(queue))
+        return tx.changes == 1
+
+    def purge(self, tx: Tx, queue: str) -> int:
+        tx.run("queues.purge", queue=queue)
+        return tx.changes
+
+    def expire(self, tx: Tx, queue: str, oldest: float) -> int:
+        """Forget what was sent before `oldest`."""
+        tx.run("queues.expire", queue=queue, oldest=oldest)
+        return tx.changes
+
+    def any_visible(self, queue: str, now: float, oldest: float) -> bool:
+        return self._database.read().one("queues.any_visible", queue=queue, now=now, oldest=oldest) is not None
+
+    def next_visible(self, queue: str, now: float) -> float | None:
+        row = self._database.read().one("queues.next_visible", queue=queue, now=now)
+        return float(row["visible_at"]) if row else None
+
+    def counts(self, queue: str, now: float, oldest: float) -> Counts:
+        row = self._database.read().one("queues.counts", queue=queue, now=now, oldest=oldest)
+        return Counts(row["visible"], row["delayed"], row["in_flight"]) if row else Counts(0, 0, 0)
+
+    def listen(self, queue: str) -> asyncio.Event:
+        """An event that is set when something may have become visible; give it back by `leave`."""
+        event = asyncio.Event()
+        self._waiting.setdefault(queue, set()).add(event)
+        return event
+
+    def leave(self, queue: str, event: asyncio.Event) -> None:
+        waiting = self._waiting.get(queue, set())
+        waiting.discard(event)
+        if not waiting:
+            self._waiting.pop(queue, None)
+
+    def wake(self, queue: str) -> None:
+        for event in self._waiting.get(queue, ()):
+            event.set()
+
+
+def read_handle(handle: str) -> tuple[int, str]:
+    """(seq, receipt) of a receipt handle. Raises `ValueError` for what is none."""
+    seq, dash, receipt = handle.partition("-")
+    if not dash or len(receipt) != 32 or not seq.isascii() or not receipt.isascii():
+        raise ValueError("not a receipt handle")
+    bytes.fromhex(receipt)
+    return int(seq, 16), receipt
+
+
+def _message(row: Row) -> QueuedMessage:
+    values: dict[str, Any] = {name: value for name, value in row.items() if name != "crc"}
+    return QueuedMessage(**values | {"attributes": json.loads(row["attributes"])})
