@@ -69,7 +69,7 @@ async def work(disk: ForgetfulDisk, folder: Path, synchronous: str) -> set[int]:
     async def write(first: int) -> None:
         for number in range(first, first + JOBS):
             text = str(number) * (1 + number % 700)
-            await database.write(lambda tx, number=number, text=text: both(tx, number, text))
+            await database.write(partial(both, number=number, text=text))
             acknowledged.add(number)
 
     await asyncio.gather(*[write(index * JOBS) for index in range(WRITERS)], return_exceptions=True)
@@ -134,7 +134,7 @@ def names(folder: Path, kind: str) -> set[int]:
     connection = apsw.Connection(str(folder / "alight.db"), flags=apsw.SQLITE_OPEN_READONLY)
     rows = connection.execute("SELECT name FROM records WHERE kind = ?", (kind,)).fetchall()
     connection.close()
-    return {int(row[0]) for row in rows}
+    return {int(str(row[0])) for row in rows}
 
 
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Content:
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
 
 
-class ForgetfulDisk(apsw.VFS):  # type: ignore[misc]
+class ForgetfulDisk(apsw.VFS):
     """Registered under `name`. `operations` counts changes of the disk; at `cut_at` of them the power goes."""
 
     def __init__(self, name: str, seed: int = 0) -> None:

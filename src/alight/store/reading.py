@@ -10,11 +10,12 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from alight.errors.store import Damaged
-from alight.store.checksums import ALGORITHMS, encode
+from alight.store.checksums import ALGORITHMS, Hasher, encode
 from alight.store.shapes import Segment
 
 CHUNK_SIZE = 256 << 10
@@ -38,7 +39,7 @@ class Slice:
 
 
 class Body(AsyncIterator[bytes]):
-    """An open body. Read it to its end, or `aclose` it: until then its bytes are kept."""
+    """An open body. Read it to its end, or `aclose` it, or drop it: until then its bytes are kept."""
 
     def __init__(
         self,
@@ -47,10 +48,9 @@ class Body(AsyncIterator[bytes]):
         threads: ThreadPoolExecutor,
         release: Callable[[], None],
     ) -> None:
-        self._locate = locate
-        self._threads = threads
         self._release: Callable[[], None] | None = release
-        self._source = self._chunks(slices)
+        # The generator does not know this object, so that dropping it ends both at once.
+        self._source = _chunks(slices, locate, threads)
 
     async def __anext__(self) -> bytes:
         try:
@@ -72,58 +72,58 @@ class Body(AsyncIterator[bytes]):
         if release is not None:
             release()
 
-    async def _chunks(self, slices: list[Slice]) -> AsyncGenerator[bytes, None]:
-        for item in slices:
-            if item.data is not None:
-                yield _checked(item, item.data)
-                continue
-            descriptor = self._open(item.segment)
-            try:
-                async for chunk in self._file_chunks(item, descriptor):
-                    yield chunk
-            finally:
-                os.close(descriptor)
 
-    async def _file_chunks(self, item: Slice, descriptor: int) -> AsyncGenerator[bytes, None]:
-        crc = ALGORITHMS["crc64nvme"]()
-        position = item.start
-        while position < item.end:
-            chunk = await self._read(descriptor, min(CHUNK_SIZE, item.end - position), position)
-            position += len(chunk)
-            crc.update(chunk)
-            if not chunk or (position == item.end and item.whole and encode(crc.digest()) != item.segment.crc64nvme):
-                raise Damaged("bodies", item.segment.body)
-            yield chunk
-
-    def _open(self, segment: Segment) -> int:
-        path = self._locate(segment.body)
+async def _chunks(
+    slices: list[Slice], locate: Callable[[str], Path], threads: ThreadPoolExecutor
+) -> AsyncGenerator[bytes, None]:
+    for item in slices:
+        if item.data is not None:
+            yield _checked(item, item.data)
+            continue
+        descriptor = _open(locate(item.segment.body))
         try:
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
-            finally:
-                os.close(folder)
-        except OSError:
-            raise Damaged("bodies", segment.body) from None
+            crc = ALGORITHMS["crc64nvme"]()
+            position = item.start
+            while position < item.end:
+                chunk = await _read(threads, descriptor, min(CHUNK_SIZE, item.end - position), position)
+                position += len(chunk)
+                crc.update(chunk)
+                if not chunk or (position == item.end and item.whole and not _matches(crc, item.segment)):
+                    raise Damaged("bodies", item.segment.body)
+                yield chunk
+        finally:
+            os.close(descriptor)
 
-    async def _read(self, descriptor: int, size: int, position: int) -> bytes:
-        """Up to `size` bytes; none at the end of the file, or where the disk cannot read them."""
-        if _NOWAIT is not None:
-            buffer = bytearray(size)
-            try:
-                return bytes(memoryview(buffer)[: os.preadv(descriptor, [buffer], position, _NOWAIT)])
-            except OSError:
-                pass
-        loop = asyncio.get_running_loop()
+
+def _open(path: Path) -> int:
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            return await loop.run_in_executor(self._threads, os.pread, descriptor, size, position)
-        except OSError:
-            return b""
+            return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError:
+        raise Damaged("bodies", path.name) from None
+
+
+async def _read(threads: ThreadPoolExecutor, descriptor: int, size: int, position: int) -> bytes:
+    """Up to `size` bytes; none at the end of the file, or where the disk cannot read them."""
+    if _NOWAIT is not None:
+        buffer = bytearray(size)
+        with suppress(OSError):
+            return bytes(memoryview(buffer)[: os.preadv(descriptor, [buffer], position, _NOWAIT)])
+    with suppress(OSError):
+        return await asyncio.get_running_loop().run_in_executor(threads, os.pread, descriptor, size, position)
+    return b""
+
+
+def _matches(crc: Hasher, segment: Segment) -> bool:
+    return encode(crc.digest()) == segment.crc64nvme
 
 
 def _checked(item: Slice, data: bytes) -> bytes:
     crc = ALGORITHMS["crc64nvme"]()
     crc.update(data)
-    if len(data) != item.segment.size or encode(crc.digest()) != item.segment.crc64nvme:
+    if len(data) != item.segment.size or not _matches(crc, item.segment):
         raise Damaged("bodies", item.segment.body)
     return data[item.start : item.end]

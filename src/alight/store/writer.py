@@ -167,8 +167,8 @@ class Writer:
             self._queue.clear()
         for job in lost:
             job.result, job.error = None, StoreUnavailable(f"The store is closed after a disk error: {error}.")
-        self._deliver(lost)
         self._on_fatal(error)
+        self._deliver(lost)
 
 
 def _call_all(calls: list[Callable[[], None]]) -> None:
