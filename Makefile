@@ -54,7 +54,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/pipeline.py
 
 chaos: $(VENV)/.dev
-	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash
+	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash tests/walk/test_kill.py
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.laws.coverage

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import Instance, find_tool, start_alight, sweep
-
-Start = Callable[..., Instance]
+from tests.support import Instance, Start, find_tool, start_alight, sweep
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

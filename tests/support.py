@@ -81,6 +81,10 @@ class Instance:
         return self.process.returncode
 
 
+#: The fixture `start`: `start(template=None, data=None, port=0, **environment)`.
+Start = Callable[..., Instance]
+
+
 def run_alight(*words: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(BIN / "alight"), *words],

@@ -1,0 +1,113 @@
+"""`alight up` as a user or an init system sees it: one line when it serves, one owner of a folder, a clean end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support import BIN, READY, Instance, Start, clean_environment, run_alight
+
+
+def test_an_empty_account_serves_and_stops(running: Instance) -> None:
+    with urllib.request.urlopen(f"{running.url}/_alight/health", timeout=10) as answer:
+        assert json.load(answer)["status"] == "ok"
+    assert running.client("s3").list_buckets()["Buckets"] == []
+    assert json.loads((running.data / "instance.json").read_text())["pid"] == running.process.pid
+    assert running.stop() == 0
+
+
+def test_stdout_holds_one_line(tmp_path: Path) -> None:
+    command = [str(BIN / "alight"), "up", "--port", "0", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert (first.startswith(READY), rest, process.returncode) == (True, "", 0)
+
+
+def test_ctrl_c_stops_it_too(running: Instance) -> None:
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(20) == 0
+
+
+def test_a_second_owner_is_refused_with_the_firsts_pid(running: Instance) -> None:
+    second = running.alight("up", "--port", "0")
+    assert second.returncode != 0
+    assert str(running.process.pid) in second.stderr
+    assert READY not in second.stdout
+
+
+def test_the_admin_door_wants_its_token(running: Instance) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{running.url}/_alight/api/status", timeout=10)
+    assert refused.value.code in (401, 403)
+    refused.value.close()
+
+
+def test_after_the_end_commands_say_so_and_env_still_works(running: Instance) -> None:
+    before = running.variables
+    running.stop()
+    said = running.alight("status")
+    assert said.returncode == 2
+    assert "No Alight is running" in said.stderr
+    after = json.loads(running.alight("env", "--json").stdout)
+    assert after["AWS_SECRET_ACCESS_KEY"] == before["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_a_folder_keeps_its_keys_and_starts_quickly(start: Start, tmp_path: Path) -> None:
+    first = start(data=tmp_path / "data")
+    first.stop()
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        again = start(data=tmp_path / "data")
+        times.append(time.perf_counter() - started)
+        again.stop()
+        assert again.variables["AWS_ACCESS_KEY_ID"] == first.variables["AWS_ACCESS_KEY_ID"]
+    assert min(times) < 3  # a machine that is busy with other tests; docs/benchmarks.md has the figure of a quiet one
+
+
+def test_nothing_is_left_after_the_end(start: Start, tmp_path: Path) -> None:
+    """Workers and replicas go with the runtime."""
+    examples = Path(__file__).parents[2] / "examples"
+    running = start(examples / "hello")
+    function = running.json("outputs")["FunctionName"]
+    assert running.json("invoke", function, json.dumps({"name": "you"}))["payload"] == {"greeting": "Hello, you!"}
+    children = _descendants(running.process.pid)
+    assert children
+    running.stop()
+    assert [pid for pid in children if os.path.exists(f"/proc/{pid}/exe")] == []
+
+
+def _descendants(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+    found = [pid]
+    for parent in found:
+        found += [child for child, above in pairs if above == parent]
+    return found[1:]
+
+
+def test_a_template_that_is_not_there_is_told(tmp_path: Path) -> None:
+    said = run_alight("up", str(tmp_path / "nowhere"), "--data", str(tmp_path / "data"))
+    assert said.returncode != 0
+    assert "no template" in said.stderr
+
+
+def test_make_demo_says_which_command_it_runs() -> None:
+    """`make -n`: what would be run, without running it."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "demo", "ONCE=1"],
+        cwd=root, capture_output=True, text=True, env=clean_environment(), check=True,
+    )  # fmt: skip
+    assert ".venv/bin/alight demo birds --once" in done.stdout
