@@ -1,0 +1,208 @@
+"""Telemetry: everything comes back by every way of asking, old things go, and nobody ever waits for it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from alight.clock import ManualClock
+from alight.store import telemetry_writer
+from alight.store.telemetry import FOREVER, Telemetry
+
+
+@pytest.fixture
+async def telemetry(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Telemetry]:
+    telemetry = await Telemetry.open(tmp_path, clock)
+    yield telemetry
+    await telemetry.close()
+
+
+def texts(rows: list[dict[str, object]]) -> list[object]:
+    return [row["message"] for row in rows]
+
+
+async def test_logs_by_group_stream_time_and_request(telemetry: Telemetry) -> None:
+    for number in range(20):
+        telemetry.log("/aws/lambda/f", f"s{number % 2}", 100.0 + number, f"line {number}", f"r{number % 4}")
+    telemetry.log("/aws/lambda/g", "s0", 105.0, "foreign")
+    await telemetry.flush()
+    assert texts(telemetry.logs("/aws/lambda/f")) == [f"line {number}" for number in range(20)]
+    assert texts(telemetry.logs("/aws/lambda/f", "s1", limit=2)) == ["line 1", "line 3"]
+    assert texts(telemetry.logs("/aws/lambda/f", start=105.0, end=107.0)) == ["line 5", "line 6"]
+    assert texts(telemetry.logs(request_id="r3")) == ["line 3", "line 7", "line 11", "line 15", "line 19"]
+    assert texts(telemetry.logs_back("/aws/lambda/f", limit=2)) == ["line 19", "line 18"]
+    assert texts(telemetry.logs_back("/aws/lambda/f", "s0", end=110.0, limit=1)) == ["line 8"]
+    assert [row["log_group"] for row in telemetry.groups("/aws/lambda/")] == ["/aws/lambda/f", "/aws/lambda/g"]
+    (first, second) = telemetry.streams("/aws/lambda/f")
+    assert (first["stream"], first["first_ts"], first["last_ts"]) == ("s0", 100.0, 118.0)
+    assert (second["stream"], second["first_ts"], second["last_ts"]) == ("s1", 101.0, 119.0)
+
+
+async def test_pages_of_logs_neither_lose_nor_repeat(telemetry: Telemetry) -> None:
+    for number in range(50):
+        telemetry.log("g", "s", 100.0 + number // 10, str(number))
+    await telemetry.flush()
+    forward: list[object] = []
+    place = (-FOREVER, 0)
+    while rows := telemetry.logs("g", after=place, limit=7):
+        forward += texts(rows)
+        place = (rows[-1]["ts"], rows[-1]["id"])
+    backward: list[object] = []
+    place = (FOREVER, 0)
+    while rows := telemetry.logs_back("g", before=place, limit=7):
+        backward += texts(rows)
+        place = (rows[-1]["ts"], rows[-1]["id"])
+    assert forward == [str(number) for number in range(50)] == backward[::-1]
+
+
+async def test_followers_see_late_lines(telemetry: Telemetry) -> None:
+    telemetry.log("g", "s", 100.0, "first")
+    await telemetry.flush()
+    seen = telemetry.last_log_id()
+    telemetry.log("g", "s", 50.0, "late")
+    telemetry.log("other", "s", 200.0, "foreign")
+    await telemetry.flush()
+    assert texts(telemetry.logs_since("g", seen)) == ["late"]
+    assert texts(telemetry.logs("g", after_id=seen)) == ["late"]
+
+
+async def test_spans_invocations_metrics(telemetry: Telemetry) -> None:
+    telemetry.span("r1", "put", 1, 2, "e1", size=3)
+    telemetry.span("r2", "invoke", 0.5, 4, "e1")
+    telemetry.span("r1", "commit", 1.5, 2)
+    for attempt in (1, 2):
+        telemetry.invocation(
+            request_id=f"r{attempt}",
+            event_id="e1",
+            function="f",
+            attempt=attempt,
+            started=attempt,
+            ended=attempt + 0.5,
+            init_ms=None if attempt == 2 else 12.5,
+            outcome="ok",
+        )
+    telemetry.metric("AWS/Lambda", "Errors", 1, 10, FunctionName="f")
+    telemetry.metric("AWS/Lambda", "Errors", 2, 11, FunctionName="g")
+    telemetry.metric("AWS/Lambda", "Duration", 2.5)
+    await telemetry.flush()
+    assert [row["name"] for row in telemetry.spans("r1")] == ["put", "commit"]
+    assert [row["name"] for row in telemetry.spans(event_id="e1")] == ["invoke", "put"]
+    assert telemetry.spans("r1")[0]["attributes"] == {"size": 3}
+    assert [row["attempt"] for row in telemetry.invocations(event_id="e1")] == [1, 2]
+    assert [row["attempt"] for row in telemetry.invocations("f")] == [2, 1]
+    assert [row["init_ms"] for row in telemetry.invocations(request_id="r1")] == [12.5]
+    assert [row["attempt"] for row in telemetry.invocations(start=1.5, end=3)] == [2]
+    values = telemetry.metrics("AWS/Lambda", "Errors", 10, 12)
+    assert [row["value"] for row in values] == [1, 2]
+    assert telemetry.metrics("AWS/Lambda", "Errors", dimensions={"FunctionName": "g"}) == [
+        {"ts": 11, "value": 2, "dimensions": {"FunctionName": "g"}}
+    ]
+    assert [row["name"] for row in telemetry.series("AWS/Lambda")] == ["Duration", "Errors", "Errors"]
+    assert len(telemetry.series(name="Errors")) == 2
+
+
+async def test_old_things_go(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry_writer, "PRUNE_STEP", 3)
+    for number in range(10):
+        telemetry.log("g", f"s{number // 5}", number, str(number))
+        telemetry.log("kept", "s", number, str(number))
+        telemetry.span("r", "x", number, number)
+        telemetry.metric("n", f"m{number // 5}", 1, number)
+    assert await telemetry.prune(5, group="g") == 5
+    assert texts(telemetry.logs("g")) == ["5", "6", "7", "8", "9"]
+    assert len(telemetry.logs("kept")) == 10
+    await telemetry.prune(8)
+    assert texts(telemetry.logs("kept")) == ["8", "9"]
+    assert [row["start"] for row in telemetry.spans("r")] == [8, 9]
+    assert [row["stream"] for row in telemetry.streams("g")] == ["s1"]
+    assert [row["name"] for row in telemetry.series()] == ["m1"]
+
+
+async def test_a_deleted_group_or_stream_is_gone(telemetry: Telemetry) -> None:
+    for stream in ("a", "b"):
+        telemetry.log("g", stream, 1, stream)
+    telemetry.create_stream("g", "empty")
+    await telemetry.flush()
+    assert [row["stream"] for row in telemetry.streams("g")] == ["a", "b", "empty"]
+    await telemetry.delete_logs("g", "a")
+    assert (texts(telemetry.logs("g")), len(telemetry.streams("g"))) == (["b"], 2)
+    await telemetry.delete_logs("g")
+    assert (telemetry.logs("g"), telemetry.streams("g"), telemetry.groups()) == ([], [], [])
+
+
+async def test_what_does_not_fit_is_dropped_and_counted(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry_writer, "CAPACITY", 10)
+    with telemetry._writer._guard:
+        for number in range(25):
+            telemetry.log("g", "s", number, str(number))
+    assert telemetry.dropped == 15
+    await telemetry.flush()
+    assert len(telemetry.logs("g")) == 10
+
+
+async def test_an_entry_that_cannot_be_written_hurts_no_other(telemetry: Telemetry) -> None:
+    telemetry.log("g", "s", 1, "before")
+    telemetry.log("g", "s", 2, "\udcff no text")
+    telemetry.log("g", "s", 3, "after")
+    await telemetry.flush()
+    assert texts(telemetry.logs("g")) == ["before", "after"]
+    assert telemetry.dropped == 1
+
+
+async def test_a_failing_disk_drops_and_goes_on(telemetry: Telemetry) -> None:
+    failing = threading.Event()
+    failing.set()
+    connection = telemetry._writer._connection
+
+    def refuse() -> bool:
+        return failing.is_set()
+
+    connection.set_commit_hook(refuse)
+    telemetry.log("g", "s", 1, "lost")
+    await telemetry.flush()
+    failing.clear()
+    telemetry.log("g", "s", 2, "kept")
+    await telemetry.flush()
+    assert (texts(telemetry.logs("g")), telemetry.dropped) == (["kept"], 1)
+
+
+async def test_it_is_written_without_being_asked_and_at_the_end(tmp_path: Path, clock: ManualClock) -> None:
+    telemetry = await Telemetry.open(tmp_path, clock)
+    telemetry.log("g", "s", 1, "last words")
+    await telemetry.close()
+    again = await Telemetry.open(tmp_path, clock)
+    assert texts(again.logs("g")) == ["last words"]
+    await again.close()
+
+
+async def test_a_damaged_file_is_set_aside(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "telemetry.db").write_bytes(b"no database" * 1000)
+    telemetry = await Telemetry.open(tmp_path, clock)
+    telemetry.log("g", "s", 1, "new")
+    await telemetry.flush()
+    assert texts(telemetry.logs("g")) == ["new"]
+    assert (tmp_path / "damaged-telemetry.db").exists()
+    await telemetry.close()
+
+
+async def test_questions_use_an_index(telemetry: Telemetry) -> None:
+    """None of the readers' questions may read a whole table."""
+    scans = []
+    for name, statement in telemetry._reader._statements.items():
+        if name.startswith("telemetry.") and "SELECT" in statement.sql and "series" not in name:
+            given = dict.fromkeys(parameters(statement.sql))
+            plan = telemetry._reading.execute(f"EXPLAIN QUERY PLAN {statement.sql}", given)
+            scans += [f"{name}: {row[3]}" for row in plan if str(row[3]).startswith("SCAN")]
+    assert scans == []
+
+
+def parameters(sql: str) -> set[str]:
+    return set(re.findall(r":([a-z_]+)", sql))
+
+
+async def test_it_does_not_wait_for_the_disk(telemetry: Telemetry) -> None:
+    assert telemetry._writer._connection.pragma("synchronous") == 1
