@@ -11,6 +11,7 @@ from typing import Literal
 
 from alight.functions.interpreters import Interpreter, UnsupportedRuntime
 from alight.functions.invocation import FunctionSpec
+from alight.functions.memory import Cgroup
 
 #: The loop inside the child: AWS's client, ours, or the function's own `bootstrap` executable.
 Child = Literal["awslambdaric", "bootstrap", "executable"]
@@ -61,7 +62,7 @@ def program(spec: FunctionSpec, start: Start) -> list[str]:
     return [*python, "-X", "utf8", str(LAUNCHER), str(os.getpid())]
 
 
-def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: str) -> bytes:
+def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cgroup | None) -> bytes:
     """What the launcher reads on stdin."""
     limits = {
         "RLIMIT_AS": spec.memory_mb * 4 * 1024**2 + ADDRESS_SPACE_SLACK,
@@ -73,7 +74,7 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: st
     text = {
         "environment": dict(secret),
         "limits": limits,
-        "cgroup": cgroup,
+        "cgroup": str(cgroup.folder) if cgroup else "",
         "task_root": str(spec.code_dir),
         "supplied": [str(start.supplied)],
         "child": start.child,

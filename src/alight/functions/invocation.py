@@ -41,7 +41,7 @@ class FunctionSpec:
 class Invocation:
     """One call. `event_id`, `fence` and `staged` are carried for whoever asks what a worker is busy with.
 
-    `client_context` is JSON text, or the base64 of it as in the Invoke API.
+    `client_context` is JSON text (the Invoke API carries its base64).
     """
 
     request_id: str
@@ -82,3 +82,7 @@ class Throttled(Exception):
         self.function = function
         self.reserved = reserved
         super().__init__(f"{function}: no slot is free")
+
+
+class PoolClosed(Exception):
+    """The pool is being closed: nothing is started any more."""

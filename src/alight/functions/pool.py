@@ -15,13 +15,13 @@ from typing import Any, Literal
 from alight.clock import Clock
 from alight.functions.command import Start, choose_child
 from alight.functions.interpreters import Interpreter, Interpreters
-from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, Throttled
+from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, PoolClosed, Throttled
 from alight.functions.memory import MemoryGuard, find_cgroup_parent
 from alight.functions.sandbox import Log, Sandbox, remove_leftovers
 from alight.functions.slots import Slots
 from alight.functions.supplied import has_awslambdaric, link_supplied
 
-__all__ = ["FunctionPool", "FunctionSpec", "Invocation", "Kind", "Outcome", "Throttled"]
+__all__ = ["FunctionPool", "FunctionSpec", "Invocation", "Kind", "Outcome", "PoolClosed", "Throttled"]
 
 #: Seconds after which an idle worker is replaced: its session key is good for longer, but not for ever.
 MAX_AGE = 3600.0
@@ -53,7 +53,7 @@ class FunctionPool:
         self._limit = limit
         self._slots = Slots(limit)
         self._guard = MemoryGuard()
-        self._supplied: asyncio.Task[Path] | None = None
+        self._prepared: asyncio.Task[tuple[Path, bool]] | None = None
         self._cgroup_parent = find_cgroup_parent()
         self._workers: dict[str, Sandbox] = {}
         #: Idle workers and when they became so, longest idle first.
@@ -65,10 +65,12 @@ class FunctionPool:
     async def invoke(self, spec: FunctionSpec, invocation: Invocation, *, wait: bool = True) -> Outcome:
         """Run one call. Waits for a slot; with `wait=False` raises `Throttled` where there is none.
 
-        Raises `UnsupportedRuntime` where the function can never run here.
+        Raises `UnsupportedRuntime` where the function can never run here, `PoolClosed` after `close`.
         """
         await self._slots.acquire(spec.name, spec.reserved, wait=wait)
-        return await asyncio.shield(self._spawn(self._serve(spec, invocation)))
+        task = self._spawn(self._serve(spec, invocation))
+        task.add_done_callback(_look_at)
+        return await asyncio.shield(task)
 
     def free_slots(self, spec: FunctionSpec) -> int:
         """How many calls of this function would run at once, were they made now."""
@@ -104,6 +106,8 @@ class FunctionPool:
 
     async def _serve(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         try:
+            if self._closed:
+                raise PoolClosed
             worker = self._take_warm(spec) or await self._start(spec)
             try:
                 outcome = await worker.run(invocation)
@@ -127,10 +131,12 @@ class FunctionPool:
 
     async def _start(self, spec: FunctionSpec) -> Sandbox:
         interpreter = await self.interpreters.choose(spec.runtime)
-        child = choose_child(spec, interpreter, self._child, awslambdaric=has_awslambdaric())
-        if self._supplied is None:
-            self._supplied = asyncio.create_task(asyncio.to_thread(self._prepare))
-        supplied = await asyncio.shield(self._supplied)
+        if self._prepared is None:
+            self._prepared = asyncio.create_task(asyncio.to_thread(self._prepare))
+        supplied, awslambdaric = await asyncio.shield(self._prepared)
+        child = choose_child(spec, interpreter, self._child, awslambdaric=awslambdaric)
+        if self._closed:
+            raise PoolClosed
         self._make_room()
         start = Start(self._folder, interpreter, child, supplied, self._cgroup_parent)
         worker = Sandbox(spec, start, self._clock, self._guard, self._log)
@@ -144,10 +150,10 @@ class FunctionPool:
         self._warn(worker, interpreter)
         return worker
 
-    def _prepare(self) -> Path:
+    def _prepare(self) -> tuple[Path, bool]:
         """Once, before the first worker."""
         remove_leftovers(self._folder)
-        return link_supplied(self._folder / "supplied")
+        return link_supplied(self._folder / "supplied"), has_awslambdaric()
 
     def _warn(self, worker: Sandbox, interpreter: Interpreter) -> None:
         if interpreter.warning:
@@ -193,3 +199,9 @@ class FunctionPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """The caller may have gone before it could see how the call failed."""
+    if not task.cancelled():
+        task.exception()

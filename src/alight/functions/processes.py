@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PROC = Path("/proc")
+#: Looks for descendants that had forked before they were stopped.
+_ROUNDS = 8
 
 
 class ChildProcess:
@@ -52,11 +54,19 @@ class ChildProcess:
         return self._process.returncode
 
     def kill(self) -> None:
-        """SIGKILL for the group and for every descendant outside it. Nobody forks away while being counted."""
+        """SIGKILL for the group and for every descendant outside it; all are stopped first, so that none forks away."""
         if self.exited.is_set():
             return
         _signal_group(self.pid, signal.SIGSTOP)
-        for pid in descendants(self.pid):
+        stopped: set[int] = set()
+        for _ in range(_ROUNDS):
+            found = set(descendants(self.pid)) - stopped
+            if not found:
+                break
+            for pid in found:
+                _signal(pid, signal.SIGSTOP)
+            stopped |= found
+        for pid in stopped:
             _signal(pid, signal.SIGKILL)
         _signal_group(self.pid, signal.SIGKILL)
 

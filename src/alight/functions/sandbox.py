@@ -63,6 +63,7 @@ class Sandbox:
         self._output: Output | None = None
         self._cgroup: Cgroup | None = None
         self._scratch = start.folder / "run" / self.worker_id
+        self._no_process = ""
         self._ready = False
         self._peak_kib = 0
         self._stopping: asyncio.Task[None] | None = None
@@ -80,7 +81,7 @@ class Sandbox:
         return self._process.pid if self._process else None
 
     async def launch(self, credentials: Callable[[FunctionSpec, str], Mapping[str, str]], endpoint_url: str) -> None:
-        """Start the process; raises `OSError` where that is not possible."""
+        """Start the process. Where that is not possible the first call says so."""
         self._scratch.mkdir(parents=True, mode=0o700)
         address = await self._api.open()
         self._output = Output(self._emit)
@@ -97,10 +98,15 @@ class Sandbox:
             runtime_dir=self._start.supplied,
         )  # fmt: skip
         self.started = self._clock.monotonic()
-        self._process = ChildProcess(
-            program(self.spec, self._start), environment=public, output=self._output.writer, on_exit=self._exited,
-            plan=plan(self.spec, self._start, secret, str(self._cgroup.folder) if self._cgroup else ""),
-        )  # fmt: skip
+        if self._stopping:
+            return
+        try:
+            self._process = ChildProcess(
+                program(self.spec, self._start), environment=public, output=self._output.writer,
+                on_exit=self._exited, plan=plan(self.spec, self._start, secret, self._cgroup),
+            )  # fmt: skip
+        except OSError as error:
+            self._no_process = str(error)
         self._output.close_writer()
 
     async def run(self, invocation: Invocation) -> Outcome:
@@ -125,7 +131,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Kill the worker and all it started, give back what it held. A call that runs ends as `killed`."""
-        self._settle(Verdict("killed", status="error", error_type="Runtime.ExitError"))
+        self._settle(self._killed())
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._dispose())
         await asyncio.shield(self._stopping)
@@ -176,6 +182,10 @@ class Sandbox:
         document = report.exit_document(self._request_id, reason, "Runtime.OutOfMemory")
         return Verdict("oom", document, "error", "Runtime.OutOfMemory", reusable=False)
 
+    def _killed(self) -> Verdict:
+        document = report.exit_document(self._request_id, "Runtime exited with error: signal: killed")
+        return Verdict("killed", document, "error", "Runtime.ExitError", reusable=False)
+
     def _timed_out(self) -> None:
         if self._process:
             self._process.kill()
@@ -209,7 +219,12 @@ class Sandbox:
         self._verdict = loop.create_future()
         deadline = loop.call_later(limit, self._timed_out)
         try:
-            if self._process is None or self._process.exited.is_set() or self._stopping:
+            if self._stopping:
+                self._settle(self._killed())
+            elif self._process is None:
+                document = report.exit_document(self._request_id, self._no_process, "Runtime.InvalidEntrypoint")
+                self._settle(Verdict("init", document, "error", "Runtime.InvalidEntrypoint", reusable=False))
+            elif self._process.exited.is_set():
                 self._exited()
             else:
                 begin()
@@ -235,7 +250,7 @@ class Sandbox:
             duration_ms = self.spec.timeout * 1000 if self._ready else duration_ms
         elif self._process and not self._process.exited.is_set():
             self.measure()
-        if not verdict.reusable or verdict.kind == "killed":
+        if not verdict.reusable:
             await self.stop()
         used = self._used_mb()
         closing = report.report_line(
@@ -256,8 +271,7 @@ class Sandbox:
         if verdict.kind == "timeout":
             return [report.timeout_line(self._clock.now(), invocation.request_id, self.spec.timeout) + "\n"]
         if verdict.error_type in ("Runtime.ExitError", "Runtime.OutOfMemory"):
-            message = json.loads(verdict.payload)["errorMessage"] if verdict.payload else "stopped"
-            return [f"{message}\nRuntime.ExitError"]
+            return [f"{json.loads(verdict.payload)['errorMessage']}\nRuntime.ExitError"]
         return []
 
     def _used_mb(self) -> int:
@@ -325,7 +339,8 @@ def _headers(spec: FunctionSpec, invocation: Invocation, *, deadline_ms: int) ->
     }
     if invocation.client_context:
         # One line of ASCII, whatever the caller's JSON looked like.
-        headers["Lambda-Runtime-Client-Context"] = json.dumps(json.loads(invocation.client_context))
+        with contextlib.suppress(ValueError):
+            headers["Lambda-Runtime-Client-Context"] = json.dumps(json.loads(invocation.client_context))
     return headers
 
 
