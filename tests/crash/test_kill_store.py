@@ -1,0 +1,92 @@
+"""SIGKILL at random moments: every acknowledged object is there and whole, and no row is without its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from alight.clock import SystemClock
+from alight.store.database import Database
+from alight.store.objects import ObjectStore
+from alight.store.verify import verify
+from tests.crash import store_child
+
+KILLS = 20
+#: Rounds of one life are numbered from here on, so that a later round is always a greater number.
+LIFE = 1_000_000
+
+#: The states that each key may be in: the acknowledged one, and those that were begun since.
+Known = dict[str, set[str]]
+
+
+def live(folder: Path, life: int, seconds: float) -> list[list[str]]:
+    """Run the child, kill it `seconds` after it began to work; the lines that it said."""
+    process = subprocess.Popen(
+        [sys.executable, store_child.__file__, str(folder), str(life * LIFE)], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(seconds)
+    finally:
+        process.kill()
+        said, _ = process.communicate()
+    return [line.split() for line in said.decode().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def learn(known: Known, said: list[list[str]]) -> int:
+    """Remember what was acknowledged; how many answers there were."""
+    for verb, key, state in said:
+        if verb == "done":
+            known[key] = {state}
+        else:
+            known.setdefault(key, {"none"}).add(state)
+    return sum(verb == "done" for verb, _, _ in said)
+
+
+async def judge(folder: Path, known: Known) -> list[str]:
+    """What is wrong, in words."""
+    database = await Database.open(folder, SystemClock())
+    store = ObjectStore(database, folder)
+    wrong = [line for key, states in known.items() for line in await judge_key(store, key, states)]
+    wrong += [f"{finding.what} {finding.key}" for finding in verify(folder)]
+    await store.sweep()
+    store.close()
+    referenced = {row["id"] for row in database.read().all("bodies.known", start="", end="g")}
+    await database.close()
+    present = {path.name for path in (folder / "bodies").rglob("*") if path.is_file()}
+    wrong += [f"{name} is missing" for name in referenced - present]
+    wrong += [f"{name} was left" for name in present - referenced]
+    return wrong + [f"{path.name} was left" for path in (folder / "tmp").iterdir()]
+
+
+async def judge_key(store: ObjectStore, key: str, states: set[str]) -> list[str]:
+    row = store.get("bucket", key)
+    found = row.metadata["turn"] if row else "none"
+    if found not in states:
+        return [f"{key} is {found} instead of one of {states}"]
+    if row is not None:
+        data = b"".join([chunk async for chunk in store.open_body(row)])
+        if data != store_child.content(key, int(found), row.size):
+            return [f"{key} in {found} has other bytes"]
+    return []
+
+
+@pytest.mark.slow
+def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    chance = random.Random(seed)
+    known: Known = {}
+    answers = 0
+    for life in range(1, KILLS + 1):
+        answers += learn(known, live(tmp_path, life, chance.uniform(0.01, 0.35)))
+        if life % 5 == 0:
+            assert asyncio.run(judge(tmp_path, known)) == [], f"SEED={seed}, life {life}"
+    assert answers > KILLS
