@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -353,6 +354,26 @@ async def test_the_sweep_removes_orphans_and_nothing_else(store: ObjectStore, pu
     assert temporary(database) == [under_way.path]
     assert await restarted.sweep() == 0
     restarted.close()
+
+
+async def test_the_sweep_spares_what_is_just_being_put(store: ObjectStore, database: Database) -> None:
+    data = os.urandom(100_000)
+    incoming = await store.receive(chunked(data))
+    placed, go_on = threading.Event(), threading.Event()
+
+    def job(tx: Tx) -> ObjectRow:
+        row = store.put(tx, "bucket", "key", incoming, ObjectInfo())
+        placed.set()
+        go_on.wait(20)
+        return row
+
+    putting = asyncio.ensure_future(database.write(job))
+    await asyncio.to_thread(placed.wait, 20)
+    sweeping = asyncio.ensure_future(store.sweep())
+    await until(lambda: len(database._writer._queue) > 0)
+    go_on.set()
+    assert await sweeping == 0
+    assert await read(store, await putting) == data
 
 
 async def test_buckets(store: ObjectStore, put: Put, database: Database) -> None:
