@@ -6,8 +6,10 @@ said of it, then one transaction re-checks the conditions, writes the row and ha
 
 from __future__ import annotations
 
+from email.utils import format_datetime
+
 from alight.calls import Call, Handler, Members
-from alight.errors.s3 import InvalidArgument, InvalidPartNumber, InvalidRequest
+from alight.errors.s3 import InvalidArgument, InvalidPartNumber, InvalidRequest, NotModified
 from alight.events.event import CREATED_PUT
 from alight.services.s3 import conditions, headers
 from alight.services.s3.checksums import FULL
@@ -99,7 +101,15 @@ def sums_of(row: ObjectInfo) -> Members:
 
 def _answer(row: ObjectRow, given: Members) -> tuple[Span | None, Members]:
     """What GetObject and HeadObject have in common; the span where not all bytes are meant."""
-    conditions.check_read(conditions.of(given), row.etag, row.last_modified)
+    try:
+        conditions.check_read(conditions.of(given), row.etag, row.last_modified)
+    except NotModified:
+        raise NotModified(
+            HTTPHeaders={
+                "etag": quoted(row.etag),
+                "last-modified": format_datetime(moment(int(row.last_modified)), usegmt=True),
+            }
+        ) from None
     number, header = given.get("PartNumber"), given.get("Range")
     if number is not None and header is not None:
         raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")

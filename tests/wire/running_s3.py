@@ -1,0 +1,78 @@
+"""The S3 service behind the gateway on a real socket, over a real store: `running_s3(folder)`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alight.clock import SystemClock
+from alight.events.match import Rule
+from alight.gateway.server import serve
+from alight.services.s3 import S3
+from alight.store.database import Database, Tx
+from alight.store.objects import ObjectStore
+from tests.wire.served import client, gateway
+
+
+@dataclass
+class Running:
+    """A served S3 over `folder`; `events` are the records of what happened."""
+
+    folder: Path
+    port: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
+    clients: list[Any] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **config: Any) -> Any:
+        """A boto3 client; closed at the end."""
+        self.clients.append(client("s3", self.port, config={"s3": {"addressing_style": "path"}, **config}))
+        return self.clients[-1]
+
+    def emit(self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule) -> None:
+        record = json.loads(json.dumps(payload))["Records"][0]
+        tx.after_commit(lambda: self.events.append(record))
+
+
+@contextmanager
+def running_s3(folder: Path) -> Iterator[Running]:
+    """Serve in a thread with a loop of its own."""
+    here = Running(folder)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    stop = asyncio.run_coroutine_threadsafe(_start(here), loop).result(20)
+    try:
+        yield here
+    finally:
+        for each in here.clients:
+            each.close()
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
+
+
+async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:
+    clock = SystemClock()
+    database = await Database.open(here.folder, clock)
+    objects = ObjectStore(database, here.folder)
+    service = S3(database, objects, clock=clock, emit=here.emit, target_exists=lambda arn: None)
+    server = await serve(gateway(service.operations()))
+    here.port = server.port
+
+    async def stop() -> None:
+        await server.stop(0.5)
+        objects.close()
+        await database.close()
+
+    return stop

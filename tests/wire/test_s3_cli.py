@@ -1,0 +1,142 @@
+"""S3 as the aws command line uses it: version 1 of this environment, version 2 where the system has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import find_tool
+from tests.wire.running_s3 import Running, running_s3
+from tests.wire.served import ACCESS_KEY, SECRET_KEY
+
+Aws = Callable[..., str]
+
+BOTH = [
+    pytest.param("aws", marks=pytest.mark.tool("aws")),
+    pytest.param("aws2", marks=pytest.mark.tool("aws2")),
+]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running_s3(tmp_path_factory.mktemp("data")) as here:
+        yield here
+
+
+@pytest.fixture(params=BOTH)
+def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path) -> Aws:
+    """`aws("s3", "ls")`: the output of a command that must succeed."""
+    program = find_tool(request.param)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "AWS_ENDPOINT_URL": running.url,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+
+    # Debian's version 2 is older than AWS_ENDPOINT_URL.
+    where = ["--endpoint-url", running.url] if request.param == "aws2" else []
+
+    def run(*words: str, data: bytes | None = None) -> str:
+        assert program is not None
+        done = subprocess.run([program, *where, *words], capture_output=True, env=environment, input=data, timeout=100)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    return run
+
+
+@pytest.fixture
+def bucket(running: Running, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = f"b-{abs(hash(request.node.nodeid)):x}"
+    s3 = running.client()
+    s3.create_bucket(Bucket=name)
+    yield name
+    for row in s3.list_objects_v2(Bucket=name).get("Contents", ()):
+        s3.delete_object(Bucket=name, Key=row["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
+def test_a_picture_up_and_down(aws: Aws, running: Running, bucket: str, tmp_path: Path) -> None:
+    picture = tmp_path / "card ü.jpg"
+    picture.write_bytes(bytes(range(256)) * 40_000)  # 9.8 MiB: goes up in parts
+    aws("s3", "cp", str(picture), f"s3://{bucket}/birds/card ü.jpg")
+    head = running.client().head_object(Bucket=bucket, Key="birds/card ü.jpg")
+    assert head["ContentType"] == "image/jpeg"
+    assert head["ETag"].endswith('-2"')
+    aws("s3", "cp", f"s3://{bucket}/birds/card ü.jpg", str(tmp_path / "back.jpg"))
+    assert (tmp_path / "back.jpg").read_bytes() == picture.read_bytes()
+    assert "card ü.jpg" in aws("s3", "ls", f"s3://{bucket}/birds/")
+    assert "PRE birds/" in aws("s3", "ls", f"s3://{bucket}")
+    aws("s3", "mv", f"s3://{bucket}/birds/card ü.jpg", f"s3://{bucket}/moved+1.jpg")
+    assert "moved+1.jpg" in aws("s3", "ls", f"s3://{bucket}/")
+    aws("s3", "rm", f"s3://{bucket}/moved+1.jpg")
+    assert aws("s3", "ls", f"s3://{bucket}/") == ""
+
+
+def test_sync_and_streams(aws: Aws, bucket: str, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    for name in ("a.txt", "folder/b.txt", "folder/c d+e%.txt"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name)
+    aws("s3", "sync", str(here), f"s3://{bucket}/all")
+    assert aws("s3", "sync", str(here), f"s3://{bucket}/all") == ""  # nothing left to do
+    aws("s3", "sync", f"s3://{bucket}/all", str(tmp_path / "there"))
+    assert (tmp_path / "there" / "folder" / "c d+e%.txt").read_text() == "folder/c d+e%.txt"
+    aws("s3", "cp", "-", f"s3://{bucket}/stream", data=b"from a pipe")
+    assert aws("s3", "cp", f"s3://{bucket}/stream", "-") == "from a pipe"
+    (here / "a.txt").unlink()
+    aws("s3", "sync", "--delete", str(here), f"s3://{bucket}/all")
+    listed = aws("s3", "ls", "--recursive", f"s3://{bucket}/all/")
+    assert "a.txt" not in listed
+    assert "folder/b.txt" in listed
+    aws("s3", "rm", "--recursive", f"s3://{bucket}")
+    assert aws("s3", "ls", f"s3://{bucket}") == ""
+
+
+def test_low_level_commands(aws: Aws, bucket: str, tmp_path: Path) -> None:
+    def ask(*words: str) -> Any:
+        return json.loads(aws("s3api", *words, "--output", "json"))
+
+    body = tmp_path / "body"
+    body.write_bytes(b"0123456789")
+    at = ("--bucket", bucket, "--key", "k")
+    put = ask("put-object", *at, "--body", str(body), "--metadata", "a=b", "--checksum-algorithm", "SHA256")
+    assert put["ChecksumSHA256"]
+    assert ask("head-object", *at)["Metadata"] == {"a": "b"}
+    ask("get-object", *at, "--range", "bytes=2-4", str(tmp_path / "range"))
+    assert (tmp_path / "range").read_bytes() == b"234"
+    assert ask("list-objects-v2", "--bucket", bucket)["Contents"][0]["Key"] == "k"
+    assert ask("get-bucket-location", "--bucket", bucket)["LocationConstraint"] is None
+    configuration = json.dumps(
+        {
+            "LambdaFunctionConfigurations": [
+                {
+                    "LambdaFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+                    "Events": ["s3:ObjectCreated:*"],
+                    "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "birds/"}]}},
+                }
+            ]
+        }
+    )
+    aws(
+        "s3api",
+        "put-bucket-notification-configuration",
+        "--bucket",
+        bucket,
+        "--notification-configuration",
+        configuration,
+    )
+    (rule,) = ask("get-bucket-notification-configuration", "--bucket", bucket)["LambdaFunctionConfigurations"]
+    assert rule["Filter"]["Key"]["FilterRules"] == [{"Name": "Prefix", "Value": "birds/"}]
