@@ -66,7 +66,7 @@ class Slots:
         """How many calls of this function would run at once, were they made now."""
         queue = self._queues.get(name)
         running = queue.running if queue else 0
-        waiting = sum(len(other.waiting) for other in self._queues.values())
+        waiting = sum(min(len(other.waiting), other.limit - other.running) for other in self._queues.values())
         own = self._limit if own_limit is None else own_limit
         return max(min(self._limit - self._running - waiting, own - running), 0)
 

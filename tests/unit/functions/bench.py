@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,3 +75,44 @@ def fake_credentials(spec: FunctionSpec, worker_id: str) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": "secret-of-" + worker_id,
         "AWS_SESSION_TOKEN": "token-of-" + spec.role,
     }
+
+
+#: Waits until the file that the event names is there; so tests decide when it ends.
+GATED = """
+import os, time
+
+def handler(event, context):
+    open(event["gate"] + ".begun", "w").close()
+    while not os.path.exists(event["gate"]):
+        time.sleep(0.002)
+    return event.get("say")
+"""
+
+
+class Gate:
+    """A file for which a handler waits."""
+
+    def __init__(self, folder: Path, name: str = "gate") -> None:
+        self.path = folder / name
+        self.begun = folder / f"{name}.begun"
+
+    def payload(self, say: object = None) -> bytes:
+        return json.dumps({"gate": str(self.path), "say": say}).encode()
+
+    def open(self) -> None:
+        self.path.touch()
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.005)

@@ -16,9 +16,7 @@ import pytest
 
 from alight.functions.processes import kill_marked
 from alight.functions.supplied import link_supplied
-from tests.unit.functions.bench import Bench, answer
-from tests.unit.functions.test_limits import alive, until
-from tests.unit.functions.test_pool import Gate
+from tests.unit.functions.bench import Bench, Gate, alive, answer, until
 
 ADDRESS = "import os\ndef handler(event, context): return [os.environ['AWS_LAMBDA_RUNTIME_API'], os.getpid()]"
 

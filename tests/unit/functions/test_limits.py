@@ -6,29 +6,12 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.unit.functions.bench import Bench, answer, error
+from tests.unit.functions.bench import Bench, alive, answer, error, until
 
 RID = "8f5a2b1c-0000-4000-8000-000000000002"
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(

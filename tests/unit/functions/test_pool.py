@@ -16,35 +16,9 @@ from alight.clock import ManualClock
 from alight.functions.interpreters import UnsupportedRuntime
 from alight.functions.invocation import Invocation, PoolClosed, Throttled
 from alight.functions.pool import MAX_AGE
-from tests.unit.functions.bench import Bench, answer
-from tests.unit.functions.test_limits import alive, until
+from tests.unit.functions.bench import GATED, Bench, Gate, alive, answer, until
 
 PID = "import os\ndef handler(event, context): return os.getpid()"
-
-#: Waits until the file that the event names is there; so tests decide when it ends.
-GATED = """
-import os, time
-
-def handler(event, context):
-    open(event["gate"] + ".begun", "w").close()
-    while not os.path.exists(event["gate"]):
-        time.sleep(0.002)
-    return event.get("say")
-"""
-
-
-class Gate:
-    """A file for which a handler waits."""
-
-    def __init__(self, folder: Path, name: str = "gate") -> None:
-        self.path = folder / name
-        self.begun = folder / f"{name}.begun"
-
-    def payload(self, say: object = None) -> bytes:
-        return json.dumps({"gate": str(self.path), "say": say}).encode()
-
-    def open(self) -> None:
-        self.path.touch()
 
 
 async def test_the_limit_makes_callers_wait_and_loses_none(make_bench: Callable[..., Bench], tmp_path: Path) -> None:
