@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from alight.names import parse_arn
-
+#: Kinds of records; both are named by their ARNs.
 TOPIC = "sns:topic"
 SUBSCRIPTION = "sns:subscription"
 
@@ -107,20 +106,11 @@ class Topic:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def name(self) -> str:
-        return topic_name(self.arn)
-
-    @property
     def display_name(self) -> str:
         return self.settings.get("DisplayName", "")
 
     def body(self) -> dict[str, Any]:
         return {"TopicArn": self.arn, "Settings": dict(self.settings), "Tags": dict(self.tags)}
-
-
-def topic_name(arn: str) -> str:
-    """The record name of a topic."""
-    return parse_arn(arn).resource
 
 
 def to_topic(body: Mapping[str, Any]) -> Topic:

@@ -26,7 +26,6 @@ from alight.notifications.message import (
     SubscriptionState,
     to_subscription,
     to_topic,
-    topic_name,
 )
 from alight.notifications.outgoing import Channel, LocalChannel, Outgoing
 from alight.notifications.policy import Failed, GiveUp, decide, most_per_second, phases_of
@@ -41,6 +40,11 @@ BATCH = 64
 
 #: No retry waits longer than this (seconds): what lies further ahead was written by a clock that ran wrong.
 LONGEST_WAIT = 7_200.0
+
+#: How long what was sent is kept, how often that is looked after, and rows at a time (seconds).
+KEEP_SECONDS = 30 * 24 * 3600.0
+PRUNE_SECONDS = 3600.0
+PRUNE_BATCH = 500
 
 #: Characters of an error that are kept.
 MOST_ERROR = 1_000
@@ -61,6 +65,7 @@ class Outbox:
         held: Mapping[Protocol, str],
         dead_letters: DeadLetters,
         lanes: Lanes | None = None,
+        keep_seconds: float = KEEP_SECONDS,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -72,6 +77,8 @@ class Outbox:
         self._held = held
         self._dead_letters = dead_letters
         self._lanes = lanes or Lanes()
+        self._keep_seconds = keep_seconds
+        self._pruned = clock.now()
         self._chance = chance
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
@@ -107,6 +114,7 @@ class Outbox:
         """Send until cancelled. `recover` comes first."""
         while True:
             self._woken.clear()
+            await self._prune()
             if not await self._round():
                 await self._wait()
 
@@ -126,6 +134,16 @@ class Outbox:
         count = await self._database.write(lambda tx: self._store.redrive(tx, ids, self._clock.now()))
         self.wake()
         return count
+
+    async def _prune(self) -> None:
+        """Every hour, forget what was sent long ago. What is dead or held stays until somebody acts."""
+        now = self._clock.now()
+        if now - self._pruned < PRUNE_SECONDS:
+            return
+        self._pruned = now
+        before = now - self._keep_seconds
+        while await self._database.write(lambda tx: self._store.prune(tx, before, PRUNE_BATCH)) >= PRUNE_BATCH:
+            continue
 
     async def _round(self) -> bool:
         """Start what may start. False where there is nothing to start."""
@@ -238,7 +256,7 @@ class Outbox:
         if not delivery.subscription:
             return Outgoing(delivery, message, None, None)
         subscription = self._records.get(SUBSCRIPTION, delivery.subscription)
-        topic = self._records.get(TOPIC, topic_name(message.topic))
+        topic = self._records.get(TOPIC, message.topic)
         if subscription is None:
             raise Failed("the subscription was removed", permanent=True)
         subscriber = to_subscription(subscription.name, subscription.body)

@@ -139,20 +139,6 @@ class Subscriptions:
         for one in self._of_topic(tx, topic):
             self._records.delete(tx, SUBSCRIPTION, one.arn)
 
-    async def sweep(self) -> int:
-        """Forget those that were never confirmed, or ended, more than two days ago."""
-
-        def job(tx: Tx) -> int:
-            now, count = self._clock.now(), 0
-            for record in self._records.list(SUBSCRIPTION, limit=MOST_SUBSCRIBERS, tx=tx):
-                one = to_subscription(record.name, record.body)
-                if one.state is not SubscriptionState.CONFIRMED and one.token_expires < now:
-                    self._records.delete(tx, SUBSCRIPTION, one.arn)
-                    count += 1
-            return count
-
-        return await self._database.write(job)
-
     def _ask(self, tx: Tx, subscription: Subscription, kind: Kind) -> Subscription:
         token = secrets.token_hex(TOKEN_BYTES)
         expires = self._clock.now() + TOKEN_SECONDS
@@ -166,10 +152,14 @@ class Subscriptions:
         return [to_subscription(record.name, record.body) for record in records]
 
     def _find(self, tx: Tx, topic: str, protocol: Protocol, endpoint: str) -> Subscription | None:
+        """The subscription of this endpoint. Those whose token ran out unused are forgotten on the way."""
+        found = None
         for one in self._of_topic(tx, topic):
             if one.protocol is protocol and one.endpoint == endpoint:
-                return one
-        return None
+                found = one
+            elif one.state is not SubscriptionState.CONFIRMED and one.token_expires < self._clock.now():
+                self._records.delete(tx, SUBSCRIPTION, one.arn)
+        return found
 
 
 def _digest(token: str) -> str:

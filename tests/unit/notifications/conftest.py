@@ -13,11 +13,11 @@ import pytest
 from alight.calls import Attempt, Call, Members, Principal
 from alight.clock import Clock, SystemClock
 from alight.errors.common import ValidationError
-from alight.notifications.room import Gateways, Notifications, open_notifications
 from alight.services.sns import Sns
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery
 from alight.store.records import Records
+from tests.unit.notifications.room import Gateways, Notifications, open_notifications
 
 ROOT = Principal("root", "arn:aws:iam::000000000000:root", "ROOT")
 LOOPBACK = Gateways(webhook_allow=("127.0.0.1",))

@@ -23,7 +23,7 @@ from alight.notifications.policy import (
 def schedule(protocol: Protocol, topic: str = "", subscription: str = "", most: int = 200) -> list[float]:
     """The delays until the policy gives up (or `most` of them)."""
     phases = phases_of(protocol, topic, subscription)
-    delays = []
+    delays: list[float] = []
     for attempt in count(1):
         decision = decide(phases, attempt, Failed("down"), 0.0)
         if isinstance(decision, GiveUp) or len(delays) == most:

@@ -11,8 +11,7 @@ from alight.errors.common import NotImplemented_
 from alight.errors.sns import InvalidParameter, NotFound, ResourceNotFound
 from alight.names import ACCOUNT
 from alight.names import topic_arn as arn_of
-from alight.notifications import message as records_kinds
-from alight.notifications.message import SubscriptionState, Topic, to_topic
+from alight.notifications.message import TOPIC, SubscriptionState, Topic, to_topic
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.subscriptions import Subscriptions
 from alight.services.sns import rules
@@ -39,8 +38,8 @@ class TopicOperations:
     def find(self, arn: str, member: str = "TopicArn") -> Topic:
         """The topic. Raises `NotFound`, or `InvalidParameter` for what is no ARN."""
         rules.topic_arn(arn, member)
-        record = self._records.get(records_kinds.TOPIC, records_kinds.topic_name(arn))
-        if record is None or record.body["TopicArn"] != arn:
+        record = self._records.get(TOPIC, arn)
+        if record is None:
             raise NotFound()
         return to_topic(record.body)
 
@@ -55,9 +54,9 @@ class TopicOperations:
         arn = arn_of(name)
 
         def job(tx: Tx) -> None:
-            known = self._records.get(records_kinds.TOPIC, name, tx)
+            known = self._records.get(TOPIC, arn, tx)
             if known is None:
-                self._records.put(tx, records_kinds.TOPIC, name, Topic(arn, settings, tags).body())
+                self._records.put(tx, TOPIC, arn, Topic(arn, settings, tags).body())
                 return
             topic = to_topic(known.body)
             if any(topic.settings.get(key, "") != value for key, value in settings.items()):
@@ -74,15 +73,15 @@ class TopicOperations:
         arn = rules.topic_arn(given["TopicArn"])
 
         def job(tx: Tx) -> None:
-            self._records.delete(tx, records_kinds.TOPIC, records_kinds.topic_name(arn))
+            self._records.delete(tx, TOPIC, arn)
             self._subscriptions.remove_all(tx, arn)
 
         await self._database.write(job)
         return {}
 
     async def list_topics(self, call: Call, given: Members) -> Members:
-        found = self._records.list(records_kinds.TOPIC, after=read_token(given.get("NextToken")), limit=PAGE + 1)
-        topics = [{"TopicArn": record.body["TopicArn"]} for record in found[:PAGE]]
+        found = self._records.list(TOPIC, after=read_token(given.get("NextToken")), limit=PAGE + 1)
+        topics = [{"TopicArn": record.name} for record in found[:PAGE]]
         return {"Topics": topics, **next_token([record.name for record in found], PAGE)}
 
     async def get_topic_attributes(self, call: Call, given: Members) -> Members:
@@ -107,19 +106,19 @@ class TopicOperations:
         name, value = given["AttributeName"], given.get("AttributeValue") or ""
         _check_attribute(name, value, "Invalid parameter: ")
         changed = Topic(topic.arn, {**topic.settings, name: value}, topic.tags)
-        await self._records.save(records_kinds.TOPIC, topic.name, changed.body())
+        await self._records.save(TOPIC, topic.arn, changed.body())
         return {}
 
     async def tag_resource(self, call: Call, given: Members) -> Members:
         topic = self._tagged(given["ResourceArn"])
         changed = Topic(topic.arn, topic.settings, {**topic.tags, **_tags(given["Tags"])})
-        await self._records.save(records_kinds.TOPIC, topic.name, changed.body())
+        await self._records.save(TOPIC, topic.arn, changed.body())
         return {}
 
     async def untag_resource(self, call: Call, given: Members) -> Members:
         topic = self._tagged(given["ResourceArn"])
         kept = {key: value for key, value in topic.tags.items() if key not in given["TagKeys"]}
-        await self._records.save(records_kinds.TOPIC, topic.name, Topic(topic.arn, topic.settings, kept).body())
+        await self._records.save(TOPIC, topic.arn, Topic(topic.arn, topic.settings, kept).body())
         return {}
 
     async def list_tags_for_resource(self, call: Call, given: Members) -> Members:

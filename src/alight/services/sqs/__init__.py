@@ -37,16 +37,14 @@ TABLE = {
 
 
 class Sqs:
-    """The service. `put` is for the house itself: other rooms' messages enter queues in their own transaction."""
+    """The service. `send` is for the house itself: other rooms' messages enter queues in their own transaction."""
 
     def __init__(self, database: Database, records: Records, clock: Clock) -> None:
         store = QueueStore(database)
         self._queues = QueueOperations(database, records, store, clock)
         self._messages = MessageOperations(database, self._queues, store, clock)
         #: (tx, queue ARN, body, message attributes)
-        self.put = self._messages.put
-        #: Forgets expired messages; worth a call every few minutes.
-        self.sweep = self._queues.sweep
+        self.send = self._messages.put
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         queues, messages = self._queues, self._messages

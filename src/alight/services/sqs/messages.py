@@ -31,6 +31,7 @@ from alight.store.queues import QueuedMessage, QueueStore, read_handle
 MOST_ENTRIES = 10
 MOST_BYTES = 1_048_576
 LONGEST_HIDING = 43_200
+SWEEP_SECONDS = 60.0
 
 _ENTRY_ID = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
 
@@ -43,6 +44,8 @@ class MessageOperations:
         self._queues = queues
         self._store = store
         self._clock = clock
+        #: When each queue's expired messages were last removed; used by the writer's thread alone.
+        self._swept: dict[str, float] = {}
 
     def put(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any]) -> None:
         """A message from inside the house, in its transaction. `arn` names the queue; a missing one is a fault."""
@@ -84,6 +87,7 @@ class MessageOperations:
             delay = queue.seconds("DelaySeconds")
         elif not 0 <= delay <= 900:
             raise InvalidParameterValue(f"Value {delay} for parameter DelaySeconds is invalid.")
+        self._sweep(tx, queue)
         message_id = new_request_id()
         self._store.send(
             tx, queue.name, message_id, body, attributes, sender=sender, sent=self._clock.now(), delay=delay
@@ -117,6 +121,7 @@ class MessageOperations:
         def job(tx: Tx) -> list[QueuedMessage]:
             # As of now: the queue may have been changed or removed while we waited for it.
             redrive = self._queues.redrive_of(self._queues.named(queue.name, tx), tx)
+            self._sweep(tx, queue)
             return self._store.receive(
                 tx,
                 queue.name,
@@ -128,6 +133,13 @@ class MessageOperations:
             )
 
         return await self._database.write(job)
+
+    def _sweep(self, tx: Tx, queue: Queue) -> None:
+        """Now and then, remove what is older than the queue keeps it (until then it is only not shown)."""
+        now = self._clock.now()
+        if now - self._swept.get(queue.name, 0.0) >= SWEEP_SECONDS:
+            self._swept[queue.name] = now
+            self._store.expire(tx, queue.name, self._queues.oldest(queue))
 
     async def _wait(self, queue: Queue, event: asyncio.Event, deadline: float) -> bool:
         """Until something may be there. False where the time is up."""

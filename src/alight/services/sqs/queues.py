@@ -20,7 +20,6 @@ from alight.store.records import Records
 
 KIND = "sqs:queue"
 MOST_PER_PAGE = 1_000
-MOST_QUEUES = 1_000_000
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
 
@@ -92,17 +91,6 @@ class QueueOperations:
             raise InvalidParameterValue(
                 f"Value {text} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
             )
-
-    async def sweep(self) -> int:
-        """Forget the messages that are older than their queues keep them."""
-
-        def job(tx: Tx) -> int:
-            queues = [
-                to_queue(record.name, record.body) for record in self._records.list(KIND, limit=MOST_QUEUES, tx=tx)
-            ]
-            return sum(self._store.expire(tx, queue.name, self.oldest(queue)) for queue in queues)
-
-        return await self._database.write(job)
 
     async def create_queue(self, call: Call, given: Members) -> Members:
         name = given["QueueName"]

@@ -124,7 +124,7 @@ SELECT state, COUNT(*) AS count, SUM(uncertain) AS uncertain FROM deliveries GRO
 -- name: outbox.prune_deliveries
 -- Forget what was sent long ago.
 DELETE FROM deliveries WHERE id IN (
-    SELECT id FROM deliveries WHERE state = 'sent' AND finished < :before LIMIT :limit);
+    SELECT id FROM deliveries WHERE state = 'sent' AND not_before < :before AND finished < :before LIMIT :limit);
 
 -- name: outbox.prune_messages
 -- Forget old messages that nothing refers to (a message with no subscriber, or whose deliveries were forgotten).

@@ -1,4 +1,4 @@
-"""Builds the room: one call for the composition root, in the order in which the parts need each other."""
+"""Builds the room for tests, in the order in which its parts need each other."""
 
 from __future__ import annotations
 
@@ -44,20 +44,12 @@ class Notifications:
     subscriptions: Subscriptions
     outbox: Outbox
     store: OutboxStore
-    database: Database
-    clock: Clock
     signer: Signer
     gate: Gate
     webhooks: HttpChannel
 
     async def start(self) -> None:
         await self.outbox.start()
-
-    async def sweep(self, keep_seconds: float) -> int:
-        """Forget what was sent longer ago, and subscriptions that were never confirmed. Returns how many rows."""
-        before = self.clock.now() - keep_seconds
-        count = await self.subscriptions.sweep()
-        return count + await self.database.write(lambda tx: self.store.prune(tx, before))
 
     async def close(self) -> None:
         await self.outbox.close()
@@ -103,7 +95,7 @@ async def open_notifications(
     )
     topics = Topics(store, records, clock, outbox.wake)
     subscriptions = Subscriptions(database, records, topics, clock)
-    return Notifications(topics, subscriptions, outbox, store, database, clock, signer, gate, webhooks)
+    return Notifications(topics, subscriptions, outbox, store, signer, gate, webhooks)
 
 
 def _ways_out(envelopes: Envelopes, gateways: Gateways) -> tuple[dict[Protocol, Channel], dict[Protocol, str]]:
