@@ -121,7 +121,7 @@ def understood(router: Router, request: Request, body: bytes) -> Match:
 
 @pytest.mark.parametrize(("service", "protocol"), SPOKEN)
 def test_what_botocore_writes_is_read(service: str, protocol: str, router: Router) -> None:
-    wrong = []
+    wrong: list[Any] = []
     for operation in operations(service, protocol):
         for number in range(ROUNDS):
             shape = operation.input_shape
@@ -182,7 +182,7 @@ class Lowered(dict[str, str]):
 
 @pytest.mark.parametrize(("service", "protocol"), SPOKEN)
 def test_what_we_write_botocore_reads(service: str, protocol: str, router: Router) -> None:
-    wrong = []
+    wrong: list[Any] = []
     for operation in operations(service, protocol):
         shape = operation.output_shape
         if has_events(shape) or (service, operation.name) in OWN_READER:
@@ -223,14 +223,13 @@ def test_every_modelled_error_becomes_its_class(service: str, protocol: str, rou
     exceptions = ClientExceptionsFactory().create_client_exceptions(model)
     codes = Counter(shape.error_code for shape in model.error_shapes)
     shared = {code for code, count in codes.items() if count > 1}
-    wrong = []
+    wrong: list[Any] = []
     for shape in model.error_shapes:
         members = {name: value for name, value in Generator(shape.name).members(shape).items() if name != "Type"}
         message = next((value for name, value in members.items() if name.lower() == "message"), "because <&>")
         rest = {name: value for name, value in members.items() if name.lower() != "message"}
-        kind = type(shape.name, (Fault,), {"status": shape.metadata.get("error", {}).get("httpStatusCode", 400)})
-        if kind.status < 301:
-            kind.status = 400
+        status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
+        kind: Any = type(shape.name, (Fault,), {"status": status if status >= 400 else 400})
         response = encode_error(router.service(service), protocol, kind(message, **rest), "request-id", "/b/k")
         read = parsed(protocol, None, response) | parsed(protocol, shape, response)
         # As botocore's client does: SQS's classes go by the shape's name, all others by the code.

@@ -23,9 +23,9 @@ from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
 from alight.gateway.body import Body, RawBody, Receive, WholeStream, without_framing
 from alight.gateway.encode import BODILESS
 from alight.gateway.hosts import Hosts
-from alight.gateway.request import Request, read_request
+from alight.gateway.request import Request, read_request, with_hoisted
 from alight.gateway.route import Match, Miss, Pending, Router
-from alight.gateway.signature import Lookup, Payload, examine
+from alight.gateway.signature import Claim, Lookup, Payload, examine
 from alight.gateway.wire import Response, decode, encode, encode_error, parse_form
 from alight.names import REGION, new_request_id
 
@@ -126,10 +126,13 @@ class Gateway:
 
     async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
         walk.raw = raw = RawBody(receive, request.headers)
-        walk.found = found = self.router.match(request, self.hosts.split_bucket(request.host))
+        bucket = self.hosts.split_bucket(request.host)
+        meant = with_hoisted(request)
+        walk.found = found = self.router.match(meant, bucket)
         if isinstance(found, Miss):
             raise found.fault
-        principal, request, content = await self._authenticate(request, raw, found)
+        principal, claim, content = await self._authenticate(request, raw, found, bucket)
+        request = without_framing(meant, claim)
         if isinstance(found, Pending):
             content = await _whole(content, self.body_limit)
             walk.found = found = found.match(_action(content))
@@ -145,20 +148,25 @@ class Gateway:
         return encode(found, await handler(call, given), walk.request_id)
 
     async def _authenticate(
-        self, request: Request, raw: RawBody, found: Match | Pending
-    ) -> tuple[Principal, Request, bytes | Body]:
+        self, request: Request, raw: RawBody, found: Match | Pending, bucket: str | None
+    ) -> tuple[Principal, Claim, bytes | Body]:
         """Who it is, and the content: a `Body` that verifies as it is read, or the whole where that was signed."""
         claim = examine(
-            request, self.keys, now=self.clock.now(), service=found.service.signing_name, region=self.region
+            request,
+            self.keys,
+            now=self.clock.now(),
+            service=found.service.signing_name,
+            region=self.region,
+            bucket=bucket,
         )
         if claim.is_anonymous and not may_be_anonymous(found):
             raise MissingAuthentication
         if claim.payload is not Payload.BODY:
             principal, seed = claim.settle()
-            return principal, without_framing(request, claim), Body(raw, request.headers, claim, seed)
+            return principal, claim, Body(raw, request.headers, claim, seed)
         body = await raw.read(self._limit(found))
         principal, _ = claim.settle(hashlib.sha256(body).hexdigest())
-        return principal, request, body
+        return principal, claim, body
 
     async def _content(self, match: Match, content: bytes | Body) -> bytes | Stream:
         if match.operation.inputs.is_stream:

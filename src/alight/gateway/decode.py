@@ -144,7 +144,8 @@ def _text(value: str) -> str:
 def _read_body(match: Match, bindings: Bindings, body: bytes | Stream, given: Members) -> None:
     payload = bindings.payload
     if payload is not None and bindings.is_blob:
-        given_body = _blob(payload, body)
+        required = payload.member in match.operation.model.input_shape.required_members
+        given_body = _blob(payload, body) if body or not required else b""
         if given_body is not None:
             given[payload.member] = given_body
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -82,6 +82,34 @@ def read_request(scope: Mapping[str, Any]) -> Request:
         scheme=scope.get("scheme", "http"),
         client=client[0] if client else "",
     )
+
+
+_LINK_NAMES = frozenset({"X-Amz-Signature", "Signature"})
+_AUTHENTICATION = frozenset(
+    {
+        "x-amz-algorithm",
+        "x-amz-content-sha256",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    }
+)
+
+
+def with_hoisted(request: Request) -> Request:
+    """A presigned link may carry headers in its query (`x-amz-acl=...`): here they are headers, for whoever acts on
+    them. The signature is checked on the request as it was sent."""
+    if not any(name in _LINK_NAMES for name, _ in request.parameters):
+        return request
+    headers = dict(request.headers)
+    for name, value in request.parameters:
+        lower = name.lower()
+        if (lower.startswith("x-amz-") and lower not in _AUTHENTICATION) or lower in ("content-type", "content-md5"):
+            headers.setdefault(lower, value)
+    return replace(request, headers=headers)
 
 
 def parse_host(text: str) -> tuple[str, int | None]:

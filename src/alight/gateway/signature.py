@@ -14,13 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import NoReturn
 
 from alight.calls import ANONYMOUS, Principal
 from alight.errors.common import AccessDenied
 from alight.errors.gateway import (
     AuthorizationHeaderMalformed,
-    AuthorizationQueryParametersError,
     ExpiredToken,
     InvalidAccessKeyId,
     InvalidArgument,
@@ -33,27 +31,19 @@ from alight.errors.gateway import (
     XAmzContentSHA256Mismatch,
 )
 from alight.gateway.canonical import (
-    ALGORITHM,
-    Scope,
     canonical_path,
     canonical_query,
     derive_key,
     string_to_sign,
 )
 from alight.gateway.request import Request
+from alight.gateway.signature_v2 import check_v2, read_v2
+from alight.gateway.signed import Signed, from_header, from_query
 
 #: Seconds that a client's clock may be off.
 MAX_SKEW = 900
-#: Seconds that a presigned URL may live.
-MAX_EXPIRES = 604_800
 
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^,\s]+) *, *SignedHeaders=(?P<headers>[^,\s]+) *, *"
-    r"Signature=(?P<signature>[0-9a-f]{64})"
-)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DATE = re.compile(r"\d{8}T\d{6}Z")
-_SIGNED_NAMES = re.compile(r"[!-:<-~]+(?:;[!-:<-~]+)*")
 
 
 class Payload(Enum):
@@ -85,19 +75,6 @@ Lookup = Callable[[str, str | None], Key | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """What the client says of its signature, from the header or the query."""
-
-    scope: Scope
-    names: tuple[str, ...]
-    signature: str
-    moment: str
-    token: str | None
-    #: Seconds that a presigned URL lives; None for the header.
-    expires: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ChunkSeed:
     """What chunk signatures are chained from."""
 
@@ -107,6 +84,10 @@ class ChunkSeed:
     signature: str
 
 
+#: Given the payload's hash, who signed; raises `SignatureDoesNotMatch`.
+Proof = Callable[[str], tuple[Principal, ChunkSeed | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A request examined but not yet believed. `payload` says how the body has to be read."""
@@ -114,18 +95,15 @@ class Claim:
     payload: Payload
     #: The hex hash that the body must have, for `Payload.HASHED`.
     expected: str | None
-    _head: str
-    _signed: Signed | None
-    _key: Key | None
+    _proof: Proof | None
 
     @property
     def is_anonymous(self) -> bool:
-        return self._signed is None
+        return self._proof is None
 
     def settle(self, body_hash: str | None = None) -> tuple[Principal, ChunkSeed | None]:
         """The verified principal. `body_hash` is needed for `Payload.BODY`. Raises `SignatureDoesNotMatch`."""
-        signed, key = self._signed, self._key
-        if signed is None or key is None:
+        if self._proof is None:
             return ANONYMOUS, None
         if self.payload is Payload.BODY:
             covered = body_hash
@@ -135,33 +113,72 @@ class Claim:
             covered = self.payload.value
         if covered is None:
             raise SignatureDoesNotMatch
-        signing_key = derive_key(key.secret, signed.scope)
-        text = string_to_sign(signed.moment, signed.scope.text, self._head + covered)
-        expected = hmac.digest(signing_key, text.encode("latin-1"), "sha256").hex()
-        if not hmac.compare_digest(expected, signed.signature):
-            raise SignatureDoesNotMatch
-        seed = ChunkSeed(signing_key, signed.moment, signed.scope.text, signed.signature)
-        return key.principal, seed
+        return self._proof(covered)
 
 
-def examine(request: Request, lookup: Lookup, *, now: float, service: str, region: str | None = None) -> Claim:
-    """`service` is the signing name of the operation that was routed to; `region` None accepts any.
+def examine(
+    request: Request,
+    lookup: Lookup,
+    *,
+    now: float,
+    service: str,
+    region: str | None = None,
+    bucket: str | None = None,
+) -> Claim:
+    """`service` is the signing name of the operation that was routed to, `bucket` the one in the Host.
 
     Raises a `Fault` for whatever is not exactly one well-formed, timely signature of a known key (or none at all).
+    `region` None accepts any.
     """
-    signed = _signed(request)
-    payload, expected = _payload(request, signed, service)
-    if signed is None:
-        return Claim(payload, expected, "", None, None)
+    place = _place(request)
+    payload, expected = _payload(request, place, service)
+    match place:
+        case Place.NONE:
+            return Claim(payload, expected, None)
+        case Place.QUERY_V2 if service == "s3":
+            return Claim(payload, expected, _proof_v2(request, lookup, now, bucket))
+        case Place.HEADER:
+            signed = from_header(request)
+        case Place.QUERY:
+            signed = from_query(request)
+        case _:
+            raise InvalidRequest("This signature is not accepted. Please use AWS4-HMAC-SHA256.")
     _check_scope(signed, service, region)
     _check_time(signed, now)
-    key = lookup(signed.scope.access_key_id, signed.token)
+    key = _key(lookup, signed.scope.access_key_id, signed.token, now)
+    _check_names(request, signed)
+    head = canonical_head(request, signed, service)
+    return Claim(payload, expected, lambda covered: _prove(signed, key, head + covered))
+
+
+def _prove(signed: Signed, key: Key, canonical: str) -> tuple[Principal, ChunkSeed | None]:
+    signing_key = derive_key(key.secret, signed.scope)
+    text = string_to_sign(signed.moment, signed.scope.text, canonical)
+    expected = hmac.digest(signing_key, text.encode("latin-1"), "sha256").hex()
+    if not hmac.compare_digest(expected, signed.signature):
+        raise SignatureDoesNotMatch
+    return key.principal, ChunkSeed(signing_key, signed.moment, signed.scope.text, signed.signature)
+
+
+def _proof_v2(request: Request, lookup: Lookup, now: float, bucket: str | None) -> Proof:
+    access_key_id, token = read_v2(request, now)
+    key = _key(lookup, access_key_id, token, now)
+
+    def prove(_: str) -> tuple[Principal, ChunkSeed | None]:
+        if not check_v2(request, key.secret, bucket):
+            raise SignatureDoesNotMatch
+        return key.principal, None
+
+    return prove
+
+
+def _key(lookup: Lookup, access_key_id: str, token: str | None, now: float) -> Key:
+    key = lookup(access_key_id, token)
     if key is None:
         raise InvalidAccessKeyId
     if key.expires is not None and now >= key.expires:
         raise ExpiredToken
-    _check_names(request, signed)
-    return Claim(payload, expected, canonical_head(request, signed, service), signed, key)
+    return key
 
 
 def canonical_head(request: Request, signed: Signed, service: str) -> str:
@@ -176,134 +193,65 @@ def canonical_head(request: Request, signed: Signed, service: str) -> str:
 # Where the signature stands ------------------------------------------------------------------------------------------
 
 
-def _signed(request: Request) -> Signed | None:
-    """Exactly one place, or none."""
-    header = request.headers.get("authorization")
-    in_query = {name for name, _ in request.parameters if name.lower() in _QUERY_NAMES} if request.query else set()
-    match header, bool(in_query):
-        case None, False:
-            return None
-        case None, True:
-            return _from_query(request)
-        case str(), False:
-            return _from_header(request, header)
-        case _:
-            raise InvalidArgument("Only one authentication mechanism is allowed: header or query, not both.")
+class Place(Enum):
+    """Where a request says who signed it."""
+
+    NONE = "none"
+    HEADER = "header"
+    QUERY = "query"
+    QUERY_V2 = "query, version 2"
 
 
-#: Any of these in a query claims a signature there: version 4's and the long-gone version 2's.
-_QUERY_NAMES = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid", "signature"})
+_QUERY_NAMES = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
+_QUERY_NAMES_V2 = frozenset({"awsaccesskeyid", "signature"})
 
 
-def _from_header(request: Request, header: str) -> Signed:
-    found = _AUTHORIZATION.fullmatch(header)
-    if found is None:
-        if header.startswith("AWS "):
-            raise InvalidRequest("Signature version 2 is not accepted. Please use AWS4-HMAC-SHA256.")
-        raise AuthorizationHeaderMalformed
-    moment = request.headers.get("x-amz-date", "")
-    if not _DATE.fullmatch(moment):
-        raise AccessDenied("AWS authentication requires a valid x-amz-date header.")
-    scope = _scope(found["credential"], AuthorizationHeaderMalformed)
-    names = _names(found["headers"], AuthorizationHeaderMalformed)
-    return Signed(scope, names, found["signature"], moment, request.headers.get("x-amz-security-token"), None)
-
-
-def _from_query(request: Request) -> Signed:
-    wanted = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
-              "X-Amz-Signature")  # fmt: skip
-    found: dict[str, str] = {}
-    for name, value in request.parameters:
-        if name in wanted or name == "X-Amz-Security-Token":
-            if name in found:
-                raise AuthorizationQueryParametersError(f"{name} was given twice.")
-            found[name] = value
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise AuthorizationQueryParametersError(f"Query-string authentication requires {', '.join(missing)}.")
-    if found["X-Amz-Algorithm"] != ALGORITHM:
-        raise AuthorizationQueryParametersError(f"X-Amz-Algorithm only supports {ALGORITHM}.")
-    if not _DATE.fullmatch(found["X-Amz-Date"]):
-        raise AuthorizationQueryParametersError("X-Amz-Date must be in the format yyyyMMdd'T'HHmmss'Z'.")
-    if not _SHA256.fullmatch(found["X-Amz-Signature"]):
-        raise SignatureDoesNotMatch
-    return Signed(
-        scope=_scope(found["X-Amz-Credential"], AuthorizationQueryParametersError),
-        names=_names(found["X-Amz-SignedHeaders"], AuthorizationQueryParametersError),
-        signature=found["X-Amz-Signature"],
-        moment=found["X-Amz-Date"],
-        token=found.get("X-Amz-Security-Token"),
-        expires=_expires(found["X-Amz-Expires"]),
-    )
-
-
-def _expires(text: str) -> int:
-    if not re.fullmatch(r"-?\d{1,12}", text):
-        raise AuthorizationQueryParametersError("X-Amz-Expires should be a number.")
-    seconds = int(text)
-    if seconds < 0:
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative.")
-    if seconds > MAX_EXPIRES:
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be less than a week (in seconds).")
-    return seconds
-
-
-def _scope(text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]) -> Scope:
-    parts = text.split("/")
-    if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
-        raise fault("The credential must be ACCESS-KEY/DATE/REGION/SERVICE/aws4_request.")
-    return Scope(*parts[:4])
-
-
-def _names(
-    text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]
-) -> tuple[str, ...]:
-    names = tuple(text.split(";"))
-    if not _SIGNED_NAMES.fullmatch(text) or text != text.lower() or list(names) != sorted(set(names)):
-        raise fault("SignedHeaders must be lower-case, sorted and without doubles.")
-    return names
+def _place(request: Request) -> Place:
+    """Exactly one place, or none. Any one of a place's names claims it, in whatever case."""
+    names = {name.lower() for name, _ in request.parameters}
+    match "authorization" in request.headers, bool(names & _QUERY_NAMES), bool(names & _QUERY_NAMES_V2):
+        case False, False, False:
+            return Place.NONE
+        case True, False, False:
+            return Place.HEADER
+        case False, True, False:
+            return Place.QUERY
+        case False, False, True:
+            return Place.QUERY_V2
+    raise InvalidArgument("Only one authentication mechanism is allowed: header or query, not both.")
 
 
 # How the payload is covered ------------------------------------------------------------------------------------------
 
 
-def _payload(request: Request, signed: Signed | None, service: str) -> tuple[Payload, str | None]:
+def _payload(request: Request, place: Place, service: str) -> tuple[Payload, str | None]:
     """The grid of place x `x-amz-content-sha256` x service. A cell that is not written here is refused."""
     said = request.headers.get("x-amz-content-sha256")
-    if said is None and signed is not None and signed.expires is not None:
+    if said is None and place is Place.QUERY:
         said = request.parameter("X-Amz-Content-Sha256")
-    place = "none" if signed is None else "header" if signed.expires is None else "query"
     if said is None:
         return _unsaid(place, service), None
     mode = Payload.HASHED if _SHA256.fullmatch(said) else _LITERAL.get(said)
-    expected = said if mode is Payload.HASHED else None
     match place, mode:
         case (_, Payload.HASHED):
-            return Payload.HASHED, expected
+            return Payload.HASHED, said
         case (_, Payload.UNSIGNED) if service == "s3":
             return Payload.UNSIGNED, None
-        case ("header" | "none", Payload.UNSIGNED_TRAILER) if service == "s3":
+        case (Place.HEADER | Place.NONE, Payload.UNSIGNED_TRAILER) if service == "s3":
             return Payload.UNSIGNED_TRAILER, None
-        case ("header", Payload.SIGNED_CHUNKS) if service == "s3":
+        case (Place.HEADER, Payload.SIGNED_CHUNKS) if service == "s3":
             return Payload.SIGNED_CHUNKS, None
-        case ("header", Payload.SIGNED_CHUNKS_TRAILER) if service == "s3":
+        case (Place.HEADER, Payload.SIGNED_CHUNKS_TRAILER) if service == "s3":
             return Payload.SIGNED_CHUNKS_TRAILER, None
     raise UnknownPayloadHash(f"x-amz-content-sha256 may not be {said[:100]!r} here.")
 
 
-def _unsaid(place: str, service: str) -> Payload:
-    match place, service == "s3":
-        case "header", True:
-            raise MissingSecurityHeader("Missing required header for this request: x-amz-content-sha256")
-        case ("query" | "none", True):
-            return Payload.UNSIGNED
-        case (_, False):
-            return Payload.BODY
-    _impossible()
-
-
-def _impossible() -> NoReturn:
-    raise UnknownPayloadHash
+def _unsaid(place: Place, service: str) -> Payload:
+    if service != "s3":
+        return Payload.BODY
+    if place is Place.HEADER:
+        raise MissingSecurityHeader("Missing required header for this request: x-amz-content-sha256")
+    return Payload.UNSIGNED
 
 
 # Time, scope and headers ---------------------------------------------------------------------------------------------
