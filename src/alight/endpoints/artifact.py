@@ -19,7 +19,7 @@ import stat
 import tarfile
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -52,6 +52,21 @@ async def unpack(source: Path | bytes, store: Path, environment: Mapping[str, st
 async def reopen(sha256: str, store: Path, environment: Mapping[str, str] | None = None) -> Artifact | None:
     """A package that was unpacked before, checked again; None where it is gone or was changed."""
     return await asyncio.to_thread(_reopen, sha256, store, environment or {})
+
+
+async def sweep(store: Path, keep: Set[str]) -> None:
+    """Remove every package but those whose SHA-256 is in `keep`, and what an interrupted unpacking left."""
+    await asyncio.to_thread(_sweep, store, keep)
+
+
+def _sweep(store: Path, keep: Set[str]) -> None:
+    for path in store.iterdir() if store.is_dir() else ():
+        if path.name.removesuffix(".json") in keep:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _unpack(source: Path | bytes, store: Path, environment: Mapping[str, str]) -> Artifact:
@@ -145,7 +160,7 @@ def _extract(source: Path | bytes, target: Path) -> dict[str, str]:
                     if content is not None:
                         sums[name] = _write(content, target / name)
         except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
-            raise CannotServe(f"The model package is not a tar archive that can be read: {error}.") from None
+            raise CannotServe(f"The model package cannot be unpacked: {error}.") from None
     return sums
 
 

@@ -60,6 +60,7 @@ class Fleet:
         self._alive: set[ReplicaProcess] = set()
         self._waiters: deque[_Waiter] = deque()
         self._waiting_bytes = 0
+        self._open = 0
         self._keepers: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[Reply]] = set()
         self._quiet = asyncio.Event()
@@ -91,18 +92,23 @@ class Fleet:
     async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
         deadline = asyncio.get_running_loop().time() + self._limits.invocation
-        for _ in range(TRIES):
-            replica = await self._place(len(body), deadline)
-            # The caller may go away; the replica is free only when it has answered.
-            task = asyncio.create_task(self._ask(replica, headers, body, deadline))
-            self._running.add(task)
-            self._quiet.clear()
-            task.add_done_callback(self._finished)
-            try:
-                return await asyncio.shield(task)
-            except ReplicaGone:
-                continue
-        raise Died
+        self._open += 1
+        self._quiet.clear()
+        try:
+            for _ in range(TRIES):
+                replica = await self._place(len(body), deadline)
+                # The caller may go away; the replica is free only when it has answered.
+                task = asyncio.create_task(self._ask(replica, headers, body, deadline))
+                self._running.add(task)
+                task.add_done_callback(self._finished)
+                try:
+                    return await asyncio.shield(task)
+                except ReplicaGone:
+                    continue
+            raise Died
+        finally:
+            self._open -= 1
+            self._check_quiet()
 
     async def drain(self) -> None:
         """Let everything that was accepted be answered, then end the replicas."""
@@ -132,37 +138,34 @@ class Fleet:
         waiter = _Waiter(asyncio.get_running_loop().create_future(), size)
         self._waiters.append(waiter)
         self._waiting_bytes += size
-        self._quiet.clear()
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiter.place
-        except TimeoutError:
-            raise OutOfTime(began=False) from None
+        except BaseException as error:
+            self._give_up(waiter)
+            if isinstance(error, TimeoutError):
+                raise OutOfTime(began=False) from None
+            raise
         finally:
             self._waiting_bytes -= size
-            self._forget(waiter)
 
-    def _forget(self, waiter: _Waiter) -> None:
-        """A waiter that gave up leaves the line; a place that it was just given goes to the next."""
+    def _give_up(self, waiter: _Waiter) -> None:
+        """Leave the line; a place that was given in the same moment goes to the next one."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         place = waiter.place
         if place.done() and not place.cancelled() and place.exception() is None:
-            return
-        place.cancel()
-        self._check_quiet()
+            self._release(place.result())
 
     async def _ask(self, replica: ReplicaProcess, headers: Mapping[str, str], body: bytes, deadline: float) -> Reply:
-        connection = replica.connection
-        if connection is None:
-            raise ReplicaGone
         try:
             async with asyncio.timeout_at(deadline):
+                connection = await replica.connected()
                 reply = await connection.ask("POST", "/invocations", headers, body)
         except TimeoutError:
             replica.kill()
             raise OutOfTime(began=True) from None
-        except BadAnswer:
+        except (ReplicaGone, BadAnswer):
             replica.kill()
             raise
         self._release(replica)
@@ -185,7 +188,7 @@ class Fleet:
         self._check_quiet()
 
     def _check_quiet(self) -> None:
-        if not self._running and not self._waiters:
+        if not self._running and not self._open:
             self._quiet.set()
 
     async def _keep(self, path: Path, replica: ReplicaProcess) -> None:
@@ -211,5 +214,5 @@ class Fleet:
             pause = min(self._limits.backoff, max(FIRST_PAUSE, pause * 2))
             try:
                 return await ReplicaProcess.start(path, self._launch), pause
-            except CannotServe as reason:
+            except (CannotServe, OSError) as reason:
                 self._launch.log(f"A replica cannot be started: {reason}; the next try is in {pause:g} s.")

@@ -20,7 +20,10 @@ from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, connect
 from alight.endpoints.contract import CANNOT_SERVE, CannotServe
 
 LogLine = Callable[[str], None]
+#: Seconds between two pings of a replica that starts.
 POLL = 0.02
+#: Seconds that the output of an ended replica is still read.
+LAST_WORDS = 1.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -45,7 +48,7 @@ class ReplicaProcess:
         self._launch = launch
         self._last_lines: deque[str] = deque(maxlen=20)
         self._readers = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
-        self.connection: Connection | None = None
+        self._connection: Connection | None = None
 
     @classmethod
     async def start(cls, socket: Path, launch: Launch) -> ReplicaProcess:
@@ -88,26 +91,34 @@ class ReplicaProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
+    async def connected(self) -> Connection:
+        """The connection; a new one where the replica closed the last. Raises `ReplicaGone`."""
+        if self._connection is None or self._connection.lost.done():
+            try:
+                self._connection = await connect(self._socket, self._launch.max_answer)
+            except OSError:
+                raise ReplicaGone from None
+        return self._connection
+
     async def stop(self) -> None:
         """Kill, and clear up after it."""
-        if self.connection is not None:
-            self.connection.close()
+        if self._connection is not None:
+            self._connection.close()
         self.kill()
         await self._process.wait()
-        await asyncio.gather(*self._readers)
+        _, open_still = await asyncio.wait(self._readers, timeout=LAST_WORDS)
+        for reader in open_still:  # something that it started holds the pipe
+            reader.cancel()
         await asyncio.to_thread(self._socket.unlink, missing_ok=True)
 
     async def _wait_for_ping(self) -> None:
         while True:
             if self._process.returncode is not None:
-                await asyncio.gather(*self._readers)
+                await asyncio.wait(self._readers, timeout=LAST_WORDS)
                 raise CannotServe(self._reason())
-            with contextlib.suppress(OSError, ReplicaGone, BadAnswer):
-                self.connection = self.connection or await connect(self._socket, self._launch.max_answer)
-                if (await self.connection.ask("GET", "/ping", {})).status == 200:
+            with contextlib.suppress(ReplicaGone, BadAnswer):
+                if (await (await self.connected()).ask("GET", "/ping", {})).status == 200:
                     return
-            if self.connection is not None and self.connection.lost.done():
-                self.connection = None
             await asyncio.sleep(POLL)
 
     def _reason(self) -> str:

@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         model = open_model(given.model, os.environ)
     except CannotServe as reason:
-        sys.stderr.write(f"{reason}\n")
+        sys.stderr.write(" ".join(str(reason).split()) + "\n")
         sys.exit(CANNOT_SERVE)
     serve(given.socket, model)
 

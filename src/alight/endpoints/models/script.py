@@ -14,7 +14,6 @@ import importlib.util
 import io
 import json
 import sys
-import textwrap
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,9 +37,8 @@ class UnsupportedFormatError(Exception):
 
     def __init__(self, content_type: Any) -> None:
         super().__init__(
-            f"Content type {content_type} is not supported by this framework.\n\n"
-            "Please implement input_fn to to deserialize the request data or an output_fn to\n"
-            "serialize the response. For more information, see the SageMaker Python SDK README."
+            f"Content type {content_type} is not supported by this framework.\n"
+            "An input_fn of the script's own can read it, an output_fn can write it."
         )
 
 
@@ -227,7 +225,7 @@ def default_input_fn(data: Any, content_type: Any) -> Any:
         case "application/json":
             return np.array(json.loads(data))
         case "text/csv":
-            return np.genfromtxt(io.StringIO(data), delimiter=",")
+            return np.genfromtxt(io.StringIO(data), dtype=None, delimiter=",")
         case "application/x-npy":
             return np.load(io.BytesIO(data), allow_pickle=False)
         case "application/x-npz":
@@ -258,12 +256,7 @@ def _module(folder: Path, environment: Mapping[str, str]) -> ModuleType | None:
 
 
 def _please(name: str) -> str:
-    return textwrap.dedent(
-        f"""
-        Please provide a {name} implementation.
-        See documentation for {name} at https://sagemaker.readthedocs.io/en/stable/
-        """
-    )
+    return f"Please provide a {name} implementation."
 
 
 def _listed(value: Any) -> Any:

@@ -37,12 +37,12 @@ class EndpointHandlers:
         name = given["EndpointName"]
         check_new(self._records, ENDPOINT, name, "endpointName")
         configuration = known(self._records, CONFIGURATION, given["EndpointConfigName"])
-        body = {
+        body: Members = {
             **given,
             "EndpointStatus": "Creating",
             "FailureReason": "",
-            "WantedConfigName": configuration.name,
-            "Variants": self._deployments.plan(configuration.body),
+            "Variants": [],
+            "Wanted": self._deployments.wanted(configuration),
         }
         await self._records.save(ENDPOINT, name, body)
         self._deployments.start(name)
@@ -52,14 +52,13 @@ class EndpointHandlers:
         if given.get("RetainAllVariantProperties"):
             raise NotImplemented_("Alight does not support RetainAllVariantProperties of sagemaker UpdateEndpoint.")
         record = known(self._records, ENDPOINT, given["EndpointName"])
-        if record.body["EndpointStatus"] not in ("InService", "Failed") or self._deployments.restoring(record.name):
+        if self._deployments.under_way(record.name):
             raise ValidationException(f'Cannot update in-progress endpoint "{arn(ENDPOINT, record.name)}".')
         configuration = known(self._records, CONFIGURATION, given["EndpointConfigName"])
-        changes = {
+        changes: Members = {
             "EndpointStatus": "Updating",
             "FailureReason": "",
-            "WantedConfigName": configuration.name,
-            "Variants": self._deployments.plan(configuration.body),
+            "Wanted": self._deployments.wanted(configuration),
         }
         await self._records.save(ENDPOINT, record.name, {**record.body, **changes})
         self._deployments.start(record.name)
@@ -118,7 +117,8 @@ class EndpointHandlers:
     def _variants(self, record: Record) -> list[Members]:
         status = self._endpoints.status(record.name)
         running = {variant.name: variant for variant in status.variants} if status else {}
-        return [_variant(part, running.get(part["name"]), record) for part in record.body["Variants"]]
+        parts = record.body["Variants"] or (record.body["Wanted"] or {}).get("Variants", [])
+        return [_variant(part, running.get(part["name"]), record) for part in parts]
 
 
 def _variant(part: Members, running: VariantStatus | None, record: Record) -> Members:
