@@ -99,7 +99,7 @@ async def remove(stack: str, *, means: Means, on_step: Callable[[Step], None] = 
     state = open_stack(means.records, stack)
     around = Surroundings(stack, Path(state.body.get("Template", "/")).parent, means.base_url, means.call, means.clock)
     remover = _Remover(state, around, means.records, on_step)
-    await remover.run(frozenset(state.entries))
+    await remover.run(tuple(state.entries))
     await means.records.remove("stack:stack", stack)
     return tuple(remover.warnings)
 
@@ -157,7 +157,7 @@ class _Apply:
             for taken in settling:
                 await self._settle(taken)
             remover = _Remover(self.stack, self._around, self._records, self._on_step)
-            await remover.run(frozenset(self.stack.entries.keys() - set(self._prepared.order)))
+            await remover.run(tuple(name for name in self.stack.entries if name not in self._prepared.order))
             self.warnings += remover.warnings
         except ApplyFailed as error:
             self.stack.body |= {"Status": "failed", "Reason": error.message}

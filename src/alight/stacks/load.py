@@ -96,21 +96,40 @@ def load(path: Path) -> Template:
 
 def parse(text: str, path: Path) -> Template:
     """`load` for text that is at hand; `path` names it in errors and anchors its relative paths."""
-    builder = _Builder(path)
+    template = _parse_json(text, path) if text.lstrip().startswith("{") else None
+    if template is None:
+        body, builder = _compose(text, path)
+        template = Template(path, body, builder.lines, tuple(builder.warnings))
+    if not isinstance(template.body, dict):
+        raise AlightError(f"{path}:1: a template is a mapping with a section Resources.")
+    return template
+
+
+def _parse_json(text: str, path: Path) -> Template | None:
+    """JSON is nearly YAML: the values are JSON's own, the lines are those that YAML sees (if it can read it at all)."""
     try:
-        # A JSON file may be indented by tabs, which YAML does not take; JSON strings never hold a bare one.
-        loader = _Loader(text.replace("\t", " ") if text.lstrip().startswith("{") else text)
+        body = json.loads(text)
+    except ValueError:
+        return None
+    try:
+        # YAML does not take tabs between values; JSON's texts never hold a bare one.
+        _, builder = _compose(text.replace("\t", " "), path)
+    except AlightError:
+        return Template(path, body, {(): 1})
+    return Template(path, body, builder.lines, tuple(builder.warnings))
+
+
+def _compose(text: str, path: Path) -> tuple[Any, _Builder]:
+    try:
+        loader = _Loader(text)
         node = loader.get_single_node()
-        builder.loader = loader
-        body = builder.build(node, ()) if node is not None else {}
+        builder = _Builder(path, loader)
+        return builder.build(node, ()) if node is not None else {}, builder
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise AlightError(f"{path}:{line}: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise AlightError(f"{path}: {error}.") from None
-    if not isinstance(body, dict):
-        raise AlightError(f"{path}:1: a template is a mapping with a section Resources.")
-    return Template(path, body, builder.lines, tuple(builder.warnings))
 
 
 class _Loader(yaml.SafeLoader):
@@ -125,9 +144,9 @@ class _Loader(yaml.SafeLoader):
 class _Builder:
     """Turns composed nodes into values, writing down lines and warnings on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loader: _Loader) -> None:
         self.path = path
-        self.loader = _Loader("")
+        self.loader = loader
         self.lines: dict[Steps, int] = {(): 1}
         self.warnings: list[str] = []
         self._open: set[int] = set()
@@ -198,15 +217,7 @@ class _Builder:
     def _scalar(self, node: yaml.Node) -> Any:
         if node.tag.startswith("!"):
             return str(node.value)
-        value = self.loader.construct_object(node)
-        return _joined(value) if isinstance(value, str) else value
-
-
-def _joined(text: str) -> str:
-    """JSON writes a character beyond 16 bits as a pair of escapes, which YAML's reader leaves apart."""
-    if not any("\ud800" <= character <= "\udfff" for character in text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        return self.loader.construct_object(node)
 
 
 def canonical(value: Any) -> str:

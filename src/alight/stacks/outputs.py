@@ -30,7 +30,7 @@ def outputs_of(stack: Stack, base_url: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, output in (stack.body.get("Outputs") or {}).items():
         try:
-            if "Condition" not in output or resolver.condition(str(output["Condition"])):
+            if "Condition" not in output or resolver.condition(str(output["Condition"]), ("Outputs", name)):
                 found[name] = resolver.value(output["Value"], ("Outputs", name, "Value"))
         except Unresolvable:
             # A stack that failed half-way: its other outputs are still of use.

@@ -99,7 +99,7 @@ def _active(prepared: Prepared, problems: list[Problem]) -> tuple[str, ...]:
         where: Steps = ("Resources", logical_id)
         problems += [at(prepared.template, (*where, name), f"{name} does not belong here.") for name in odd]
         try:
-            if "Condition" not in resource or resolver.condition(str(resource["Condition"])):
+            if "Condition" not in resource or resolver.condition(str(resource["Condition"]), (*where, "Condition")):
                 active.append(logical_id)
         except Unresolvable as error:
             problems.append(at(prepared.template, error.steps, error.message))
@@ -162,7 +162,7 @@ def _check_outputs(prepared: Prepared, active: tuple[str, ...], problems: list[P
         try:
             if not isinstance(output, dict) or "Value" not in output:
                 raise Unresolvable("an output needs a Value.", where)
-            if "Condition" not in output or resolver.condition(str(output["Condition"])):
+            if "Condition" not in output or resolver.condition(str(output["Condition"]), (*where, "Condition")):
                 resolver.value(output["Value"], (*where, "Value"))
         except Unresolvable as error:
             problems.append(at(prepared.template, error.steps, error.message))

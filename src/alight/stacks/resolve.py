@@ -93,12 +93,12 @@ class Resolver:
         pairs = ((name, self.value(item, (*steps, name))) for name, item in node.items())
         return {name: item for name, item in pairs if item is not NO_VALUE}
 
-    def condition(self, name: str) -> bool:
-        """Whether the condition of that name holds. Raises `Unresolvable`."""
+    def condition(self, name: str, asked_at: Steps) -> bool:
+        """Whether the condition of that name holds; `asked_at` is where it is named. Raises `Unresolvable`."""
         conditions = self.body.get("Conditions") or {}
-        steps = ("Conditions", name)
         if name not in conditions:
-            raise Unresolvable(f"there is no condition {name}.", steps)
+            raise Unresolvable(f"there is no condition {name}.", asked_at)
+        steps = ("Conditions", name)
         if name in self._decided:
             decided = self._decided[name]
             if decided is None:
@@ -113,7 +113,7 @@ class Resolver:
         if isinstance(node, dict) and len(node) == 1:
             ((name, argument),) = node.items()
             if name == "Condition":
-                return self.condition(str(argument))
+                return self.condition(str(argument), (*steps, name))
             parts = argument if isinstance(argument, list) else [argument]
             inner = (*steps, name)
             if name == "Fn::Not" and len(parts) == 1:
@@ -215,7 +215,8 @@ def _joined(delimiter: str, items: list[Any]) -> str:
 
 def _if(resolver: Resolver, argument: Any, steps: Steps) -> Any:
     name, yes, no = _exactly(argument, 3, "takes a condition and two values")
-    return resolver.value(yes, (*steps, 1)) if resolver.condition(_text(name)) else resolver.value(no, (*steps, 2))
+    chosen, index = (yes, 1) if resolver.condition(_text(name), (*steps, 0)) else (no, 2)
+    return resolver.value(chosen, (*steps, index))
 
 
 def _select(resolver: Resolver, argument: Any, steps: Steps) -> Any:

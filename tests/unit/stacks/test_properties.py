@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from alight.stacks.properties import Honoured, Neutral, Only, Refused, check
+from alight.stacks.resolve import Later
+from alight.stacks.resources import PROVIDERS
+from alight.stacks.tables import TABLES, refusal_of
+
+
+def test_every_provider_has_its_table_and_every_table_its_provider() -> None:
+    assert set(TABLES) == set(PROVIDERS)
+
+
+@pytest.mark.parametrize("type_name", sorted(TABLES))
+def test_what_names_and_replaces_a_resource_is_in_its_table(type_name: str) -> None:
+    provider = PROVIDERS[type_name]
+    named = {provider.naming.property} if provider.naming.property else set()
+    for name in (provider.replaced_by | named) - {"*"}:
+        assert TABLES[type_name][name] == Honoured()
+
+
+def rows(row: Any) -> list[Any]:
+    if isinstance(row, Mapping):
+        return [leaf for inner in row.values() for leaf in rows(inner)]
+    return rows(row[0]) if isinstance(row, list) else [row]
+
+
+@pytest.mark.parametrize("type_name", sorted(TABLES))
+def test_every_row_is_a_class_and_every_refusal_says_why(type_name: str) -> None:
+    for row in rows(TABLES[type_name]):
+        assert isinstance(row, Honoured | Neutral | Refused | Only)
+        assert not isinstance(row, Refused | Only) or row.why.endswith(".")
+
+
+BUCKET, TOPIC, FUNCTION = "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::Lambda::Function"
+MODEL = "AWS::SageMaker::Model"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "properties", "finding"),
+    [
+        (BUCKET, "BucketName: b", None),
+        (BUCKET, "Tags: []", "neutral Tags"),
+        (BUCKET, "WebsiteConfiguration: {}", "refused WebsiteConfiguration"),
+        (BUCKET, "Colour: red", "refused Colour"),
+        (BUCKET, "VersioningConfiguration: {Status: Suspended}", "neutral VersioningConfiguration.Status"),
+        (BUCKET, "VersioningConfiguration: {Status: Enabled}", "refused VersioningConfiguration.Status"),
+        (BUCKET, "NotificationConfiguration: []", "refused NotificationConfiguration"),
+        (
+            BUCKET,
+            "NotificationConfiguration: {EventBridgeConfiguration: {}}",
+            "refused NotificationConfiguration.EventBridgeConfiguration",
+        ),
+        (
+            BUCKET,
+            "NotificationConfiguration: {LambdaConfigurations: [{Event: x, Function: y}, {Nope: 1}]}",
+            "refused NotificationConfiguration.LambdaConfigurations.1.Nope",
+        ),
+        (TOPIC, "Subscription: {}", "refused Subscription"),
+        (TOPIC, "FifoTopic: false", "neutral FifoTopic"),
+        (TOPIC, "FifoTopic: true", "refused FifoTopic"),
+        (FUNCTION, "PackageType: Image", "refused PackageType"),
+        (FUNCTION, "Code: {ImageUri: x}", "refused Code.ImageUri"),
+        (MODEL, "PrimaryContainer: {Image: x, ModelDataUrl: y}", "neutral PrimaryContainer.Image"),
+    ],
+)
+def test_properties_fall_into_three_classes(type_name: str, properties: str, finding: str | None) -> None:
+    found = check(type_name, TABLES[type_name], yaml.safe_load(properties))
+    shown = [f"{one.kind} {'.'.join(map(str, one.steps))}" for one in found]
+    assert shown == ([finding] if finding else [])
+
+
+def test_what_is_not_known_yet_is_not_judged() -> None:
+    assert check(FUNCTION, TABLES[FUNCTION], {"PackageType": Later("(later)"), "Code": {"ZipFile": "x"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("type_name", "words"),
+    [
+        ("AWS::Lambda::LayerVersion", "layer"),
+        ("AWS::S3::BucketPolicy", "bucket policy"),
+        ("AWS::ApiGateway::RestApi", "HTTP APIs"),
+        ("AWS::ApiGatewayV2::Api", "HTTP APIs"),
+        ("Custom::Thing", "custom resource"),
+        ("AWS::Events::Rule", "EventBridge"),
+        ("AWS::DynamoDB::Table", "is not offered"),
+    ],
+)
+def test_types_are_refused_by_name(type_name: str, words: str) -> None:
+    refusal = refusal_of(type_name)
+    assert refusal is not None
+    assert refusal.startswith(type_name)
+    assert words in refusal
+
+
+def test_types_with_a_table_are_not_refused() -> None:
+    assert [name for name in TABLES if refusal_of(name)] == []
