@@ -75,8 +75,9 @@ class EndpointHandlers:
         described: Members = {
             **_summary(record),
             "EndpointConfigName": record.body["EndpointConfigName"],
-            "ProductionVariants": self._variants(record),
         }
+        if variants := self._variants(record):
+            described["ProductionVariants"] = variants
         if record.body.get("DeploymentConfig"):
             described["LastDeploymentConfig"] = record.body["DeploymentConfig"]
         if record.body["FailureReason"]:
