@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ class Outcome:
     acknowledged: int = 0
     lost: int = 0
     torn: int = 0
+    refused: int = 0
     corrupt: int = 0
     cuts: int = 0
 
@@ -43,6 +45,7 @@ class Outcome:
 def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "CHECKPOINT_IDLE", 6)
     monkeypatch.setattr(writer, "CHECKPOINT_BUSY", 12)
+    monkeypatch.setattr(writer, "WITNESS_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,7 @@ def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int) -> O
         after = tmp_path / f"after-{synchronous}-{seed}"
         after.mkdir()
         disk.cut(after)
+        shutil.copy(tmp_path / f"before-{synchronous}-{seed}" / "witness", after)
         judge(after, acknowledged, outcome)
     return outcome
 
@@ -116,8 +120,10 @@ def judge(folder: Path, acknowledged: set[int], outcome: Outcome) -> None:
         asyncio.run(reopen(folder))
         left, right = (names(folder, kind) for kind in ("left", "right"))
         outcome.corrupt += bool(verify(folder))
-    except (apsw.Error, AlightError, StoreUnavailable):
-        outcome.corrupt += 1
+    except (apsw.Error, AlightError, StoreUnavailable) as error:
+        refused = "has lost its last" in str(error)
+        outcome.refused += refused
+        outcome.corrupt += not refused
         outcome.lost += len(acknowledged)
         return
     outcome.torn += len(left ^ right)
@@ -140,12 +146,13 @@ def names(folder: Path, kind: str) -> set[int]:
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:
     outcome = cut_often(template, tmp_path, "FULL", CUTS)
     assert outcome.acknowledged > CUTS
-    assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt) == (CUTS, 0, 0, 0)
+    assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt, outcome.refused) == (CUTS, 0, 0, 0, 0)
 
 
 def test_the_harness_sees_what_a_weaker_setting_loses(template: bytes, tmp_path: Path) -> None:
     relaxed = cut_often(template, tmp_path, "NORMAL", 25)
     assert relaxed.lost > 0
+    assert relaxed.refused > 0
     assert relaxed.corrupt == 0
 
 

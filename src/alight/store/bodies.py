@@ -18,7 +18,8 @@ from pathlib import Path
 
 from alight.errors.store import Damaged
 from alight.store.connections import sync_directory
-from alight.store.database import BODIES, Database, Reader, Tx
+from alight.store.database import Database, Reader, Tx
+from alight.store.ground import BODIES
 from alight.store.reading import Body, Slice
 from alight.store.receiving import Incoming
 from alight.store.shapes import Segment

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,22 +18,14 @@ import apsw
 from alight.clock import Clock
 from alight.errors import AlightError
 from alight.errors.store import Damaged, StoreUnavailable
-from alight.store.connections import open_reader, open_writer, sync_directory
+from alight.store.connections import open_reader, open_writer
+from alight.store.ground import FILE_NAME, Ground, prepare
 from alight.store.lock import FolderLock
-from alight.store.migrations import MIGRATIONS, migrate
 from alight.store.rows import Reader, Row, Tx
-from alight.store.statements import load_statements
 from alight.store.writer import Job, Writer
 
 __all__ = ["Database", "Reader", "Row", "Tx"]
 
-FILE_NAME = "alight.db"
-
-
-#: The folder of the object store's files; it is made after the database.
-BODIES = "bodies"
-
-_RESTORE = "Nothing was changed. Restore a backup, or choose another folder with --data DIR."
 
 T = TypeVar("T")
 
@@ -40,7 +33,7 @@ T = TypeVar("T")
 class Database:
     """Owner of one data folder. Made by `open`; used from the event loop that opened it."""
 
-    def __init__(self, folder: Path, clock: Clock, lock: FolderLock, connection: apsw.Connection) -> None:
+    def __init__(self, folder: Path, clock: Clock, lock: FolderLock, ground: Ground) -> None:
         self.folder = folder
         self.clock = clock
         #: Called on the event loop with the disk's first error; the process should end.
@@ -48,14 +41,22 @@ class Database:
         #: Called on the event loop's or the writer's thread for each damaged row that is met.
         self.on_damage: Callable[[Damaged], None] = lambda damage: None
         self._lock = lock
-        self._connection = connection
-        self._statements = load_statements()
+        self._connection = ground.connection
+        self._statements = ground.statements
+        self._witness = ground.witness
         self._loop = asyncio.get_running_loop()
         self._reader: Reader | None = None
         self._reading: apsw.Connection | None = None
         self._closed = False
         self._released = False
-        self._writer = Writer(connection, self._new_tx, self._deliver, self._fatal)
+        self._writer = Writer(
+            ground.connection,
+            self._new_tx,
+            deliver=self._deliver,
+            on_fatal=self._fatal,
+            witness=partial(ground.witness.write, ground.identity),
+            monotonic=clock.monotonic,
+        )
 
     @classmethod
     async def open(
@@ -65,18 +66,13 @@ class Database:
 
         Raises `AlightError` where another process has it, a newer Alight wrote it, or it is not our database.
         """
-        _check_sqlite()
         lock = await asyncio.to_thread(_take, folder)
         try:
-            connection = await asyncio.to_thread(_prepare, folder / FILE_NAME, connect)
-            database = cls(folder, clock, lock, connection)
+            ground = await asyncio.to_thread(prepare, folder, clock, connect)
         except BaseException:
             lock.release()
             raise
-        # Sequencers of a folder made later are greater, whatever became of an earlier one.
-        start = int(clock.now() * 1000) << 12
-        await database.write(lambda tx: tx.run("counters.seed", name="sequencer", value=start))
-        return database
+        return cls(folder, clock, lock, ground)
 
     async def write(self, job: Callable[[Tx], T]) -> T:
         """Run `job` in the writer's thread and return its result once it is on the disk.
@@ -121,6 +117,7 @@ class Database:
         try:
             await asyncio.to_thread(self._connection.close)
         finally:
+            self._witness.close()
             self._lock.release()
 
     def _new_tx(self) -> Tx:
@@ -169,30 +166,3 @@ def _take(folder: Path) -> FolderLock:
     except OSError as error:
         raise AlightError(f"{folder} cannot be made: {error.strerror}.", "Choose another with --data DIR.") from None
     return FolderLock(folder)
-
-
-def _prepare(path: Path, connect: Callable[[Path], apsw.Connection]) -> apsw.Connection:
-    connection = None
-    if (path.parent / BODIES).exists() and (not path.exists() or path.stat().st_size == 0):
-        # Beginning anew here would take every object for an orphan.
-        raise AlightError(f"{path} is missing or empty, but there are objects beside it.", _RESTORE)
-    try:
-        connection = connect(path)
-        migrate(connection, MIGRATIONS)
-        sync_directory(path.parent)
-        sync_directory(path.parent.parent)
-        return connection
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, apsw.NotADBError | apsw.CorruptError):
-            raise AlightError(f"{path} is no database of Alight, or is damaged.", _RESTORE) from None
-        if isinstance(error, apsw.Error | OSError):
-            raise AlightError(f"{path} cannot be opened: {error}.", "Choose another folder with --data DIR.") from None
-        raise
-
-
-def _check_sqlite() -> None:
-    version = apsw.sqlite_lib_version()
-    if tuple(map(int, version.split("."))) < (3, 51, 3):
-        raise AlightError(f"SQLite {version} can lose commits.", "Install apsw 3.51.3 or newer.")

@@ -16,6 +16,7 @@ from alight.names import new_version_id
 from alight.store.bodies import Bodies
 from alight.store.buckets import Buckets
 from alight.store.database import Database, Tx
+from alight.store.ground import SEQUENCER
 from alight.store.listing import list_objects, list_page
 from alight.store.reading import Body
 from alight.store.receiving import Incoming, Receiver
@@ -171,7 +172,7 @@ class ObjectStore:
 
     def next_sequencer(self, tx: Tx) -> str:
         """16 hex digits, greater than all before: for what changes a key without leaving a row (a deletion)."""
-        row = tx.one("counters.next", name="sequencer")
+        row = tx.one("counters.next", name=SEQUENCER)
         assert row is not None, "the counter is made when the database is opened"
         return f"{row['value']:016X}"
 

@@ -12,9 +12,9 @@ import apsw
 from alight.errors.store import Damaged
 from alight.store.checksums import ALGORITHMS, encode
 from alight.store.connections import open_reader
-from alight.store.database import BODIES, FILE_NAME, Row
+from alight.store.ground import BODIES, FILE_NAME
 from alight.store.reading import CHUNK_SIZE
-from alight.store.rows import Reader
+from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
 
 _TABLES = ("records", "buckets", "objects", "uploads", "parts")

@@ -27,6 +27,12 @@ GROUP_SIZE = 256
 CHECKPOINT_IDLE = 1_000
 CHECKPOINT_BUSY = 8_000
 
+#: Seconds after which the number of the last commit is also written outside the database.
+WITNESS_SECONDS = 1.0
+
+#: The counter of commits.
+COMMITS = "commits"
+
 #: Errors after which nothing that this process writes can be believed.
 FATAL = (apsw.IOError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
 
@@ -44,8 +50,8 @@ class Job:
 
 
 class Writer:
-    """Owns the writing connection. `deliver` gets each finished group, `on_fatal` the one error that ends it all;
-    both are called in the writer's thread."""
+    """Owns the writing connection. `deliver` gets each finished group, `on_fatal` the one error that ends it all,
+    `witness` now and then the number of the last commit; all are called in the writer's thread."""
 
     def __init__(
         self,
@@ -53,8 +59,15 @@ class Writer:
         new_tx: Callable[[], Tx],
         deliver: Callable[[Sequence[Job]], None],
         on_fatal: Callable[[BaseException], None],
+        witness: Callable[[int], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._connection = connection
+        self._witness = witness
+        self._monotonic = monotonic
+        self._commit = 0
+        self._witnessed = 0
+        self._witnessed_at = monotonic()
         self._new_tx = new_tx
         self._deliver = deliver
         self._on_fatal = on_fatal
@@ -86,34 +99,55 @@ class Writer:
         self._thread.join()
 
     def _loop(self) -> None:
-        while group := self._next_group():
-            try:
-                self._commit_group(group)
-            except BaseException as error:
-                self._fail(error, group)
-                return
-            self._deliver(group)
-            if not self._checkpoint_if_due():
-                return
+        group: list[Job] = []
+        try:
+            while True:
+                group = self._next_group()
+                if group:
+                    self._commit_group(group)
+                    self._deliver(group)
+                    group = []
+                    self._checkpoint_if_due()
+                    self._tell_witness(at_once=False)
+                else:
+                    self._tell_witness(at_once=True)
+                    if self._closing and not self._queue:
+                        break
+        except BaseException as error:
+            self._fail(error, group)
 
     def _next_group(self) -> list[Job]:
+        """The jobs that wait; none at the end, or where the witness has waited long enough."""
         with self._changed:
-            while not self._queue and not self._closing:
-                self._changed.wait()
+            if not self._queue and not self._closing:
+                self._changed.wait(WITNESS_SECONDS if self._commit > self._witnessed else None)
             return [self._queue.popleft() for _ in range(min(GROUP_SIZE, len(self._queue)))]
 
     def _commit_group(self, group: list[Job]) -> None:
         """Raises only where the disk has failed; a full disk fails the group's jobs and leaves the writer alive."""
         self._connection.execute("BEGIN IMMEDIATE")
+        before = self._connection.total_changes()
         try:
             for job in group:
                 self._run(job)
             for directory in {path for job in group if job.tx and not job.error for path in job.tx.directories}:
                 sync_directory(directory)
+            number = self._number() if self._connection.total_changes() != before else self._commit
             self._connection.execute("COMMIT")
+            self._commit = number
         except apsw.FullError:
             self._take_back(group)
         self.groups += 1
+
+    def _number(self) -> int:
+        row = self._new_tx().one("counters.next", name=COMMITS)
+        return row["value"] if row else 0
+
+    def _tell_witness(self, at_once: bool) -> None:
+        now = self._monotonic()
+        if self._commit > self._witnessed and (at_once or now - self._witnessed_at >= WITNESS_SECONDS):
+            self._witness(self._commit)
+            self._witnessed, self._witnessed_at = self._commit, now
 
     def _run(self, job: Job) -> None:
         if job.abandoned():
@@ -140,19 +174,14 @@ class Writer:
                 job.error, job.result = InsufficientStorage(), None
                 _call_all(job.tx.rolled_back if job.tx else [])
 
-    def _checkpoint_if_due(self) -> bool:
+    def _checkpoint_if_due(self) -> None:
         """Copy the log into the database where it has grown, after the answers have left."""
         if self._log_pages < (CHECKPOINT_BUSY if self._queue else CHECKPOINT_IDLE):
-            return True
-        try:
+            return
+        # Where there is no room for it, the log stays as it is.
+        with suppress(apsw.FullError, apsw.BusyError):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except (apsw.FullError, apsw.BusyError):
-            return True
-        except BaseException as error:
-            self._fail(error, [])
-            return False
-        self._log_pages = 0
-        return True
+            self._log_pages = 0
 
     def _on_log_growth(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
