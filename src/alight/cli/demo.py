@@ -10,6 +10,7 @@ it stays and shows what happens to pictures that you put there yourself.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -21,9 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import boto3
 import typer
-from botocore.config import Config
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from alight.cli import plain
@@ -99,13 +98,16 @@ class _Show:
     def run(self, pictures: list[Path]) -> Messages | None:
         """The messages so far, or None where one did not come in time."""
         task = self.progress.add_task("Starting Alight", total=len(pictures))
+        import boto3  # takes as long as the runtime does to start, so both do it at once
+
         url = self.runtime.wait_ready(START_LIMIT)
         door = open_door(self.data)
-        _tell(f"Alight   {url}\nConsole  {url}/_alight/console\nAPI      eval \"$(alight env --data '{self.data}')\"\n")
+        keys = f'eval "$(alight env --data {shlex.quote(str(self.data))})"'
+        _tell(f"Console  {url}/_alight/console\nAPI      {url}, keys: {keys}\n")
         messages = Messages(door)
         messages.new()
         bucket = str(door.get("outputs")["BucketName"])
-        client = _s3(self.data)
+        client = boto3.client("s3", **_access(self.data))
         missing = {f"birds/{path.name}": path for path in pictures}
         for key, path in missing.items():
             client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType="image/jpeg")
@@ -137,16 +139,15 @@ def _stay(runtime: Runtime, messages: Messages) -> None:
         time.sleep(PAUSE * 10)
 
 
-def _s3(data: Path) -> Any:
+def _access(data: Path) -> dict[str, str]:
+    """What a boto3 client is told, to speak to the instance on `data`."""
     keys = variables(data)
-    return boto3.client(
-        "s3",
-        endpoint_url=keys["AWS_ENDPOINT_URL"],
-        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        region_name=keys["AWS_DEFAULT_REGION"],
-        config=Config(s3={"addressing_style": "path"}),
-    )
+    return {
+        "endpoint_url": keys["AWS_ENDPOINT_URL"],
+        "aws_access_key_id": keys["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": keys["AWS_SECRET_ACCESS_KEY"],
+        "region_name": keys["AWS_DEFAULT_REGION"],
+    }
 
 
 def _key_in(text: str) -> str:

@@ -61,8 +61,8 @@ def test_once_ends_after_the_message_of_every_picture(example: Path, say: Ask, t
     said = say("demo", "birds", "--once", "--data", str(data))
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0].startswith("Alight   http://127.0.0.1:")
-    assert lines[1].startswith("Console  http://")
+    assert lines[0].startswith("Console  http://127.0.0.1:")
+    assert lines[1].startswith("API      http://127.0.0.1:")
     assert sorted(line for line in lines if line.startswith("Bird")) == [
         "Bird [birds/duck.jpg] is a: Double(0.90)",
         "Bird [birds/hen.jpg] is a: Double(0.91)",
