@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from alight.calls import Members
 from alight.errors.common import NotImplemented_
@@ -62,6 +63,18 @@ def check_read(conditions: Conditions, etag: str, modified: float) -> None:
             raise NotModified
     elif conditions.if_modified_since is not None and _not_after(modified, conditions.if_modified_since):
         raise NotModified
+
+
+def is_same(if_range: str | None, etag: str, modified: float) -> bool:
+    """Whether a range may be sent: If-Range (an entity tag or a date) still names this object. Else send it all."""
+    if if_range is None:
+        return True
+    if '"' in if_range:
+        return not if_range.startswith("W/") and bare(if_range) == etag
+    try:
+        return int(parsedate_to_datetime(if_range).timestamp()) == int(modified)
+    except ValueError:
+        return False
 
 
 def check_source(conditions: Conditions, etag: str, modified: float, now: float) -> None:

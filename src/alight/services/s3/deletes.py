@@ -43,7 +43,7 @@ class Deletes:
         bucket = self._ground.bucket(given).name
         request: Members = given["Delete"]
         wanted: list[Members] = request.get("Objects") or []
-        if not 0 < len(wanted) <= _AT_ONCE:
+        if not 0 < len(wanted) <= _AT_ONCE or not all(one.get("Key") for one in wanted):
             raise MalformedXML
 
         def job(tx: Tx) -> list[Fault | None]:
@@ -57,17 +57,14 @@ class Deletes:
         return reply
 
     def _try(self, tx: Tx, call: Call, bucket: Bucket, one: Members) -> Fault | None:
+        """Delete one, or say why not; what goes wrong once it is gone undoes the whole request."""
+        asked = Conditions(if_match=one.get("ETag"))
         try:
-            for member in ("LastModifiedTime", "Size"):
-                if one.get(member) is not None:
-                    raise NotImplemented_(f"Alight does not support the member {member} of s3 DeleteObjects.")
-            check_key(one.get("Key") or "")
-            check_version(one.get("VersionId"))
-            self._delete(tx, call, bucket, one["Key"], Conditions(if_match=one.get("ETag")))
+            _check(one)
+            check_again(self._ground, tx, bucket.name, one["Key"], asked)
         except Fault as fault:
-            if fault.status >= 500 and not isinstance(fault, NotImplemented_):
-                raise
             return fault
+        self._delete(tx, call, bucket, one["Key"], asked)
         return None
 
     def _delete(self, tx: Tx, call: Call, bucket: Bucket, key: str, asked: Conditions) -> None:
@@ -79,6 +76,14 @@ class Deletes:
             call, REMOVED_DELETE, row, self._ground.clock.now(), sequencer=self._ground.objects.next_sequencer(tx)
         )
         self._ground.tell(tx, bucket, said)
+
+
+def _check(one: Members) -> None:
+    for member in ("LastModifiedTime", "Size"):
+        if one.get(member) is not None:
+            raise NotImplemented_(f"Alight does not support the member {member} of s3 DeleteObjects.")
+    check_key(one["Key"])
+    check_version(one.get("VersionId"))
 
 
 def _echo(one: Members) -> dict[str, Any]:

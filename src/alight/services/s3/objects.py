@@ -15,7 +15,7 @@ from alight.services.s3 import conditions, headers
 from alight.services.s3.checksums import FULL
 from alight.services.s3.ground import Ground, moment, quoted
 from alight.services.s3.naming import check_key
-from alight.services.s3.placing import place, receive
+from alight.services.s3.placing import check_now, place, receive
 from alight.services.s3.ranges import Span, requested
 from alight.services.s3.tagging import from_header
 from alight.store.shapes import ObjectInfo, ObjectRow
@@ -46,21 +46,20 @@ class Objects:
         asked = conditions.of(given)
         conditions.check_form(asked)
         # Asked twice: here so that a body which cannot be kept need not travel, and again when it counts.
-        there = self._ground.objects.get(bucket.name, key)
-        conditions.check_write(asked, key, there.etag if there else None)
+        check_now(self._ground, bucket.name, key, asked)
         arrived = await receive(self._ground, call, given)
         row = await place(self._ground, call, bucket.name, key, arrived, info, asked, CREATED_PUT)
         return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row)}
 
     async def get_object(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
-        span, reply = _answer(row, given)
+        span, reply = _answer(call, row, given)
         start, end = (span.start, span.end) if span else (0, row.size)
         reply["Body"] = self._ground.objects.open_body(row, start, end)
         return reply
 
     async def head_object(self, call: Call, given: Members) -> Members:
-        return _answer(self._ground.object(given), given)[1]
+        return _answer(call, self._ground.object(given), given)[1]
 
     async def get_object_attributes(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
@@ -99,7 +98,7 @@ def sums_of(row: ObjectInfo) -> Members:
     return named | {"ChecksumType": row.checksum_type or FULL}
 
 
-def _answer(row: ObjectRow, given: Members) -> tuple[Span | None, Members]:
+def _answer(call: Call, row: ObjectRow, given: Members) -> tuple[Span | None, Members]:
     """What GetObject and HeadObject have in common; the span where not all bytes are meant."""
     try:
         conditions.check_read(conditions.of(given), row.etag, row.last_modified)
@@ -111,6 +110,8 @@ def _answer(row: ObjectRow, given: Members) -> tuple[Span | None, Members]:
             }
         ) from None
     number, header = given.get("PartNumber"), given.get("Range")
+    if not conditions.is_same(call.headers.get("if-range"), row.etag, row.last_modified):
+        header = None
     if number is not None and header is not None:
         raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
     span = _part(row, number) if number is not None else requested(header, row.size)

@@ -101,6 +101,11 @@ async def place(
 
 def check_again(ground: Ground, tx: Tx, bucket: str, key: str, asked: Conditions) -> None:
     """The conditions of a write against what is under the key at this point of the one order of all writes."""
+    check_now(ground, bucket, key, asked, tx)
+
+
+def check_now(ground: Ground, bucket: str, key: str, asked: Conditions, tx: Tx | None = None) -> None:
+    """The same against what is committed, where there is no transaction yet."""
     if asked.if_match is None and asked.if_none_match is None:
         return
     there = ground.objects.get(bucket, key, tx)

@@ -10,7 +10,7 @@ import pytest
 from alight.errors import Fault
 from alight.errors.common import NotImplemented_
 from alight.errors.s3 import NoSuchKey, NotModified, PreconditionFailed
-from alight.services.s3.conditions import Conditions, check_form, check_read, check_source, check_write, of
+from alight.services.s3.conditions import Conditions, check_form, check_read, check_source, check_write, is_same, of
 
 MODIFIED = 1_700_000_000.7
 NOW = MODIFIED + 1000
@@ -105,3 +105,19 @@ def test_writes_know_only_the_star() -> None:
 def test_members_of_a_request() -> None:
     assert of({"CopySourceIfMatch": "a", "IfMatch": "b"}, "CopySource").if_match == "a"
     assert of({"CopySourceIfMatch": "a", "IfMatch": "b"}).if_match == "b"
+
+
+@pytest.mark.parametrize(
+    ("header", "same"),
+    [
+        (None, True),
+        ('"abc"', True),
+        ('"other"', False),
+        ('W/"abc"', False),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", True),
+        ("Tue, 14 Nov 2023 22:13:21 GMT", False),
+        ("junk", False),
+    ],
+)
+def test_ranges_of_what_has_changed_are_not_sent(header: str | None, same: bool) -> None:
+    assert is_same(header, "abc", MODIFIED) is same

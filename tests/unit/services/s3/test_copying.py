@@ -10,6 +10,8 @@ import pytest
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, NotImplemented_
 from alight.errors.s3 import InvalidArgument, InvalidRequest, NoSuchBucket, NoSuchKey, PreconditionFailed
+from alight.names import bucket_arn
+from alight.services.permissions import needs
 from alight.services.s3.checksums import SIZES
 from alight.services.s3.naming import Source, copy_source
 from alight.store.checksums import checksum
@@ -45,6 +47,25 @@ def test_sources(header: str, found: Source) -> None:
 def test_what_names_no_source(header: str) -> None:
     with pytest.raises(InvalidArgument):
         copy_source({"CopySource": header})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "photos/a",
+        "/photos/a",
+        "photos//a",
+        "photos/a%2Fb",
+        "photos/%2e%2e/x",
+        "photos/a+b",
+        "photos/a%3Fb",
+        "photos%2Fa",
+    ],
+)
+def test_the_source_that_is_judged_is_the_source_that_is_read(header: str) -> None:
+    found = copy_source({"CopySource": header})
+    given = {"Bucket": "other", "Key": "k", "CopySource": header}
+    assert ("s3:GetObject", bucket_arn(found.bucket, found.key)) in needs("s3", "CopyObject", given)
 
 
 @pytest.mark.parametrize("body", [b"small", LARGE])

@@ -9,6 +9,8 @@ import pytest
 from alight.errors import Fault
 from alight.errors.common import NotImplemented_
 from alight.errors.s3 import InvalidArgument, MalformedXML
+from alight.events.match import Rule
+from alight.store.database import Tx
 from tests.unit.services.s3.conftest import Service
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -109,8 +111,9 @@ async def test_deleting_many_tells_of_each(s3: Service) -> None:
     assert [record["s3"]["object"]["key"] for record in s3.records()] == ["a", "b"]
     assert await s3.keys() == ["c"]
     assert "Deleted" not in await s3("DeleteObjects", Bucket="photos", Delete={**wanted, "Quiet": True})
-    with pytest.raises(MalformedXML):
-        await s3("DeleteObjects", Bucket="photos", Delete={"Objects": [{"Key": "k"}] * 1001})
+    for wrong in ([], [{"Key": "k"}] * 1001, [{"Key": ""}]):
+        with pytest.raises(MalformedXML):
+            await s3("DeleteObjects", Bucket="photos", Delete={"Objects": wrong})
 
 
 @pytest.mark.parametrize(
@@ -187,3 +190,18 @@ async def test_an_emit_that_fails_takes_the_object_back(s3: Service) -> None:
         await s3.put("k", b"after" * 20_000)
     assert await s3.get("k") == b"before"
     assert s3.files() == []
+
+
+async def test_deleting_many_is_undone_where_one_cannot_be_told(s3: Service) -> None:
+    for key in "ab":
+        await s3.put(key)
+    await s3.watch("s3:ObjectRemoved:*")
+
+    def fail(tx: Tx, target: str, payload: Any, rule: Rule) -> None:
+        if payload["Records"][0]["s3"]["object"]["key"] == "b":
+            raise InvalidArgument("the target does not take this")
+
+    s3.emit = fail
+    with pytest.raises(InvalidArgument):
+        await s3("DeleteObjects", Bucket="photos", Delete={"Objects": [{"Key": "a"}, {"Key": "b"}]})
+    assert await s3.keys() == ["a", "b"]

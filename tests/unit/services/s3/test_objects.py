@@ -126,6 +126,14 @@ async def test_ranges(s3: Service) -> None:
         await s3.get("k", Range="bytes=10-")
 
 
+async def test_a_range_of_what_was_replaced_is_the_whole(s3: Service) -> None:
+    await s3.put("k", b"0123456789")
+    asked = {"Bucket": "photos", "Key": "k", "Range": "bytes=2-4"}
+    reply = await s3("GetObject", {"if-range": '"an older tag"'}, **asked)
+    assert reply["ContentLength"] == 10
+    assert "ContentRange" not in reply
+
+
 async def test_ranges_of_a_large_object(s3: Service) -> None:
     await s3.put("k", LARGE)
     assert await s3.get("k", Range="bytes=70000-70099") == LARGE[70_000:70_100]
