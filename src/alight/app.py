@@ -52,6 +52,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         doors = build_doors(store, running, telling, targets, sqs, say)
         templates = Templates(store, doors, say)
         server = await listen(store, running, telling, doors, templates, template)
+        exits.push_async_callback(server.stop, GRACE)
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
         if template is not None:
@@ -63,7 +64,6 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         await wait_for(stopping, dispatching)
         dispatching.cancel()
         await running.dispatcher.close(GRACE)
-        await server.stop(GRACE)
         (settings.data / "instance.json").unlink(missing_ok=True)
 
 
