@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alight.calls import Call, Members, Principal
+from alight.clock import ManualClock
+from alight.services.iam.service import Iam
+from alight.store.database import Database
+from alight.store.records import Records
+
+Ask = Callable[..., Awaitable[Members]]
+
+
+@pytest.fixture
+async def iam(tmp_path: Path) -> AsyncIterator[Iam]:
+    clock = ManualClock()
+    database = await Database.open(tmp_path, clock)
+    yield Iam(database, Records(database), clock)
+    await database.close()
+
+
+@pytest.fixture
+def ask(iam: Iam) -> Ask:
+    """One operation, with its members as keywords."""
+    operations = iam.operations()
+    owner = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
+
+    async def asked(operation: str, **given: Any) -> Members:
+        return await operations["iam", operation](Call("iam", operation, "request", owner), given)
+
+    return asked
