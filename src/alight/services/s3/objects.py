@@ -14,6 +14,7 @@ from alight.events.event import CREATED_PUT
 from alight.services.s3 import conditions, headers
 from alight.services.s3.checksums import FULL
 from alight.services.s3.ground import Ground, moment, quoted
+from alight.services.s3.listing import page_size
 from alight.services.s3.naming import check_key
 from alight.services.s3.placing import check_now, place, receive
 from alight.services.s3.ranges import Span, requested
@@ -164,13 +165,13 @@ def _parts(row: ObjectRow, given: Members) -> Members:
     reply: Members = {"TotalPartsCount": len(row.parts)}
     if row.checksum_type == FULL:
         return reply
-    marker, limit = int(given.get("PartNumberMarker") or 0), min(given.get("MaxParts", 1000), 1000)
+    marker, limit = int(given.get("PartNumberMarker") or 0), page_size(given.get("MaxParts"), "max-parts")
     rest = [part for part in row.parts if part.number > marker]
     page = rest[:limit]
     reply |= {
         "PartNumberMarker": marker,
         "MaxParts": limit,
-        "IsTruncated": len(page) < len(rest),
+        "IsTruncated": 0 < len(page) < len(rest),
         "NextPartNumberMarker": page[-1].number if page else 0,
         "Parts": [
             {

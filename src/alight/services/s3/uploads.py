@@ -38,7 +38,7 @@ class UploadListing:
             "PartNumberMarker": marker,
             "NextPartNumberMarker": page[-1].number if page else 0,
             "MaxParts": limit,
-            "IsTruncated": len(page) < len(found),
+            "IsTruncated": 0 < len(page) < len(found),
             "Parts": [_part(part, setup) for part in page],
             "Initiator": OWNER,
             "Owner": OWNER,
