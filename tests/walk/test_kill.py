@@ -30,7 +30,7 @@ def test_a_killed_runtime_tells_every_accepted_picture_once(birds: Birds, hook: 
             birds.put(key, pictures[(round_ + number) % len(pictures)])
             accepted.append(key)
         # From right after the 200 to about when the messages have left.
-        threading.Event().wait(chance.uniform(0, 0.6))
+        threading.Event().wait(chance.uniform(0, 1.5))
         birds.instance.kill()
         birds = birds.again()
 
