@@ -26,7 +26,7 @@ from alight.store.database import Database, Tx
 from alight.store.verify import verify
 from tests.crash.unsynced import ForgetfulDisk
 
-CUTS = 200
+CUTS = 120
 WRITERS = 6
 JOBS = 8
 
@@ -108,7 +108,9 @@ def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int) -> O
         after = tmp_path / f"after-{synchronous}-{seed}"
         after.mkdir()
         disk.cut(after)
-        shutil.copy(tmp_path / f"before-{synchronous}-{seed}" / "witness", after)
+        # Careless runs do without: the witness would refuse most before their corruption is seen.
+        if synchronous != "OFF":
+            shutil.copy(tmp_path / f"before-{synchronous}-{seed}" / "witness", after)
         judge(after, acknowledged, outcome)
     return outcome
 
@@ -157,5 +159,5 @@ def test_the_harness_sees_what_a_weaker_setting_loses(template: bytes, tmp_path:
 
 
 def test_the_harness_sees_corruption(template: bytes, tmp_path: Path) -> None:
-    careless = cut_often(template, tmp_path, "OFF", 25)
+    careless = cut_often(template, tmp_path, "OFF", 40)
     assert careless.corrupt > 0
