@@ -39,6 +39,7 @@ from alight.errors import AlightError
 START_LIMIT = 60.0
 MESSAGE_LIMIT = 60.0
 PAUSE = 0.05
+CONSOLE = "/_alight/console"
 app = command("demo")
 
 
@@ -103,7 +104,9 @@ class _Show:
         url = self.runtime.wait_ready(START_LIMIT)
         door = open_door(self.data)
         keys = f'eval "$(alight env --data {shlex.quote(str(self.data))})"'
-        _tell(f"Console  {url}/_alight/console\nAPI      {url}, keys: {keys}\n")
+        if door.has_page(CONSOLE):
+            _tell(f"Console  {url}{CONSOLE}")
+        _tell(f"API      {url}, keys: {keys}\n")
         messages = Messages(door)
         messages.new()
         bucket = str(door.get("outputs")["BucketName"])

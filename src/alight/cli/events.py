@@ -78,7 +78,7 @@ def _render_list(out: Console, answer: Any) -> None:
             item.get("function"),
             item.get("attempts"),
             moment(item.get("accepted")),
-            why(item),
+            plain.brief(why(item)),
         )
         for item in found
     ]
@@ -101,7 +101,11 @@ def why(item: Any) -> str:
 def _render_event(out: Console, item: Any) -> None:
     names = ("id", "state", "function", "attempts")
     times = [(name, moment(item.get(name))) for name in ("accepted", "not_before", "finished") if item.get(name)]
-    out.print(facts([*((name, item.get(name)) for name in names), *times, ("what", why(item))]))
+    out.print(facts([*((name, item.get(name)) for name in names), *times, ("what", plain.brief(why(item)))]))
+    error = item.get("error")
+    if isinstance(error, dict) and "\n" in str(error.get("message")).strip():
+        out.print()
+        out.print(plain.text(error["message"]).rstrip(), style="red", markup=False)
     if history := item.get("history"):
         out.print()
         columns = ("started", "ended", "outcome", "request_id", "error")

@@ -33,7 +33,9 @@ def _render(out: Console, answer: Any) -> None:
     start = event.get("accepted") or _first(answer.get("steps") or [])
     tree = Tree(Text.assemble("event ", (plain.line(event.get("id", "")), "bold"), "  ", cell(event.get("state"))))
     if event.get("accepted"):
-        tree.add(cell(f"accepted {moment(event['accepted'])} for {event.get('function', '')}: {why(event)}", ""))
+        tree.add(
+            cell(f"accepted {moment(event['accepted'])} for {event.get('function', '')}: {plain.brief(why(event))}", "")
+        )
     _add_steps(tree, answer.get("steps") or [], start)
     _add_messages(tree, answer.get("messages") or [], start)
     _add_logs(tree, answer.get("logs") or [], start)
@@ -48,7 +50,7 @@ def _add_steps(tree: Tree, steps: list[Any], start: Any) -> None:
     for step in steps:
         label = Text.assemble((_after(step.get("at"), start), "cyan"), "  ", cell(step.get("what"), _style(step)))
         if step.get("detail"):
-            label.append("  ").append(plain.line(step["detail"]), style="dim")
+            label.append("  ").append(plain.brief(step["detail"]), style="dim")
         if took := duration(step.get("duration")):
             label.append(f"  ({took})", style="dim")
         _add_steps(tree.add(label), step.get("steps") or [], start)
@@ -71,7 +73,8 @@ def _add_logs(tree: Tree, lines: list[Any], start: Any) -> None:
         branch = tree.add("log")
         for item in lines:
             when = (_after(item.get("timestamp"), start), "cyan")
-            branch.add(Text.assemble(when, "  ", cell(str(item.get("message") or "").rstrip(), "")))
+            message = plain.text(str(item.get("message") or "").expandtabs(4).rstrip())
+            branch.add(Text.assemble(when, "  ", message))
 
 
 def _after(at: Any, start: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from alight.cli import plain
 from alight.cli.instance import open_door
 from alight.cli.options import AsJson, Data, command
 from alight.cli.terminal import cell, moment, show, table
@@ -44,13 +45,19 @@ def _render(out: Console, answer: Any) -> None:
             f"{item.get('protocol')} {item.get('target')}",
             item.get("attempts"),
             moment(item.get("created")),
-            item.get("last_error") or item.get("reason") or item.get("body"),
+            plain.brief(item.get("body") or "", 100),
+            plain.brief(item.get("last_error") or item.get("reason") or ""),
         )
         for item in found
     ]
-    out.print(table(("id", "state", "to", "attempts", "created", "message"), rows))
+    out.print(table(("id", "state", "to", "attempts", "created", "message", "note"), rows))
     held = sum(item.get("state") == "held" for item in found)
     if notice := answer.get("notice"):
         out.print(cell(notice, "yellow"))
     elif held:
-        out.print(cell(f"{held} wait for a gateway: set smtp_url or sms_url (docs/reference/settings.md).", "yellow"))
+        out.print(
+            cell(
+                f"Held until there is a gateway ({held}): set smtp_url or sms_url (docs/reference/settings.md).",
+                "yellow",
+            )
+        )

@@ -22,3 +22,9 @@ def line(value: object) -> str:
 def text(value: object) -> str:
     """As `line`, but line breaks and tabs stay."""
     return str(value).replace("\r\n", "\n").translate(_TEXT).encode("utf-8", "backslashreplace").decode()
+
+
+def brief(value: object, length: int = 160) -> str:
+    """The first line of `value`, cut where it is longer than `length`."""
+    first = line(str(value).strip().partition("\n")[0])
+    return first if len(first) <= length else first[: length - 3] + "..."

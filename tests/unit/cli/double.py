@@ -36,6 +36,7 @@ class Answers:
     by_path: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
+    has_console: bool = True
 
 
 class Double(ThreadingHTTPServer):
@@ -86,6 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         answers = self.server.answers
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         path = self.path.removeprefix("/_alight/api/")
+        if self.path == "/_alight/console":
+            self._send(200 if answers.has_console else 404, b"")
+            return
         answers.asked.append(Asked(self.command, path, token, body))
         if token != self.server.keys.admin_token:
             self._send(403, b'{"error": "Wrong token.", "hint": ""}')

@@ -125,6 +125,16 @@ def test_explain_tells_times_from_the_start(ask: Ask) -> None:
     assert any("+650 ms" in line and "message to sms +15550100: held" in line for line in lines)
 
 
+def test_long_errors_are_cut_in_lists_and_whole_in_show(ask: Ask, answers: Answers) -> None:
+    trace = "ModelError: " + "x" * 200 + "\nTraceback\n  File app.py"
+    failed = EVENT | {"error": {"type": "ModelError", "message": trace}}
+    answers.by_path |= {"GET events": {"events": [failed]}, f"GET events/{EVENT['id']}": failed}
+    listed, shown = ask("events", "list").out, ask("events", "show", EVENT["id"]).out
+    assert "Traceback" not in listed
+    assert "xxx..." in listed
+    assert "\nTraceback\n  File app.py\n" in shown
+
+
 def test_events_are_asked_for_by_state(ask: Ask, answers: Answers) -> None:
     ask("events", "list", "--state", "dead", "--limit", "3")
     assert answers.asked[0].path == "events?state=dead&limit=3"
@@ -192,4 +202,4 @@ def test_dead_deliveries_are_sent_again(ask: Ask, answers: Answers) -> None:
 
 
 def test_held_messages_say_what_they_wait_for(ask: Ask) -> None:
-    assert "wait for a gateway: set smtp_url or sms_url" in ask("outbox").out
+    assert "Held until there is a gateway (1): set smtp_url or sms_url" in ask("outbox").out
