@@ -79,12 +79,18 @@ class Fleet:
     async def start(self) -> None:
         """All replicas answer, or `CannotServe` and none is left."""
         starts = [asyncio.create_task(ReplicaProcess.start(path, self._launch)) for path in self._sockets]
-        outcomes = await asyncio.gather(*starts, return_exceptions=True)
-        made = [outcome for outcome in outcomes if isinstance(outcome, ReplicaProcess)]
-        failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        try:
+            await asyncio.wait(starts)
+        except asyncio.CancelledError:
+            for start in starts:
+                start.cancel()
+            await _stop_all(starts)
+            raise
+        failed = [error for start in starts if (error := start.exception())]
         if failed:
-            await asyncio.gather(*(replica.stop() for replica in made))
+            await _stop_all(starts)
             raise failed[0]
+        made = [start.result() for start in starts]
         for path, replica in zip(self._sockets, made, strict=True):
             self._alive.add(replica)
             self._keepers.append(asyncio.create_task(self._keep(path, replica)))
@@ -216,3 +222,8 @@ class Fleet:
                 return await ReplicaProcess.start(path, self._launch), pause
             except (CannotServe, OSError) as reason:
                 self._launch.log(f"A replica cannot be started: {reason}; the next try is in {pause:g} s.")
+
+
+async def _stop_all(starts: list[asyncio.Task[ReplicaProcess]]) -> None:
+    outcomes = await asyncio.gather(*starts, return_exceptions=True)
+    await asyncio.gather(*(made.stop() for made in outcomes if isinstance(made, ReplicaProcess)))

@@ -54,17 +54,12 @@ class ReplicaProcess:
     async def start(cls, socket: Path, launch: Launch) -> ReplicaProcess:
         """Start a child and wait for its ping. Raises `CannotServe`; then no child is left."""
         await asyncio.to_thread(socket.unlink, missing_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            str(launch.python),
-            *("-P", "-m", "alight.endpoints.replica"),
-            *("--socket", str(socket), "--model", str(launch.model_dir), "--parent", str(os.getpid())),
-            env=child_environment(launch),
-            cwd=launch.model_dir,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        spawning = asyncio.create_task(_spawn(socket, launch))
+        try:
+            process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:  # between the fork and our knowledge of it
+            await cls(await spawning, socket, launch).stop()
+            raise
         made = cls(process, socket, launch)
         try:
             async with asyncio.timeout(launch.start_limit):
@@ -140,6 +135,20 @@ class ReplicaProcess:
             text = line.decode("utf-8", "replace").rstrip("\n")
             self._last_lines.append(text)
             self._launch.log(text)
+
+
+async def _spawn(socket: Path, launch: Launch) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        str(launch.python),
+        *("-P", "-m", "alight.endpoints.replica"),
+        *("--socket", str(socket), "--model", str(launch.model_dir), "--parent", str(os.getpid())),
+        env=child_environment(launch),
+        cwd=launch.model_dir,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def child_environment(launch: Launch) -> dict[str, str]:
