@@ -97,9 +97,9 @@ def _arn_like(pattern: str, resource: str) -> bool:
     if pattern == "*":
         return True
     wanted, given = pattern.split(":", 5), resource.split(":", 5)
-    if len(wanted) != 6 or len(given) != 6:
+    if len(given) != 6:
         return _like(pattern, resource)
-    return all(_like(part, value) for part, value in zip(wanted, given, strict=True))
+    return len(wanted) == 6 and all(_like(part, value) for part, value in zip(wanted, given, strict=True))
 
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")

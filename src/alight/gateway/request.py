@@ -32,7 +32,7 @@ SINGLE = frozenset(
 )
 
 _HOST = re.compile(r"(?P<name>[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
-_RAW_PATH = re.compile(r"/(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+_RAW_PATH = re.compile(r"/(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*")
 _RAW_QUERY = re.compile(r"[!-~]*")
 
 
