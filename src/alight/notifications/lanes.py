@@ -17,6 +17,7 @@ class _Lane:
     width: int = 1
     busy: int = 0
     failing: bool = False
+    throttled: bool = False
     #: Monotonic time before which nothing may start (throttle).
     not_before: float = 0.0
 
@@ -47,7 +48,8 @@ class Lanes:
             return True
         if lane.failing and self._failing >= self._places // 2:
             return False
-        return lane.busy < lane.width and lane.not_before <= now
+        width = 1 if lane.throttled else lane.width
+        return lane.busy < width and lane.not_before <= now
 
     def blocked(self, now: float) -> list[str]:
         """The targets that may not start anything now."""
@@ -81,8 +83,10 @@ class Lanes:
             self._forget()
 
     def hold_back(self, target: str, until: float) -> None:
-        """Start nothing for this target before `until`."""
-        self._lanes.setdefault(target, _Lane()).not_before = until
+        """Start nothing for this target before `until`, and from now on one at a time."""
+        lane = self._lanes.setdefault(target, _Lane())
+        lane.not_before = until
+        lane.throttled = True
 
     def _forget(self) -> None:
         self._lanes = {target: lane for target, lane in self._lanes.items() if lane.busy}

@@ -67,7 +67,9 @@ class House:
                 await asyncio.sleep(0.005)
 
     async def until_state(self, state: str, count: int = 1) -> list[Delivery]:
+        """Wait until so many deliveries are in a state, and what their commits called has been called."""
         await self.until(lambda: len(self.deliveries(state)) >= count)
+        await self.database.write(lambda tx: None)
         return self.deliveries(state)
 
     async def close(self) -> None:

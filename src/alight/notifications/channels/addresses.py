@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from alight.errors import AlightError
 from alight.notifications.policy import Failed
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -27,13 +28,19 @@ FIRST_FREE_PORT = 1024
 
 # Networks whose addresses carry an IPv4 address that the packet goes to in the end.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.ip_network("::/96")
+
+# Local NAT64 prefixes and site-local addresses: not on the internet, whatever the address library says.
+_NEVER = (ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("fec0::/10"))
 
 
 def allowed_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Addresses and networks of the setting `webhook_allow`. Raises `ValueError`."""
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    """Addresses and networks of the setting `webhook_allow`. Raises `AlightError`."""
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        hint = "Give addresses (127.0.0.1) or networks (10.1.0.0/16), with commas between them."
+        raise AlightError(f"ALIGHT_WEBHOOK_ALLOW: {error}.", hint) from None
 
 
 def is_public(address: Address) -> bool:
@@ -41,7 +48,7 @@ def is_public(address: Address) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast and address not in _NAT64_LOCAL
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NEVER)
 
 
 def _inner(address: Address) -> ipaddress.IPv4Address | None:

@@ -1,0 +1,335 @@
+"""The delivery loop: interrupted, held, isolated, recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from alight.clock import ManualClock, SystemClock
+from alight.notifications.message import Message
+from alight.store.database import Database
+from alight.store.outbox import OutboxStore
+from tests.unit.notifications.conftest import House, OpenHouse
+from tests.unit.notifications.receiver import receiver, with_status
+from tests.unit.notifications.room import Gateways
+
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:sightings"
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:teller"
+
+
+async def known_webhook(house: House, topic: str, url: str, **attributes: str) -> str:
+    """A subscription that was confirmed, without asking its receiver."""
+    arn = await house.subscribe(topic, "http", url, **attributes)
+    record = house.records.get("sns:subscription", arn)
+    assert record is not None
+    await house.records.save("sns:subscription", arn, record.body | {"State": "confirmed", "Token": ""})
+    return arn
+
+
+def _as_many(items: list[Any], count: int) -> bool:
+    return len(items) == count
+
+
+def _sent(house: House, count: int) -> bool:
+    return len(house.deliveries("sent")) == count
+
+
+async def publish(house: House, topic: str, text: str = "hello") -> str:
+    return str((await house.call("Publish", TopicArn=topic, Message=text))["MessageId"])
+
+
+async def test_what_a_crash_interrupted_is_sent_again_with_the_same_id_and_flagged(
+    open_house: OpenHouse, tmp_path: Path
+) -> None:
+    async with receiver() as got:
+        # Given a process that died between the lease and the record of the answer
+        first = await open_house(start=False)
+        topic = await first.topic()
+        await known_webhook(first, topic, got.url)
+        await first.database.write(lambda tx: None)
+        message_id = await publish(first, topic)
+        rows = first.deliveries("ready")
+        await first.database.write(lambda tx: [first.room.store.lease(tx, row.id, 0.0) for row in rows])
+        assert len(first.deliveries("sending")) == len(rows) == 2  # the confirmation, and the message
+        await first.close()
+
+        # When the folder is opened again
+        second = await open_house()
+        await second.until_state("sent", 2)
+
+        # Then all was sent, with its own id, and says that it may have arrived before
+        assert second.room.outbox.recovered == 2
+        assert message_id in {request.headers["x-amz-sns-message-id"] for request in got.requests}
+        assert all(delivery.uncertain and delivery.attempts == 2 for delivery in second.deliveries("sent"))
+        assert second.room.store.counts()["uncertain"] == 2
+
+
+async def test_what_stays_in_the_house_is_never_uncertain(open_house: OpenHouse) -> None:
+    first = await open_house(start=False)
+    topic = await first.topic()
+    await first.subscribe(topic, "sqs", QUEUE)
+    await publish(first, topic)
+    await first.database.write(lambda tx: first.room.store.lease(tx, 1, 0.0))
+    await first.close()
+    second = await open_house()
+    (delivery,) = await second.until_state("sent")
+    assert (delivery.uncertain, len(second.queued)) == (False, 1)
+
+
+async def test_a_late_sender_changes_nothing(open_house: OpenHouse) -> None:
+    house = await open_house(start=False)
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    await publish(house, topic)
+    store = house.room.store
+    await house.database.write(lambda tx: store.lease(tx, 1, 0.0))
+    (late,) = house.deliveries("sending")
+    await house.database.write(lambda tx: store.recover(tx, 0.0, 1e12))
+    await house.database.write(lambda tx: store.lease(tx, 1, 0.0))
+    assert await house.database.write(lambda tx: store.sent(tx, late, 0.0)) is False
+    assert await house.database.write(lambda tx: store.bury(tx, late, 0.0, "x", "y", False)) is False
+    assert [delivery.state for delivery in house.deliveries()] == ["sending"]
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+async def test_mails_and_texts_wait_visibly_until_there_is_a_gateway(open_house: OpenHouse) -> None:
+    first = await open_house()
+    topic = await first.topic()
+    await first.subscribe(topic, "email", "ada@example.org")
+    await first.subscribe(topic, "sms", "+49 151 2345678")
+    await publish(first, topic)
+    held = await first.until_state("held", 2)
+    assert {(delivery.protocol, delivery.reason) for delivery in held} == {
+        ("email", "no SMTP gateway configured: set ALIGHT_SMTP_URL"),
+        ("sms", "no SMS gateway configured: set ALIGHT_SMS_URL"),
+    }
+    assert all(delivery.attempts == 0 for delivery in held)
+    await first.close()
+
+    # A gateway for texts appears: they leave, mails go on waiting.
+    async with receiver() as got:
+        second = await open_house(Gateways(sms_url=f"json://127.0.0.1:{got.port}/{{phone}}"))
+        (sent,) = await second.until_state("sent")
+        assert (sent.protocol, len(got.requests)) == ("sms", 1)
+        assert [delivery.protocol for delivery in second.deliveries("held")] == ["email"]
+
+
+async def test_a_dead_target_does_not_slow_the_others(open_house: OpenHouse) -> None:
+    hanging = asyncio.Event()
+
+    async def hang(request: web.Request, number: int) -> web.StreamResponse:
+        await hanging.wait()
+        return web.Response()
+
+    house = await open_house()
+    async with receiver(hang) as dead, receiver() as well:
+        black, white = await house.topic("black"), await house.topic("white")
+        # Given many messages for a target that never answers
+        await known_webhook(house, black, dead.url)
+        await house.database.write(
+            lambda tx: [house.room.topics.publish(tx, Message(black, f"lost {number}")) for number in range(300)]
+        )
+        await house.until(lambda: dead.requests)
+        # When others are told something
+        for number in range(30):
+            await known_webhook(house, white, f"{well.url}/{number}")
+        await publish(house, white)
+        # Then they hear it while the dead one holds one place
+        await house.until(lambda: sum('"hello"' in request.body for request in well.requests) == 30, 10)
+        assert len(dead.requests) <= 2
+        hanging.set()
+
+
+async def test_a_function_gets_the_event_of_sns(open_house: OpenHouse) -> None:
+    house = await open_house()
+    topic = await house.topic()
+    arn = await house.subscribe(topic, "lambda", FUNCTION)
+    await house.call(
+        "Publish",
+        TopicArn=topic,
+        Message="hello",
+        MessageAttributes={
+            "kind": {"DataType": "String", "StringValue": "bird"},
+            "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        },
+    )
+    await house.until(lambda: house.invoked)
+    ((function, payload, source),) = house.invoked
+    (record,) = json.loads(payload)["Records"]
+    assert (function, source) == (FUNCTION, topic)
+    assert (record["EventSource"], record["EventVersion"]) == ("aws:sns", "1.0")
+    assert record["EventSubscriptionArn"] == arn
+    assert record["Sns"]["Subject"] is None
+    assert record["Sns"]["MessageAttributes"] == {
+        "kind": {"Type": "String", "Value": "bird"},
+        "raw": {"Type": "Binary", "Value": "AP8="},
+    }
+
+
+async def test_a_queue_gets_the_envelope_or_the_bare_message_with_its_attributes(open_house: OpenHouse) -> None:
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    await house.subscribe(topic, "sqs", QUEUE + "-raw", RawMessageDelivery="true")
+    attributes: dict[str, Any] = {
+        "kind": {"DataType": "String", "StringValue": "bird"},
+        "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    await house.call("Publish", TopicArn=topic, Message="hello", MessageAttributes=attributes)
+    await house.until_state("sent", 2)
+    wrapped, raw = sorted(house.queued, key=lambda item: item[0])
+    assert (json.loads(wrapped[1])["Message"], wrapped[2]) == ("hello", {})
+    assert raw[1:] == ("hello", attributes)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "target"),
+    [
+        ("sqs", "arn:aws:sqs:us-east-1:000000000000:gone"),
+        ("lambda", "arn:aws:lambda:us-east-1:000000000000:function:gone"),
+    ],
+)
+async def test_a_target_that_is_gone_is_a_dead_letter_at_once(
+    open_house: OpenHouse, protocol: str, target: str
+) -> None:
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, protocol, target)
+    await publish(house, topic)
+    (delivery,) = await house.until_state("dead")
+    assert (delivery.attempts, delivery.reason) == (1, "ClientError")
+    assert "no such" in delivery.last_error
+
+
+async def test_who_unsubscribed_meanwhile_is_left_alone(open_house: OpenHouse) -> None:
+    first = await open_house(start=False)
+    topic = await first.topic()
+    arn = await first.subscribe(topic, "sqs", QUEUE)
+    await publish(first, topic)
+    await first.call("Unsubscribe", SubscriptionArn=arn)
+    await first.room.start()
+    (delivery,) = await first.until_state("dead")
+    assert (delivery.last_error, first.queued) == ("the subscription was removed", [])
+
+
+async def test_one_text_for_each_protocol(open_house: OpenHouse) -> None:
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    await house.subscribe(topic, "lambda", FUNCTION)
+    texts = {"default": "for all", "sqs": "for queues", "lambda": 5}
+    await house.call("Publish", TopicArn=topic, Message=json.dumps(texts), MessageStructure="json")
+    await house.until_state("sent", 2)
+    assert json.loads(house.queued[0][1])["Message"] == "for queues"
+    assert json.loads(house.invoked[0][1])["Records"][0]["Sns"]["Message"] == "for all"
+
+
+async def test_filters_decide_who_hears_what(open_house: OpenHouse) -> None:
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE, FilterPolicy='{"kind": ["bird"]}')
+    body_policy = {"FilterPolicy": '{"kind": ["bird"]}', "FilterPolicyScope": "MessageBody"}
+    await house.subscribe(topic, "sqs", QUEUE + "-body", **body_policy)
+    kind = {"kind": {"DataType": "String", "StringValue": "bird"}}
+    await house.call("Publish", TopicArn=topic, Message="by attribute", MessageAttributes=kind)
+    await house.call("Publish", TopicArn=topic, Message='{"kind": "bird"}')
+    await house.call("Publish", TopicArn=topic, Message="for nobody")
+    await house.until_state("sent", 2)
+    heard = sorted((arn, json.loads(body)["Message"]) for arn, body, _ in house.queued)
+    assert heard == [(QUEUE, "by attribute"), (QUEUE + "-body", '{"kind": "bird"}')]
+    assert len(house.deliveries()) == 2
+
+
+async def test_a_retry_waits_for_its_time(open_house: OpenHouse) -> None:
+    clock = ManualClock()
+    house = await open_house(clock=clock, start=False)
+    async with receiver(with_status(500)) as got:
+        topic = await house.topic()
+        await known_webhook(house, topic, got.url)
+        await house.room.start()
+        (asked,) = house.deliveries()
+        for number in (1, 2, 3, 4):
+            await house.until(partial(_as_many, got.requests, number))
+            await house.until(lambda: house.deliveries()[0].state in ("ready", "dead"))
+            assert len(got.requests) == number
+            clock.advance(23)
+        delivery = house.room.store.delivery(asked.id)
+        assert delivery is not None
+        assert (delivery.state, delivery.attempts) == ("dead", 4)
+
+
+async def test_a_clock_that_was_set_back_freezes_nothing(open_house: OpenHouse) -> None:
+    ahead = ManualClock(2_000_000_000.0)
+    first = await open_house(clock=ahead, start=False)
+    topic = await first.topic()
+    await first.subscribe(topic, "sqs", QUEUE)
+    await publish(first, topic)
+    await first.close()
+    clock = ManualClock(1_700_000_000.0)
+    second = await open_house(clock=clock)
+    (waiting,) = second.deliveries("ready")
+    assert waiting.not_before - clock.now() <= 7_200
+    clock.advance(7_200)
+    await second.until_state("sent")
+
+
+async def test_throttled_webhooks_get_no_more_than_they_asked_for(open_house: OpenHouse) -> None:
+    clock = ManualClock()
+    house = await open_house(clock=clock, start=False)
+    async with receiver() as got:
+        topic = await house.topic()
+        throttle = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 2}})
+        await known_webhook(house, topic, got.url, DeliveryPolicy=throttle)
+        for number in range(3):
+            await publish(house, topic, f"number {number}")
+        await house.room.start()
+        for count in (1, 2, 3, 4):
+            await house.until(partial(_sent, house, count))
+            assert len(got.requests) == count
+            clock.advance(0.5)
+
+
+async def test_what_was_sent_long_ago_is_forgotten_and_the_dead_are_not(open_house: OpenHouse) -> None:
+    clock = ManualClock()
+    house = await open_house(clock=clock)
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    await house.subscribe(topic, "lambda", FUNCTION.replace("teller", "gone"))
+    message_id = await publish(house, topic)
+    await house.until_state("sent")
+    await house.until_state("dead")
+    clock.advance(31 * 24 * 3600)
+    house.room.outbox.wake()
+    await house.until(lambda: not house.deliveries("sent"))
+    assert len(house.deliveries("dead")) == 1
+    assert house.room.store.message(message_id) is not None
+
+
+async def test_a_message_to_nobody_is_accepted(open_house: OpenHouse) -> None:
+    house = await open_house()
+    message_id = await publish(house, await house.topic())
+    message = house.room.store.message(message_id)
+    assert message is not None
+    assert (message.state, house.deliveries()) == ("accepted", [])
+
+
+async def test_rows_for_people(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path, SystemClock())
+    try:
+        assert OutboxStore(database).deliveries() == []
+        assert OutboxStore(database).counts() == {
+            "ready": 0,
+            "sending": 0,
+            "sent": 0,
+            "held": 0,
+            "dead": 0,
+            "uncertain": 0,
+        }
+    finally:
+        await database.close()
