@@ -15,32 +15,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from alight.clock import Clock
 from alight.functions.processes import descendants
 
 #: Seconds between two looks at a busy worker.
 INTERVAL = 0.02
+#: Seconds for which a measure is good enough at the end of a call.
+LOOK_AGAIN = 0.1
 _CGROUPS = Path("/sys/fs/cgroup")
-_FIELD = re.compile(rb"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB", re.MULTILINE)
+_FIELD = re.compile(rb"^(FDSize|VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+)", re.MULTILINE)
+_SHARE = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """KiB held now and, as well as can be known, at most so far."""
+    """KiB held now and, as well as can be known, at most so far; room for file descriptors (of the worker alone)."""
 
     held: int
     peak: int
+    descriptors: int = 0
 
 
 def usage(pid: int) -> Usage | None:
     """Of a process and all its descendants; None where it has gone or the system does not tell."""
     own = _process(pid)
-    if own is None:
-        return None
-    more = [found for child in descendants(pid) if (found := _process(child))]
-    held = own.held + sum(found.held for found in more)
-    if more:
-        held = min(held, _proportional([pid, *descendants(pid)], held))
-    return Usage(held, max(own.peak, held))
+    children = descendants(pid) if own else []
+    if own is None or not children:
+        return own
+    held = _share(pid, own.held) + sum(_child_share(child, own.peak) for child in children)
+    return Usage(held, max(own.peak, held), own.descriptors)
 
 
 def _process(pid: int) -> Usage | None:
@@ -52,20 +55,26 @@ def _process(pid: int) -> Usage | None:
     if b"RssAnon" not in found:
         return None
     held = found[b"RssAnon"] + found[b"RssShmem"]
-    return Usage(held, max(held, found[b"VmHWM"] - found[b"RssFile"]))
+    return Usage(held, max(held, found[b"VmHWM"] - found[b"RssFile"]), found[b"FDSize"])
 
 
-def _proportional(pids: list[int], otherwise: int) -> int:
-    """Forked children share pages with their parent: counted once, by the kernel's own proportional shares."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-                text = file.read()
-        except OSError:
-            return otherwise
-        total += sum(int(size) for size in re.findall(rb"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.MULTILINE))
-    return total
+def _share(pid: int, otherwise: int) -> int:
+    """Pages that a parent and its forks have in common count once: the kernel knows each one's share.
+
+    It tells only who may trace the process; workers close themselves, so that takes privileges.
+    """
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            return sum(int(size) for size in _SHARE.findall(file.read()))
+    except OSError:
+        return otherwise
+
+
+def _child_share(pid: int, parent_peak: int) -> int:
+    """Where the kernel does not tell: what a child holds beyond all that its parent ever held, since any of that may
+    be common to them. So a fork is counted too low rather than killed for its parent's pages."""
+    found = _process(pid)
+    return _share(pid, max(found.held - parent_peak, 0)) if found else 0
 
 
 class Watched(Protocol):
@@ -152,3 +161,46 @@ def find_cgroup_parent(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgrou
             if "memory" in controllers and os.access(candidate / "cgroup.procs", os.W_OK):
                 return candidate
     return None
+
+
+class Meter:
+    """What one worker has held over its life, by its cgroup where it has one, else by looking."""
+
+    def __init__(self, limit_mb: int, clock: Clock) -> None:
+        self.cgroup: Cgroup | None = None
+        self.descriptors = 0
+        self._limit_mb = limit_mb
+        self._clock = clock
+        self._peak_kib = 0
+        self._looked = float("-inf")
+
+    def open_cgroup(self, parent: Path | None, name: str) -> None:
+        """Let the kernel watch, where that is possible."""
+        if parent:
+            with contextlib.suppress(OSError):
+                self.cgroup = Cgroup(parent / name, self._limit_mb)
+
+    def look(self, pid: int) -> bool:
+        """Take the measure now; False where it holds more than it may and no kernel does the watching."""
+        found = usage(pid)
+        self._looked = self._clock.monotonic()
+        if found is None:
+            return True
+        self._peak_kib = max(self._peak_kib, found.peak)
+        self.descriptors = found.descriptors
+        return self.cgroup is not None or found.held <= self._limit_mb * 1024
+
+    @property
+    def outdated(self) -> bool:
+        return self._clock.monotonic() - self._looked > LOOK_AGAIN
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kernel has killed for the limit."""
+        return self.cgroup is not None and self.cgroup.out_of_memory()
+
+    def used_mb(self) -> int:
+        """At most so far, and never above the limit, as Lambda has it."""
+        if self.cgroup:
+            self._peak_kib = max(self._peak_kib, self.cgroup.peak_kib())
+        return min(-(-self._peak_kib // 1024), self._limit_mb)

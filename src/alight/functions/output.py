@@ -30,7 +30,7 @@ Emit = Callable[[str, str], None]
 
 
 class Output:
-    """The read end of one worker's pipe. `tail` covers everything since the last `end`."""
+    """The read end of one worker's pipe."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -44,6 +44,7 @@ class Output:
         self._request_id = ""
         self._partial = b""
         self._tail = b""
+        self._used = False
         self._kept = self._lines = self._dropped = 0
 
     def close_writer(self) -> None:
@@ -60,9 +61,11 @@ class Output:
             os.close(self._reader)
 
     def begin(self, request_id: str) -> None:
-        """From here on, output belongs to this request."""
+        """From here on, output belongs to this request; what came since the last `end` belongs to none."""
         self.drain()
         self._flush()
+        if self._used:
+            self._tail = b""
         self._request_id = request_id
         self._kept = self._lines = self._dropped = 0
 
@@ -74,7 +77,8 @@ class Output:
             self.line(f"{self._dropped} further bytes of output were dropped (1 MiB is kept of one invocation)")
         for line in lines:
             self.line(line)
-        tail, self._tail = self._tail[-TAIL_BYTES:], b""
+        tail, self._tail = self._tail, b""
+        self._used = True
         self._request_id = ""
         self._kept = self._lines = self._dropped = 0
         return tail
@@ -83,10 +87,6 @@ class Output:
         """A line of the platform, not of the child."""
         self._remember(text.encode() + b"\n")
         self._emit(text, self._request_id)
-
-    @property
-    def tail(self) -> bytes:
-        return self._tail[-TAIL_BYTES:]
 
     def drain(self) -> None:
         """Take what is there now; a child that writes faster than this reads is left to the loop."""

@@ -38,6 +38,7 @@ class Slots:
             self._grant(queue)
             return
         if not wait:
+            self._forget(name)
             raise Throttled(name, reserved=queue.running >= queue.limit < self._limit)
         future = asyncio.get_running_loop().create_future()
         queue.waiting.append(future)
@@ -59,8 +60,7 @@ class Slots:
         queue.running -= 1
         self._running -= 1
         self._serve()
-        if not queue.running and not queue.waiting:
-            self._queues.pop(name, None)
+        self._forget(name)
 
     def free(self, name: str, own_limit: int | None) -> int:
         """How many calls of this function would run at once, were they made now."""
@@ -74,6 +74,11 @@ class Slots:
         queue = self._queues.setdefault(name, _Queue(self._limit))
         queue.limit = self._limit if own_limit is None else min(own_limit, self._limit)
         return queue
+
+    def _forget(self, name: str) -> None:
+        queue = self._queues.get(name)
+        if queue and not queue.running and not queue.waiting:
+            del self._queues[name]
 
     def _grant(self, queue: _Queue) -> None:
         queue.running += 1

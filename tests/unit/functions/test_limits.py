@@ -137,7 +137,7 @@ def handler(event, context):
         import mmap
         kept.append(mmap.mmap(-1, 4 << 30))  # taken, never touched
     if event == "forks":
-        kept.append(bytearray(b"x" * (60 << 20)))
+        kept.append(bytearray(b"x" * (40 << 20)))
         for _ in range(4):  # they share the pages: counted once
             if os.fork() == 0:
                 time.sleep(0.3)
@@ -209,16 +209,34 @@ async def test_floods_of_output(bench: Bench, event: str) -> None:
     assert again.log_tail.startswith(b"START RequestId: again")
 
 
+async def test_output_between_calls_belongs_to_none(one_bench: Bench) -> None:
+    spec = one_bench.spec(
+        """
+        import threading, os
+
+        def handler(event, context):
+            if event:
+                timer = threading.Timer(0.05, os.write, (1, b"afterthought\\n"))
+                timer.start()
+        """
+    )
+    await one_bench.call(spec, b"1")
+    await until(lambda: "afterthought" in one_bench.messages(""))
+    second = await one_bench.call(spec, b"0", request_id="r-2")
+    assert second.log_tail.startswith(b"START RequestId: r-2")
+
+
 async def test_a_flood_does_not_hold_up_the_loop(one_bench: Bench) -> None:
+    """Measured in this thread's own processor time: other tests may keep the machine busy."""
     spec = one_bench.spec(FLOODS, timeout=30)
     running = asyncio.create_task(one_bench.call(spec, b'"one line"'))
     longest = 0.0
     while not running.done():
-        began = time.monotonic()
+        began = time.thread_time()
         await asyncio.sleep(0)
-        longest = max(longest, time.monotonic() - began)
+        longest = max(longest, time.thread_time() - began)
     assert answer(running.result()) == "done"
-    assert longest < 0.25
+    assert longest < 0.1
 
 
 async def test_limits_of_the_process(bench: Bench) -> None:
@@ -258,6 +276,42 @@ async def test_limits_of_the_process(bench: Bench) -> None:
         "stdin": "",
         "wrote": "OSError",
     }
+
+
+async def test_a_worker_that_leaks_descriptors_is_replaced(bench: Bench) -> None:
+    spec = bench.spec(
+        """
+        import os
+        leaked = []
+
+        def handler(event, context):
+            leaked.extend(os.open("/dev/null", os.O_RDONLY) for _ in range(event))
+            return [os.getpid(), len(leaked)]
+        """
+    )
+    first, leaked = answer(await bench.call(spec, b"600"))
+    assert leaked == 600
+    assert answer(await bench.call(spec, b"1"))[0] != first
+
+
+async def test_a_worker_above_its_memory_takes_no_further_call(one_bench: Bench) -> None:
+    """Too quick to be seen while it ran: the answer stands, the worker goes."""
+    spec = one_bench.spec(
+        """
+        import os
+        kept = []
+
+        def handler(event, context):
+            if event:
+                kept.append(bytearray(b"x" * (150 << 20)))
+            return os.getpid()
+        """,
+        memory_mb=128,
+    )
+    one_bench.pool._guard.watch = lambda worker: None  # type: ignore[method-assign]
+    first = await one_bench.call(spec, b"1")
+    assert (first.kind, first.max_memory_mb) == ("ok", 128)
+    assert answer(await one_bench.call(spec, b"0")) != answer(first)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root is not held by the limit on processes")
