@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import urllib.error
 import urllib.request
@@ -14,16 +13,13 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alight.store.checksums import checksum
 from tests.wire.running_s3 import Running, running_s3
-from tests.wire.served import ACCESS_KEY, SECRET_KEY, client
+from tests.wire.served import client
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
@@ -329,18 +325,6 @@ def test_tags_and_copies(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError) as problem:
         s3.copy_object(Bucket=bucket, Key="from", CopySource=f"{bucket}/from")
     assert failed(problem) == ("InvalidRequest", 400)
-
-
-def test_metadata_as_other_clients_send_it(s3: Any, running: Running, bucket: str) -> None:
-    """UTF-8 in a header, which boto3 refuses to send, comes back as an encoded word."""
-    request = AWSRequest("PUT", f"{running.url}/{bucket}/k", {"x-amz-meta-who": "ü"}, b"x")
-    S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", "us-east-1").add_auth(request)
-    headers = {name: value.encode().decode("latin-1") for name, value in request.headers.items()}
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
-    connection.request("PUT", f"/{bucket}/k", b"x", headers)
-    assert connection.getresponse().status == 200
-    connection.close()
-    assert s3.head_object(Bucket=bucket, Key="k")["Metadata"] == {"who": "=?UTF-8?B?w7w=?="}
 
 
 def test_virtual_hosts(running: Running, bucket: str, s3: Any) -> None:
