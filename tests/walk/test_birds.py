@@ -12,7 +12,6 @@ from tests.support import clean_environment, eventually, find_tool, run_alight
 from tests.walk.conftest import EXAMPLE, PICTURES, Birds
 from tests.walk.sinks import Webhook
 
-
 #: Version 1 has no `tail`.
 TAIL = {"aws": ("filter-log-events", "--log-group-name"), "aws2": ("tail",)}
 
@@ -64,7 +63,8 @@ def test_the_lab_with_the_real_command_line(birds: Birds, hook: Webhook, tool: s
     [arrival] = hook.wait_for(1)
     assert arrival.message == "Bird [birds/card.jpg] is a: King Penguin(0.98)"
     log = eventually(
-        lambda: _with(aws(birds, tool, "logs", *TAIL[tool], f"/aws/lambda/{function}"), "REPORT"), what="the REPORT line"
+        lambda: _with(aws(birds, tool, "logs", *TAIL[tool], f"/aws/lambda/{function}"), "REPORT"),
+        what="the REPORT line",
     )
     expected = [
         "START RequestId: ",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alight.clock import Clock
+from alight.errors.lambda_ import TooManyRequestsException
 from alight.events.dispatch import Result, Target, Throttled
 from alight.functions import invocation as functions
 from alight.functions.invocation import FunctionSpec, Invocation, Outcome
@@ -59,7 +60,15 @@ class Runner:
         return Target(self._pool.free_slots(spec_of(body)), self._delays)
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
-        """Run now, waiting for a free worker."""
+        """Run now. Waits for a free worker of this machine, but not beyond the function's own reserved concurrency:
+        there Lambda answers 429, and so do we."""
+        try:
+            return await self._run(body, invocation, attempt=1, wait=False)
+        except functions.Throttled as throttled:
+            if throttled.reserved:
+                raise TooManyRequestsException(
+                    Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
+                ) from None
         return await self._run(body, invocation, attempt=1)
 
     async def event(self, event: Event) -> Result:
