@@ -32,7 +32,8 @@ OWNER = {"ID": OWNER_ID}
 
 
 def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """A time as S3 shows it, in whole seconds everywhere: a listing and a header say the same."""
+    return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def quoted(etag: str) -> str:
@@ -49,9 +50,9 @@ class Ground:
     emit: Emit
     target_exists: TargetCheck
 
-    def bucket(self, given: Members, name: str | None = None) -> Bucket:
+    def bucket(self, given: Members) -> Bucket:
         """The bucket of a request. Raises `NoSuchBucket`, or `AccessDenied` where its owner is not the expected one."""
-        wanted = name if name is not None else str(given["Bucket"])
+        wanted = str(given["Bucket"])
         row = self.objects.get_bucket(wanted)
         if row is None:
             raise NoSuchBucket(BucketName=wanted)

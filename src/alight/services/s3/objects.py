@@ -107,7 +107,7 @@ def _answer(call: Call, row: ObjectRow, given: Members) -> tuple[Span | None, Me
         raise NotModified(
             HTTPHeaders={
                 "etag": quoted(row.etag),
-                "last-modified": format_datetime(moment(int(row.last_modified)), usegmt=True),
+                "last-modified": format_datetime(moment(row.last_modified), usegmt=True),
             }
         ) from None
     number, header = given.get("PartNumber"), given.get("Range")

@@ -88,10 +88,13 @@ async def test_encoding_type(s3: Service) -> None:
 
 
 async def test_what_a_listing_says_of_an_object(s3: Service) -> None:
+    s3.clock.advance(0.75)
     said = await s3.put("k")
     (row,) = (await s3("ListObjectsV2", Bucket="photos", FetchOwner=True))["Contents"]
     assert (row["ETag"], row["Size"], row["StorageClass"]) == (said["ETag"], 4, "STANDARD")
     assert (row["ChecksumAlgorithm"], row["ChecksumType"]) == (["CRC64NVME"], "FULL_OBJECT")
+    assert row["LastModified"] == (await s3("HeadObject", Bucket="photos", Key="k"))["LastModified"]
+    assert row["LastModified"].microsecond == 0
     assert row["Owner"]["ID"]
     assert "Owner" not in (await s3("ListObjectsV2", Bucket="photos"))["Contents"][0]
 
