@@ -71,7 +71,7 @@ _FUNCTION: Table = {
     "Environment": {"Variables": H},
     "Description": H,
     "ReservedConcurrentExecutions": H,
-    "DeadLetterConfig": {"TargetArn": H},
+    "DeadLetterConfig": Refused("what fails for good is kept (alight events); a target of its own is not offered yet."),
     "LoggingConfig": {
         "LogGroup": H,
         "LogFormat": Only(("Text",), "only Text is offered.", neutral=True),
@@ -107,10 +107,10 @@ _PERMISSION: Table = {
 
 _EVENT_INVOKE_CONFIG: Table = {
     "FunctionName": H,
-    "Qualifier": H,
+    "Qualifier": Only(("$LATEST",), "versions of functions are not offered yet."),
     "MaximumRetryAttempts": H,
     "MaximumEventAgeInSeconds": H,
-    "DestinationConfig": {"OnSuccess": {"Destination": H}, "OnFailure": {"Destination": H}},
+    "DestinationConfig": Refused("destinations are not offered yet."),
 }
 
 _EVENT_SOURCE_MAPPING: Table = {
@@ -163,7 +163,7 @@ _TOPIC: Table = {
     "FifoThroughputScope": Refused(_FIFO),
     "ArchivePolicy": Refused("archives of topics are not offered."),
     "DataProtectionPolicy": Refused("would hide parts of messages; not offered."),
-    "KmsMasterKeyId": _KMS,
+    "KmsMasterKeyId": N,
 }
 _SUBSCRIPTION: Table = {
     "TopicArn": H,
@@ -194,7 +194,7 @@ _QUEUE: Table = {
     "ContentBasedDeduplication": Refused(_FIFO),
     "DeduplicationScope": Refused(_FIFO),
     "FifoThroughputLimit": Refused(_FIFO),
-    "KmsMasterKeyId": _KMS,
+    "KmsMasterKeyId": N,
     "KmsDataKeyReusePeriodSeconds": N,
 }
 
@@ -216,8 +216,8 @@ _MODEL: Table = {
     "Containers": Refused("inference pipelines are not offered; give PrimaryContainer."),
     "InferenceExecutionConfig": Refused("inference pipelines are not offered."),
     "ExecutionRoleArn": N,
-    "EnableNetworkIsolation": N,
-    "VpcConfig": Refused("there is no VPC here."),
+    "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
+    "VpcConfig": N,
     "Tags": N,
 }
 _VARIANT = {
@@ -243,10 +243,10 @@ _ENDPOINT_CONFIG: Table = {
     "DataCaptureConfig": Refused("data capture is not offered yet."),
     "AsyncInferenceConfig": Refused("asynchronous endpoints are not offered yet."),
     "ExplainerConfig": Refused("explainers are not offered."),
-    "VpcConfig": Refused("there is no VPC here."),
-    "EnableNetworkIsolation": N,
+    "VpcConfig": N,
+    "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
     "ExecutionRoleArn": N,
-    "KmsKeyId": _KMS,
+    "KmsKeyId": N,
     "Tags": N,
 }
 _ENDPOINT: Table = {
@@ -254,7 +254,7 @@ _ENDPOINT: Table = {
     "EndpointConfigName": H,
     "DeploymentConfig": N,
     "ExcludeRetainedVariantProperties": N,
-    "RetainAllVariantProperties": N,
+    "RetainAllVariantProperties": Only(("false",), "is not offered.", neutral=True),
     "RetainDeploymentConfig": N,
     "Tags": N,
 }
@@ -296,9 +296,9 @@ TABLES: Mapping[str, Table] = {
     "AWS::S3::Bucket": _BUCKET,
     "AWS::SNS::Subscription": _SUBSCRIPTION,
     "AWS::SNS::Topic": _TOPIC,
-    "AWS::SNS::TopicPolicy": {"PolicyDocument": H, "Topics": H},
+    "AWS::SNS::TopicPolicy": {"PolicyDocument": N, "Topics": H},
     "AWS::SQS::Queue": _QUEUE,
-    "AWS::SQS::QueuePolicy": {"PolicyDocument": H, "Queues": H},
+    "AWS::SQS::QueuePolicy": {"PolicyDocument": N, "Queues": H},
     "AWS::SageMaker::Endpoint": _ENDPOINT,
     "AWS::SageMaker::EndpointConfig": _ENDPOINT_CONFIG,
     "AWS::SageMaker::Model": _MODEL,

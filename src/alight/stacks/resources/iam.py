@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import Named, Naming, Provider, Work
+from alight.stacks.resources.values import as_document, given, tag_list, whole
 
 #: Versions that a managed policy keeps, as on AWS.
 _MOST_VERSIONS = 5
 
 
-def _document(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 async def _create_role(work: Work) -> Members:
-    trust = _document(work.properties["AssumeRolePolicyDocument"])
-    path = work.properties.get("Path", "/")
-    made = await work.call("iam", "CreateRole", RoleName=work.name, Path=path, AssumeRolePolicyDocument=trust)
+    trust = as_document(work.properties["AssumeRolePolicyDocument"])
+    members = given(work.properties, "Path") | _described(work.properties) | tag_list(work.properties)
+    made = await work.call("iam", "CreateRole", RoleName=work.name, AssumeRolePolicyDocument=trust, **members)
     await _permit_role(work)
     return {"RoleId": made["Role"]["RoleId"]}
 
 
 async def _update_role(work: Work) -> None:
     if work.changed("AssumeRolePolicyDocument"):
-        trust = _document(work.properties["AssumeRolePolicyDocument"])
+        trust = as_document(work.properties["AssumeRolePolicyDocument"])
         await work.call("iam", "UpdateAssumeRolePolicy", RoleName=work.name, PolicyDocument=trust)
+    if work.changed("Description", "MaxSessionDuration"):
+        members = {"Description": "", "MaxSessionDuration": 3600} | _described(work.properties)
+        await work.call("iam", "UpdateRole", RoleName=work.name, **members)
     await _permit_role(work)
+
+
+def _described(properties: Members) -> Members:
+    return given(properties, "Description") | whole(properties, "MaxSessionDuration")
 
 
 async def _permit_role(work: Work) -> None:
@@ -47,7 +48,7 @@ async def _permit_role(work: Work) -> None:
 
 
 def _inline(properties: Members) -> dict[str, str]:
-    return {one["PolicyName"]: _document(one["PolicyDocument"]) for one in properties.get("Policies") or []}
+    return {one["PolicyName"]: as_document(one["PolicyDocument"]) for one in properties.get("Policies") or []}
 
 
 async def _delete_role(work: Work) -> None:
@@ -63,7 +64,7 @@ def _role(one: Named) -> Members:
 
 
 async def _put_policy(work: Work) -> None:
-    document = _document(work.properties["PolicyDocument"])
+    document = as_document(work.properties["PolicyDocument"])
     for role in work.properties.get("Roles") or []:
         await work.call("iam", "PutRolePolicy", RoleName=role, PolicyName=work.name, PolicyDocument=document)
     for role in set(work.before.get("Roles") or []) - set(work.properties.get("Roles") or []):
@@ -81,15 +82,16 @@ def _policy_arn(one: Named) -> str:
 
 
 async def _create_managed(work: Work) -> Members:
-    path, document = work.properties.get("Path", "/"), _document(work.properties["PolicyDocument"])
-    made = await work.call("iam", "CreatePolicy", PolicyName=work.name, Path=path, PolicyDocument=document)
+    document = as_document(work.properties["PolicyDocument"])
+    members = given(work.properties, "Path", "Description") | tag_list(work.properties)
+    made = await work.call("iam", "CreatePolicy", PolicyName=work.name, PolicyDocument=document, **members)
     await _attach(work)
     return {"PolicyId": made["Policy"]["PolicyId"]}
 
 
 async def _update_managed(work: Work) -> None:
     if work.changed("PolicyDocument"):
-        arn, document = _policy_arn(work), _document(work.properties["PolicyDocument"])
+        arn, document = _policy_arn(work), as_document(work.properties["PolicyDocument"])
         versions = (await work.call("iam", "ListPolicyVersions", PolicyArn=arn))["Versions"]
         spare = [version["VersionId"] for version in versions if not version["IsDefaultVersion"]]
         if len(versions) >= _MOST_VERSIONS:

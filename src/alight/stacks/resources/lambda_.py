@@ -6,37 +6,36 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from alight import names
 from alight.calls import Members
 from alight.errors import AlightError
 from alight.stacks.provider import Named, Naming, Provider, Work
-from alight.stacks.resources.sns import as_attribute
+from alight.stacks.resources.values import as_text, given, tag_map, whole
 
 #: Properties that the operations take as they are.
-_PLAIN = ("Handler", "Runtime", "Role", "Description", "LoggingConfig", "DeadLetterConfig")
+_PLAIN = ("Handler", "Runtime", "Role", "Description", "LoggingConfig", "TracingConfig", "SnapStart")
 _NUMBERS = ("Timeout", "MemorySize")
-_CONFIGURATION = (*_PLAIN, *_NUMBERS, "Environment")
 #: What a property that left the template goes back to.
 _DEFAULTS: Members = {
     "Description": "",
     "Timeout": 3,
     "MemorySize": 128,
     "Environment": {"Variables": {}},
-    "DeadLetterConfig": {"TargetArn": ""},
+    "TracingConfig": {"Mode": "PassThrough"},
 }
 #: A zip whose bytes depend on the code alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def _configuration(properties: Members) -> Members:
-    given = {name: properties[name] for name in _PLAIN if name in properties}
-    given |= {name: int(properties[name]) for name in _NUMBERS if name in properties}
+    members: Members = given(properties, *_PLAIN) | whole(properties, *_NUMBERS)
+    if "EphemeralStorage" in properties:
+        members["EphemeralStorage"] = whole(properties["EphemeralStorage"], "Size")
     if "Environment" in properties:
         variables = properties["Environment"].get("Variables") or {}
-        given["Environment"] = {"Variables": {name: as_attribute(value) for name, value in variables.items()}}
-    return given
+        members["Environment"] = {"Variables": {name: as_text(value) for name, value in variables.items()}}
+    return members
 
 
 def _code(work: Work) -> Members:
@@ -48,7 +47,7 @@ def _code(work: Work) -> Members:
         return {"Local": str(path)}
     if "ZipFile" in code:
         return {"ZipFile": _inline(code["ZipFile"])}
-    return {name: code[name] for name in ("S3Bucket", "S3Key", "S3ObjectVersion") if name in code}
+    return given(code, "S3Bucket", "S3Key")
 
 
 def _inline(source: str) -> bytes:
@@ -72,25 +71,26 @@ def _publish(metadata: Members) -> str:
 
 
 async def _create(work: Work) -> None:
-    given = _configuration(work.properties) | {"Code": _code(work), "AlightPublish": _publish(work.metadata)}
-    await work.call("lambda", "CreateFunction", FunctionName=work.name, **given)
+    members = _configuration(work.properties) | given(work.properties, "Architectures") | tag_map(work.properties)
+    members |= {"Code": _code(work), "AlightPublish": _publish(work.metadata)}
+    await work.call("lambda", "CreateFunction", FunctionName=work.name, **members)
     await _reserve(work)
 
 
 async def _update(work: Work) -> None:
-    await work.call("lambda", "UpdateFunctionCode", FunctionName=work.name, **_code(work))
+    # The configuration first: the packages are installed for the runtime that it names.
     wanted, before = _configuration(work.properties), _configuration(work.before)
     gone = {name: _DEFAULTS[name] for name in before.keys() - wanted.keys() if name in _DEFAULTS}
-    given = wanted | gone | {"AlightPublish": _publish(work.metadata)}
-    await work.call("lambda", "UpdateFunctionConfiguration", FunctionName=work.name, **given)
+    members = wanted | gone | {"AlightPublish": _publish(work.metadata)}
+    await work.call("lambda", "UpdateFunctionConfiguration", FunctionName=work.name, **members)
+    await work.call("lambda", "UpdateFunctionCode", FunctionName=work.name, **_code(work))
     await _reserve(work)
 
 
 async def _reserve(work: Work) -> None:
-    reserved = work.properties.get("ReservedConcurrentExecutions")
-    if reserved is not None:
-        given = {"FunctionName": work.name, "ReservedConcurrentExecutions": int(reserved)}
-        await work.call("lambda", "PutFunctionConcurrency", **given)
+    reserved = whole(work.properties, "ReservedConcurrentExecutions")
+    if reserved:
+        await work.call("lambda", "PutFunctionConcurrency", FunctionName=work.name, **reserved)
     elif "ReservedConcurrentExecutions" in work.before:
         await work.call("lambda", "DeleteFunctionConcurrency", FunctionName=work.name)
 
@@ -101,11 +101,6 @@ async def _delete(work: Work) -> None:
 
 def _attributes(one: Named) -> Members:
     return {"Ref": one.name, "Arn": names.function_arn(one.name)}
-
-
-def number(properties: Members, *members: str) -> dict[str, Any]:
-    """Those of `members` that are given, as whole numbers: templates may write them as text."""
-    return {name: int(properties[name]) for name in members if name in properties}
 
 
 FUNCTION = Provider(

@@ -2,60 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work
-from alight.stacks.resources.lambda_ import number
-
-
-def _given(work: Work, *members: str) -> dict[str, Any]:
-    return {name: work.properties[name] for name in members if name in work.properties}
+from alight.stacks.resources.values import as_flag, given, tag_map, whole
 
 
 async def _permit(work: Work) -> None:
-    given = _given(work, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
-    await work.call("lambda", "AddPermission", StatementId=work.name, **given)
+    members = given(work.properties, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
+    await work.call("lambda", "AddPermission", StatementId=work.name, **members)
 
 
 async def _forbid(work: Work) -> None:
-    given = {"FunctionName": work.properties["FunctionName"], "StatementId": work.name}
-    await work.quietly("lambda", "RemovePermission", **given)
+    members = {"FunctionName": work.properties["FunctionName"], "StatementId": work.name}
+    await work.quietly("lambda", "RemovePermission", **members)
 
 
 _LIMITS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
 
 
 async def _put_invoke_config(work: Work) -> None:
-    given = _given(work, "FunctionName", "DestinationConfig") | number(work.properties, *_LIMITS) | _qualifier(work)
-    await work.call("lambda", "PutFunctionEventInvokeConfig", **given)
+    members = (
+        given(work.properties, "FunctionName", "DestinationConfig")
+        | whole(work.properties, *_LIMITS)
+        | _qualifier(work)
+    )
+    await work.call("lambda", "PutFunctionEventInvokeConfig", **members)
 
 
 async def _delete_invoke_config(work: Work) -> None:
-    given = _given(work, "FunctionName") | _qualifier(work)
-    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **given)
+    members = given(work.properties, "FunctionName") | _qualifier(work)
+    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **members)
 
 
-def _qualifier(work: Work) -> dict[str, str]:
+def _qualifier(work: Work) -> Members:
     """CloudFormation wants `$LATEST` spelt out, the operations take it as the rule."""
     qualifier = work.properties.get("Qualifier", "$LATEST")
     return {} if qualifier == "$LATEST" else {"Qualifier": qualifier}
 
 
-_MAPPED = ("FunctionName", "Enabled", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
+_MAPPED = ("FunctionName", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
 _BATCHES = ("BatchSize", "MaximumBatchingWindowInSeconds")
 
 
+def _mapping(properties: Members) -> Members:
+    enabled = {"Enabled": as_flag(properties["Enabled"])} if "Enabled" in properties else {}
+    return given(properties, *_MAPPED) | whole(properties, *_BATCHES) | enabled
+
+
 async def _create_mapping(work: Work) -> Members:
-    given = _given(work, "EventSourceArn", *_MAPPED) | number(work.properties, *_BATCHES)
-    made = await work.call("lambda", "CreateEventSourceMapping", **given)
+    members = given(work.properties, "EventSourceArn") | _mapping(work.properties) | tag_map(work.properties)
+    made = await work.call("lambda", "CreateEventSourceMapping", **members)
     return {"Ref": made["UUID"], "Id": made["UUID"]}
 
 
 async def _update_mapping(work: Work) -> None:
-    given = _given(work, *_MAPPED) | number(work.properties, *_BATCHES)
-    await work.call("lambda", "UpdateEventSourceMapping", UUID=work.known["Ref"], **given)
+    members = _mapping(work.properties)
+    await work.call("lambda", "UpdateEventSourceMapping", UUID=work.known["Ref"], **members)
 
 
 async def _delete_mapping(work: Work) -> None:
@@ -64,8 +67,8 @@ async def _delete_mapping(work: Work) -> None:
 
 
 async def _publish_version(work: Work) -> Members:
-    given = _given(work, "FunctionName", "Description", "CodeSha256")
-    made = await work.call("lambda", "PublishVersion", **given)
+    members = given(work.properties, "FunctionName", "Description", "CodeSha256")
+    made = await work.call("lambda", "PublishVersion", **members)
     version = str(made["Version"])
     arn = f"{str(made['FunctionArn']).removesuffix(':' + version)}:{version}"
     return {"Ref": arn, "FunctionArn": arn, "Version": version}
@@ -73,20 +76,24 @@ async def _publish_version(work: Work) -> Members:
 
 async def _delete_version(work: Work) -> None:
     if "Version" in work.known:
-        given = _given(work, "FunctionName") | {"Qualifier": work.known["Version"]}
-        await work.quietly("lambda", "DeleteFunction", **given)
+        members = given(work.properties, "FunctionName") | {"Qualifier": work.known["Version"]}
+        await work.quietly("lambda", "DeleteFunction", **members)
 
 
 async def _create_alias(work: Work) -> None:
-    await work.call("lambda", "CreateAlias", **_given(work, "FunctionName", "FunctionVersion", "Name", "Description"))
+    await work.call(
+        "lambda", "CreateAlias", **given(work.properties, "FunctionName", "FunctionVersion", "Name", "Description")
+    )
 
 
 async def _update_alias(work: Work) -> None:
-    await work.call("lambda", "UpdateAlias", **_given(work, "FunctionName", "FunctionVersion", "Name", "Description"))
+    await work.call(
+        "lambda", "UpdateAlias", **given(work.properties, "FunctionName", "FunctionVersion", "Name", "Description")
+    )
 
 
 async def _delete_alias(work: Work) -> None:
-    await work.quietly("lambda", "DeleteAlias", **_given(work, "FunctionName", "Name"))
+    await work.quietly("lambda", "DeleteAlias", **given(work.properties, "FunctionName", "Name"))
 
 
 def _alias(one: Named) -> Members:
@@ -112,7 +119,7 @@ PROVIDERS = (
         update=_put_invoke_config,
         delete=_delete_invoke_config,
         attributes=lambda one: {"Ref": one.name},
-        replaced_by=frozenset({"FunctionName", "Qualifier"}),
+        replaced_by=frozenset({"FunctionName"}),
         needs=(("lambda", "PutFunctionEventInvokeConfig"),),
     ),
     Provider(

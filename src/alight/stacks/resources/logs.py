@@ -6,11 +6,12 @@ from alight import names
 from alight.calls import Members
 from alight.errors import Fault
 from alight.stacks.provider import Named, Naming, Provider, Work
+from alight.stacks.resources.values import tag_map
 
 
 async def _create(work: Work) -> None:
     try:
-        await work.call("logs", "CreateLogGroup", logGroupName=work.name)
+        await work.call("logs", "CreateLogGroup", logGroupName=work.name, **tag_map(work.properties, "tags"))
     except Fault as fault:
         # The function may have written its first line before its group's turn came.
         if fault.code != "ResourceAlreadyExistsException":

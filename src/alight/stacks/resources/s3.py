@@ -9,16 +9,26 @@ from alight.calls import Members
 from alight.errors import Fault
 from alight.names import REGION
 from alight.stacks.provider import Kept, Named, Naming, Provider, Work
+from alight.stacks.resources.values import tag_list
 
 
 async def _create(work: Work) -> None:
     await work.call("s3", "CreateBucket", Bucket=work.name)
-    await _notify(work)
+    await _update(work)
+
+
+async def _update(work: Work) -> None:
+    if work.changed("Tags"):
+        tags = tag_list(work.properties, "TagSet")
+        if tags:
+            await work.call("s3", "PutBucketTagging", Bucket=work.name, Tagging=tags)
+        elif work.before:
+            await work.call("s3", "DeleteBucketTagging", Bucket=work.name)
+    if work.changed("NotificationConfiguration"):
+        await _notify(work)
 
 
 async def _notify(work: Work) -> None:
-    if not work.changed("NotificationConfiguration"):
-        return
     wanted = work.properties.get("NotificationConfiguration") or {}
     configuration = {
         "LambdaFunctionConfigurations": _rules(wanted, "LambdaConfigurations", "Function", "LambdaFunctionArn"),
@@ -67,7 +77,7 @@ BUCKET = Provider(
     type="AWS::S3::Bucket",
     naming=Naming("BucketName", 63),
     create=_create,
-    update=_notify,
+    update=_update,
     delete=_delete,
     attributes=_attributes,
     replaced_by=frozenset({"BucketName"}),

@@ -13,10 +13,12 @@ from alight import names
 from alight.calls import Members
 from alight.errors import AlightError
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work
+from alight.stacks.resources.values import given, tag_list, whole
 
 #: Seconds between two looks at an endpoint that is being created, and until it is given up.
 PAUSE = 0.1
 PATIENCE = 900.0
+_UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
 def _local_archive(work: Work) -> Path | None:
@@ -37,10 +39,9 @@ async def _create_model(work: Work) -> None:
         if not archive.exists():
             raise AlightError(f"There is no model at {archive}.", "Make it, or correct ModelDataUrl.")
         container["ModelDataUrl"] = archive.as_uri()
-    given = {"PrimaryContainer": container} if container else {}
-    role = work.properties.get("ExecutionRoleArn")
-    given |= {"ExecutionRoleArn": role} if role else {}
-    await work.call("sagemaker", "CreateModel", ModelName=work.name, **given)
+    members: Members = {"PrimaryContainer": container} if container else {}
+    members |= given(work.properties, "ExecutionRoleArn", "VpcConfig") | tag_list(work.properties)
+    await work.call("sagemaker", "CreateModel", ModelName=work.name, **members)
 
 
 async def _delete_model(work: Work) -> None:
@@ -51,28 +52,25 @@ def _model(one: Named) -> Members:
     return {"Ref": str(names.Arn("sagemaker", f"model/{one.name.lower()}")), "ModelName": one.name}
 
 
-_VARIANT = (
-    "VariantName",
-    "ModelName",
+_COUNTS = (
     "InitialInstanceCount",
-    "InstanceType",
-    "InitialVariantWeight",
-    "ServerlessConfig",
+    "VolumeSizeInGB",
+    "ModelDataDownloadTimeoutInSeconds",
+    "ContainerStartupHealthCheckTimeoutInSeconds",
 )
 
 
 async def _create_config(work: Work) -> None:
     variants = [_variant(variant) for variant in work.properties.get("ProductionVariants") or []]
-    await work.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=work.name, ProductionVariants=variants)
+    members = given(work.properties, "KmsKeyId", "ExecutionRoleArn", "VpcConfig") | tag_list(work.properties)
+    name = {"EndpointConfigName": work.name}
+    await work.call("sagemaker", "CreateEndpointConfig", **name, ProductionVariants=variants, **members)
 
 
-def _variant(given: Members) -> Members:
-    variant = {name: given[name] for name in _VARIANT if name in given}
-    if "InitialInstanceCount" in variant:
-        variant["InitialInstanceCount"] = int(variant["InitialInstanceCount"])
-    if "InitialVariantWeight" in variant:
-        variant["InitialVariantWeight"] = float(variant["InitialVariantWeight"])
-    return variant
+def _variant(variant: Members) -> Members:
+    weight = variant.get("InitialVariantWeight")
+    members = {**variant, **whole(variant, *_COUNTS)}
+    return members | ({} if weight is None else {"InitialVariantWeight": float(weight)})
 
 
 async def _delete_config(work: Work) -> None:
@@ -85,31 +83,40 @@ def _config(one: Named) -> Members:
 
 
 async def _create_endpoint(work: Work) -> None:
-    config = work.properties["EndpointConfigName"]
-    await work.call("sagemaker", "CreateEndpoint", EndpointName=work.name, EndpointConfigName=config)
+    members = given(work.properties, "EndpointConfigName", "DeploymentConfig") | tag_list(work.properties)
+    await work.call("sagemaker", "CreateEndpoint", EndpointName=work.name, **members)
 
 
 async def _update_endpoint(work: Work) -> None:
-    config = work.properties["EndpointConfigName"]
-    await work.call("sagemaker", "UpdateEndpoint", EndpointName=work.name, EndpointConfigName=config)
+    # A change that was cut off may still be under way; only then can the next begin.
+    await _deployed(work)
+    members = given(work.properties, "EndpointConfigName", "DeploymentConfig")
+    await work.call("sagemaker", "UpdateEndpoint", EndpointName=work.name, **members)
 
 
 async def _delete_endpoint(work: Work) -> None:
     await work.quietly("sagemaker", "DeleteEndpoint", EndpointName=work.name)
 
 
-async def _in_service(work: Work) -> None:
-    """Return when the endpoint answers. Raises `AlightError` with its own reason where it failed."""
+async def _deployed(work: Work) -> Members:
+    """The endpoint's description once nothing is under way any more."""
     clock = work.around.clock
     end = clock.monotonic() + PATIENCE
     while True:
         told = await work.call("sagemaker", "DescribeEndpoint", EndpointName=work.name)
-        if told["EndpointStatus"] == "InService":
-            return
-        if told["EndpointStatus"] in ("Failed", "OutOfService", "UpdateRollbackFailed") or clock.monotonic() > end:
-            reason = told.get("FailureReason") or f"its status is {told['EndpointStatus']}"
-            raise AlightError(f"The endpoint {work.name} does not come into service: {reason}")
+        if told["EndpointStatus"] not in _UNDER_WAY:
+            return told
+        if clock.monotonic() > end:
+            raise AlightError(f"The endpoint {work.name} is still {told['EndpointStatus']} after {PATIENCE:.0f} s.")
         await clock.sleep(PAUSE)
+
+
+async def _in_service(work: Work) -> None:
+    """Return when the endpoint answers. Raises `AlightError` with its own reason where it failed."""
+    told = await _deployed(work)
+    if told["EndpointStatus"] != "InService":
+        reason = told.get("FailureReason") or f"its status is {told['EndpointStatus']}"
+        raise AlightError(f"The endpoint {work.name} does not come into service: {reason}")
 
 
 def _endpoint(one: Named) -> Members:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import Named, Naming, Provider, Work
+from alight.stacks.resources.values import as_document, as_text, given, tag_list, texts
 
 _TOPIC_ATTRIBUTES = ("DisplayName", "SignatureVersion")
 _SUBSCRIPTION_ATTRIBUTES = (
@@ -19,28 +19,17 @@ _SUBSCRIPTION_ATTRIBUTES = (
 )
 
 
-def as_attribute(value: Any) -> str:
-    """Attributes are text on the wire: mappings as JSON, booleans as `true` and `false`."""
-    if isinstance(value, dict | list):
-        return json.dumps(value, separators=(",", ":"))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def attributes_of(properties: Members, known: tuple[str, ...]) -> dict[str, str]:
-    return {name: as_attribute(properties[name]) for name in known if name in properties}
-
-
 async def _create_topic(work: Work) -> Members:
-    attributes = attributes_of(work.properties, _TOPIC_ATTRIBUTES)
-    given = {"Attributes": attributes} if attributes else {}
-    await work.call("sns", "CreateTopic", Name=work.name, **given)
+    attributes = texts(work.properties, *_TOPIC_ATTRIBUTES)
+    members = tag_list(work.properties) | ({"Attributes": attributes} if attributes else {})
+    await work.call("sns", "CreateTopic", Name=work.name, **members)
     return await _subscribe_all(work)
 
 
 async def _update_topic(work: Work) -> Members:
     for name in _TOPIC_ATTRIBUTES:
         if work.changed(name):
-            value = as_attribute(work.properties.get(name, "1" if name == "SignatureVersion" else ""))
+            value = as_text(work.properties.get(name, "1" if name == "SignatureVersion" else ""))
             await work.call("sns", "SetTopicAttributes", TopicArn=_arn(work), AttributeName=name, AttributeValue=value)
     return await _subscribe_all(work)
 
@@ -60,11 +49,10 @@ async def _subscribe_all(work: Work) -> Members:
 
 
 async def _subscribe(work: Work, topic: str, one: Members) -> str:
-    attributes = attributes_of(one, _SUBSCRIPTION_ATTRIBUTES)
-    given: Members = {"TopicArn": topic, "Protocol": one["Protocol"], "ReturnSubscriptionArn": True}
-    given |= {"Endpoint": one["Endpoint"]} if "Endpoint" in one else {}
-    given |= {"Attributes": attributes} if attributes else {}
-    return str((await work.call("sns", "Subscribe", **given))["SubscriptionArn"])
+    attributes = texts(one, *_SUBSCRIPTION_ATTRIBUTES)
+    members = given(one, "Protocol", "Endpoint") | ({"Attributes": attributes} if attributes else {})
+    told = await work.call("sns", "Subscribe", TopicArn=topic, ReturnSubscriptionArn=True, **members)
+    return str(told["SubscriptionArn"])
 
 
 async def _delete_topic(work: Work) -> None:
@@ -86,9 +74,9 @@ async def _create_subscription(work: Work) -> Members:
 async def _update_subscription(work: Work) -> None:
     for name in _SUBSCRIPTION_ATTRIBUTES:
         if work.changed(name):
-            value = as_attribute(work.properties.get(name, _CLEARED[name]))
-            given = {"SubscriptionArn": work.known["Ref"], "AttributeName": name, "AttributeValue": value}
-            await work.call("sns", "SetSubscriptionAttributes", **given)
+            value = as_text(work.properties.get(name, _CLEARED[name]))
+            members = {"SubscriptionArn": work.known["Ref"], "AttributeName": name, "AttributeValue": value}
+            await work.call("sns", "SetSubscriptionAttributes", **members)
 
 
 _CLEARED: dict[str, Any] = {
@@ -107,7 +95,7 @@ async def _delete_subscription(work: Work) -> None:
 
 async def _put_policy(work: Work) -> None:
     for topic in work.properties["Topics"]:
-        await _set_policy(work, topic, json.dumps(work.properties["PolicyDocument"]))
+        await _set_policy(work, topic, as_document(work.properties["PolicyDocument"]))
     for topic in set(work.before.get("Topics") or []) - set(work.properties["Topics"]):
         await _set_policy(work, topic, "")
 
@@ -118,8 +106,8 @@ async def _drop_policy(work: Work) -> None:
 
 
 async def _set_policy(work: Work, topic: str, document: str) -> None:
-    given = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": document}
-    await (work.call if document else work.quietly)("sns", "SetTopicAttributes", **given)
+    members = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": document}
+    await (work.call if document else work.quietly)("sns", "SetTopicAttributes", **members)
 
 
 PROVIDERS = (

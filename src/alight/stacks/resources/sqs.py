@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import Named, Naming, Provider, Work
-from alight.stacks.resources.sns import as_attribute, attributes_of
+from alight.stacks.resources.values import as_document, as_text, tag_map, texts
 
 _DEFAULTS = {
     "DelaySeconds": "0",
@@ -16,6 +14,7 @@ _DEFAULTS = {
     "ReceiveMessageWaitTimeSeconds": "0",
     "VisibilityTimeout": "30",
     "RedrivePolicy": "",
+    "RedriveAllowPolicy": "",
 }
 
 
@@ -24,14 +23,14 @@ def _url(one: Named) -> str:
 
 
 async def _create(work: Work) -> None:
-    attributes = attributes_of(work.properties, tuple(_DEFAULTS))
-    given = {"Attributes": attributes} if attributes else {}
-    await work.call("sqs", "CreateQueue", QueueName=work.name, **given)
+    attributes = texts(work.properties, *_DEFAULTS)
+    members = tag_map(work.properties, "tags") | ({"Attributes": attributes} if attributes else {})
+    await work.call("sqs", "CreateQueue", QueueName=work.name, **members)
 
 
 async def _update(work: Work) -> None:
     changed = [name for name in _DEFAULTS if work.changed(name)]
-    attributes = {name: as_attribute(work.properties.get(name, _DEFAULTS[name])) for name in changed}
+    attributes = {name: as_text(work.properties.get(name, _DEFAULTS[name])) for name in changed}
     if attributes:
         await work.call("sqs", "SetQueueAttributes", QueueUrl=_url(work), Attributes=attributes)
 
@@ -45,7 +44,7 @@ def _queue(one: Named) -> Members:
 
 
 async def _put_policy(work: Work) -> None:
-    document = json.dumps(work.properties["PolicyDocument"])
+    document = as_document(work.properties["PolicyDocument"])
     for queue in work.properties["Queues"]:
         await work.call("sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": document})
     for queue in set(work.before.get("Queues") or []) - set(work.properties["Queues"]):
