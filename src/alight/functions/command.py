@@ -23,7 +23,7 @@ BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 OPEN_FILES = 1024
 PROCESSES = 1024
 #: Address space is no measure of memory: this only stops what has gone mad.
-ADDRESS_SPACE_SLACK = 16 * 1024**3
+ADDRESS_SPACE_SLACK = 64 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)

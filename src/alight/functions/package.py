@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,24 @@ async def prepare(
         code_dir, code_dir.parents[1] / "venvs", interpreter, code_hash=code_hash, progress=progress
     )
     return Package(code_hash, code_dir, venv, size)
+
+
+def discard_unused(store: Path, keep: Collection[Path]) -> int:
+    """Delete stored code and venvs that are not in `keep`, and halves of them; returns how many.
+
+    For the start of the runtime, while nothing is being prepared and nothing runs.
+    """
+    kept = {path.absolute() for path in keep}
+    unused = [
+        path
+        for folder in (store / "code", store / "venvs")
+        if folder.is_dir()
+        for path in folder.absolute().iterdir()
+        if path not in kept
+    ]
+    for path in unused:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(unused)
 
 
 def _store(source: Path, store: Path) -> tuple[str, Path, int]:

@@ -1,4 +1,4 @@
-"""One child process and its kin: started without `fork` handlers, waited for without threads, killed with all it left.
+"""One child process and its kin: started without `fork` handlers, waited for by the loop, killed with all it left.
 
 A worker leads a session and a process group of its own. It adopts its orphaned descendants (see launcher), so a walk
 down from it finds those too that left the group.
@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class ChildProcess:
             os.write(self._stdin, plan + b"\n")
         self._handle = _pidfd(self.pid)
         if self._handle is None:
-            self._waiter = asyncio.create_task(self._wait_in_thread())
+            threading.Thread(target=self._wait_in_thread, daemon=True, name=f"wait-{self.pid}").start()
         else:
             self._loop.add_reader(self._handle, self._ended)
 
@@ -70,9 +71,10 @@ class ChildProcess:
             _signal(pid, signal.SIGKILL)
         _signal_group(self.pid, signal.SIGKILL)
 
-    async def _wait_in_thread(self) -> None:
-        await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        self._ended()
+    def _wait_in_thread(self) -> None:
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(RuntimeError):  # the loop has gone first
+            self._loop.call_soon_threadsafe(self._ended)
 
     def _ended(self) -> None:
         if self._handle is not None:

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -77,7 +76,6 @@ async def _build(
     folder: Path, requirements: Path, interpreter: Interpreter, progress: Callable[[str], None]
 ) -> None:  # fmt: skip
     uv = find_uv()
-    began = time.perf_counter()
     progress(f"Installing {requirements} with {'uv' if uv else 'pip'}")
     python = str(folder / "bin" / "python")
     if uv:
@@ -88,7 +86,7 @@ async def _build(
         install = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     await _run([*make, str(folder)], requirements)
     await _run([*install, "-r", str(requirements)], requirements)
-    progress(f"Installed {requirements} in {time.perf_counter() - began:.1f} s")
+    progress(f"Installed {requirements}")
 
 
 async def _run(command: Sequence[str], requirements: Path) -> None:

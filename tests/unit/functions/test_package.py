@@ -15,7 +15,7 @@ import pytest
 from alight.errors import AlightError
 from alight.functions import archive, venvs
 from alight.functions.archive import UnsafeArchive, unpack
-from alight.functions.package import prepare
+from alight.functions.package import discard_unused, prepare
 from alight.functions.venvs import InstallError
 from tests.unit.functions.bench import Bench, answer
 
@@ -223,8 +223,11 @@ def wheel(folder: Path, version: str) -> str:
     return name
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-async def test_requirements(bench: Bench, tmp_path: Path, installer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("installer", "child"), [("uv", "awslambdaric"), ("uv", "bootstrap"), ("pip", "auto")])
+async def test_requirements(
+    make_bench: Callable[..., Bench], tmp_path: Path, installer: str, child: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(child)
     if installer == "pip":
         monkeypatch.setattr(venvs, "find_uv", lambda: None)
     elif venvs.find_uv() is None:
@@ -273,3 +276,15 @@ async def test_requirements_of_nothing_need_no_venv(tmp_path: Path) -> None:
     (source / "app.py").write_text(HANDLER)
     (source / "requirements.txt").write_text("# boto3 is there anyway\n\n")
     assert (await prepare(source, tmp_path / "store", progress=quiet)).venv is None
+
+
+async def test_what_nobody_uses_goes(tmp_path: Path) -> None:
+    made = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "app.py").write_text(name)
+        made.append((await prepare(tmp_path / name, tmp_path / "store", progress=quiet)).code_dir)
+    (tmp_path / "store" / "code" / ".new-half").mkdir()
+    assert discard_unused(tmp_path / "store", {made[1]}) == 2
+    assert list((tmp_path / "store" / "code").iterdir()) == [made[1]]
+    assert discard_unused(tmp_path / "nowhere", ()) == 0

@@ -234,3 +234,11 @@ def test_under_uvloop(tmp_path: Path) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(main()) == ["ok", "ok", "crash", "ok"]
+
+
+async def test_without_pidfd(one_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems that have none: a thread waits instead."""
+    monkeypatch.setattr("alight.functions.processes._pidfd", lambda pid: None)
+    spec = one_bench.spec("import os\ndef handler(event, context):\n    return event or os._exit(3)")
+    kinds = [(await one_bench.call(spec, payload)).kind for payload in (b"1", b"0", b"2")]
+    assert kinds == ["ok", "crash", "ok"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -226,6 +227,50 @@ async def test_closing_kills_what_runs(one_bench: Bench, tmp_path: Path) -> None
     outcome = await running
     assert (outcome.kind, outcome.function_error) == ("killed", "Unhandled")
     assert json.loads(outcome.payload)["errorType"] == "Runtime.ExitError"
+    assert list((one_bench.folder / "data" / "run").iterdir()) == []
+
+
+async def test_under_fire(make_bench: Callable[..., Bench]) -> None:
+    """Workers are killed and code is replaced while calls come in: each call ends, with an answer or a reason."""
+    bench = make_bench(limit=3)
+    spec = bench.spec("import os, time\ndef handler(event, context): time.sleep(0.005); return event")
+    chance = random.Random(7)
+    calls = [asyncio.create_task(bench.call(spec, str(number).encode())) for number in range(150)]
+    kills = 0
+    while not all(call.done() for call in calls):
+        await asyncio.sleep(0.02)
+        victims = [worker.pid for worker in bench.pool._workers.values() if worker.pid and worker.alive]
+        if victims and kills < 15:
+            kills += 1
+            os.kill(chance.choice(victims), signal.SIGKILL)
+        elif chance.random() < 0.1:
+            await bench.pool.retire("birds")
+    outcomes = [call.result() for call in calls]
+    for number, outcome in enumerate(outcomes):
+        if outcome.kind == "ok":
+            assert answer(outcome) == number
+        else:
+            assert json.loads(outcome.payload)["errorType"] == "Runtime.ExitError"
+    assert sum(outcome.kind == "ok" for outcome in outcomes) >= 150 - kills
+    assert bench.pool.free_slots(spec) == 3
+
+
+async def test_nothing_of_a_worker_is_left(one_bench: Bench) -> None:
+    """Descriptors, tasks and folders are as before, after many starts."""
+    spec = one_bench.spec(PID)
+
+    async def one_round() -> None:
+        await one_bench.call(spec)
+        await one_bench.pool.retire("birds")
+        await one_bench.call(replace(spec, handler="app.gone"))
+        await until(lambda: not one_bench.pool._workers)
+
+    await one_round()
+    descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    for _ in range(10):
+        await one_round()
+    await until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+    await until(lambda: len(asyncio.all_tasks()) <= tasks)
     assert list((one_bench.folder / "data" / "run").iterdir()) == []
 
 
