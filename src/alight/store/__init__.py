@@ -5,7 +5,7 @@ than 64 KiB lie beside it as files), written by one thread that commits jobs in 
 (logs, spans, metrics) is in `telemetry.db`.
 
     lock        the folder belongs to one process     witness     no commit has vanished since
-    ground      what must hold before it opens
+    ground      what must hold before it opens        ballast     room to work off what was accepted
     migrations  the schema, version by version        statements  the named SQL of `sql/*.sql`
     writer      the thread that commits in groups     database    what the rooms see of it: write, read
     buckets, objects, listing, uploads, bodies        S3's rows and bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
@@ -10,6 +11,9 @@ from pathlib import Path
 import apsw
 
 CACHED_STATEMENTS = 512
+
+#: What the operating system says where there is no room.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 #: What `synchronous=FULL` adds: each commit is flushed before it is answered (WAL alone survives only a process crash).
 DURABLE = "FULL"
@@ -29,7 +33,7 @@ def open_writer(path: Path, synchronous: str = DURABLE, vfs: str | None = None) 
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("cache_size", -32_768)
     connection.pragma("cell_size_check", True)
-    connection.pragma("journal_size_limit", 64 << 20)
+    connection.pragma("journal_size_limit", 16 << 20)
     # SQLite swallows errors of its automatic checkpoints; the writer checkpoints itself and stops at an error.
     connection.wal_autocheckpoint(0)
     _add_functions(connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ import apsw
 from alight.clock import Clock
 from alight.errors import AlightError
 from alight.errors.store import Damaged, StoreUnavailable
+from alight.store.ballast import SIZE, Ballast
 from alight.store.connections import open_reader, open_writer
 from alight.store.ground import FILE_NAME, Ground, prepare
 from alight.store.lock import FolderLock
@@ -44,6 +44,8 @@ class Database:
         self._connection = ground.connection
         self._statements = ground.statements
         self._witness = ground.witness
+        self._ballast = ground.ballast
+        self._identity = ground.identity
         self._loop = asyncio.get_running_loop()
         self._reader: Reader | None = None
         self._reading: apsw.Connection | None = None
@@ -54,21 +56,28 @@ class Database:
             self._new_tx,
             deliver=self._deliver,
             on_fatal=self._fatal,
-            witness=partial(ground.witness.write, ground.identity),
+            on_full=ground.ballast.release,
+            on_progress=self._progress,
             monotonic=clock.monotonic,
         )
 
     @classmethod
     async def open(
-        cls, folder: Path, clock: Clock, *, connect: Callable[[Path], apsw.Connection] = open_writer
+        cls,
+        folder: Path,
+        clock: Clock,
+        *,
+        connect: Callable[[Path], apsw.Connection] = open_writer,
+        ballast: int = SIZE,
     ) -> Database:
-        """Take the folder (made where missing), bring its schema up to date, start the writer.
+        """Take the folder (made where missing), bring its schema up to date, start the writer. `ballast` bytes are
+        held for the day when the disk is full.
 
         Raises `AlightError` where another process has it, a newer Alight wrote it, or it is not our database.
         """
         lock = await asyncio.to_thread(_take, folder)
         try:
-            ground = await asyncio.to_thread(prepare, folder, clock, connect)
+            ground = await asyncio.to_thread(prepare, folder, clock, connect, Ballast(folder, ballast))
         except BaseException:
             lock.release()
             raise
@@ -118,10 +127,15 @@ class Database:
             await asyncio.to_thread(self._connection.close)
         finally:
             self._witness.close()
+            self._ballast.release()
             self._lock.release()
 
     def _new_tx(self) -> Tx:
         return Tx(self._connection, self._statements, self._damaged)
+
+    def _progress(self, commit: int) -> None:
+        self._witness.write(self._identity, commit)
+        self._ballast.ensure()
 
     def _damaged(self, damage: Damaged) -> None:
         self.on_damage(damage)

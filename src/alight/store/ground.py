@@ -11,6 +11,7 @@ import apsw
 
 from alight.clock import Clock
 from alight.errors import AlightError
+from alight.store.ballast import Ballast
 from alight.store.connections import sync_directory
 from alight.store.migrations import MIGRATIONS, migrate
 from alight.store.statements import Statements, load_statements
@@ -35,10 +36,11 @@ class Ground:
     connection: apsw.Connection
     statements: Statements
     witness: Witness
+    ballast: Ballast
     identity: int
 
 
-def prepare(folder: Path, clock: Clock, connect: Callable[[Path], apsw.Connection]) -> Ground:
+def prepare(folder: Path, clock: Clock, connect: Callable[[Path], apsw.Connection], ballast: Ballast) -> Ground:
     """Open the database of `folder` with `connect` (blocks). Raises `AlightError`, with everything left as it was."""
     _check_sqlite()
     path = folder / FILE_NAME
@@ -49,7 +51,9 @@ def prepare(folder: Path, clock: Clock, connect: Callable[[Path], apsw.Connectio
     try:
         witness = Witness(folder)
         connection = connect(path)
-        return _ground(connection, witness, folder, clock)
+        identity = _begin(connection, witness, folder, clock)
+        ballast.ensure()
+        return Ground(connection, load_statements(), witness, ballast, identity)
     except BaseException as error:
         if witness is not None:
             witness.close()
@@ -64,7 +68,8 @@ def prepare(folder: Path, clock: Clock, connect: Callable[[Path], apsw.Connectio
         raise
 
 
-def _ground(connection: apsw.Connection, witness: Witness, folder: Path, clock: Clock) -> Ground:
+def _begin(connection: apsw.Connection, witness: Witness, folder: Path, clock: Clock) -> int:
+    """Check the database, bring it up to date, return its identity."""
     statements = load_statements()
 
     def counter(name: str) -> int:
@@ -82,7 +87,7 @@ def _ground(connection: apsw.Connection, witness: Witness, folder: Path, clock: 
             connection.execute(statements["counters.seed"].sql, {"name": name, "value": value})
     sync_directory(folder)
     sync_directory(folder.parent)
-    return Ground(connection, statements, witness, counter(_IDENTITY))
+    return counter(_IDENTITY)
 
 
 def _check_sqlite() -> None:

@@ -7,7 +7,6 @@ thrown away, and after a crash the next start does.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import threading
 from collections.abc import AsyncIterable, Callable
@@ -19,15 +18,13 @@ from typing import TypeVar
 from alight.errors.store import InsufficientStorage
 from alight.names import new_version_id
 from alight.store.checksums import ALGORITHMS, Hasher, encode
-from alight.store.connections import sync_descriptor
+from alight.store.connections import NO_ROOM, sync_descriptor
 
 #: Bodies up to this size travel in the commit group itself.
 INLINE_LIMIT = 64 << 10
 
 #: Bytes gathered before a thread hashes and writes them.
 SPOOL_SIZE = 1 << 20
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 T = TypeVar("T")
 
@@ -90,7 +87,7 @@ class Receiver:
         except BaseException as error:
             # In a thread, behind the write that may still be running there.
             self._threads.submit(spool.abandon)
-            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise InsufficientStorage() from error
             raise
 

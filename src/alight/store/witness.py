@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from alight.errors import AlightError
-from alight.store.connections import sync_descriptor
+from alight.store.connections import NO_ROOM, sync_descriptor
 
 FILE_NAME = "witness"
 
@@ -43,10 +43,15 @@ class Witness:
             )
 
     def write(self, identity: int, commits: int) -> None:
-        """Record a commit that is durable (blocks for a flush)."""
+        """Record a commit that is durable (blocks for a flush); not now, where the disk is full."""
         text = f"{commits} {identity}"
         record = f"{text} {zlib.crc32(text.encode()):08x}\n".encode().ljust(_SIZE)
-        os.pwrite(self._descriptor, record, _PLACES[self._turn])
+        try:
+            os.pwrite(self._descriptor, record, _PLACES[self._turn])
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                return
+            raise
         sync_descriptor(self._descriptor)
         self._turn = 1 - self._turn
 

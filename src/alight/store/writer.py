@@ -50,8 +50,9 @@ class Job:
 
 
 class Writer:
-    """Owns the writing connection. `deliver` gets each finished group, `on_fatal` the one error that ends it all,
-    `witness` now and then the number of the last commit; all are called in the writer's thread."""
+    """Owns the writing connection. `deliver` gets each finished group, `on_fatal` the one error that ends it all;
+    `on_full` is called where the disk is full, `on_progress` now and then with the number of the last commit; all in
+    the writer's thread."""
 
     def __init__(
         self,
@@ -59,11 +60,13 @@ class Writer:
         new_tx: Callable[[], Tx],
         deliver: Callable[[Sequence[Job]], None],
         on_fatal: Callable[[BaseException], None],
-        witness: Callable[[int], None],
+        on_full: Callable[[], None],
+        on_progress: Callable[[int], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._connection = connection
-        self._witness = witness
+        self._on_full = on_full
+        self._on_progress = on_progress
         self._monotonic = monotonic
         self._commit = 0
         self._witnessed = 0
@@ -146,7 +149,7 @@ class Writer:
     def _tell_witness(self, at_once: bool) -> None:
         now = self._monotonic()
         if self._commit > self._witnessed and (at_once or now - self._witnessed_at >= WITNESS_SECONDS):
-            self._witness(self._commit)
+            self._on_progress(self._commit)
             self._witnessed, self._witnessed_at = self._commit, now
 
     def _run(self, job: Job) -> None:
@@ -169,6 +172,9 @@ class Writer:
     def _take_back(self, group: list[Job]) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+        self._on_full()
+        # A log that has been copied is written from its start again, and need not grow.
+        self._log_pages = CHECKPOINT_BUSY
         for job in group:
             if job.error is None:
                 job.error, job.result = InsufficientStorage(), None
