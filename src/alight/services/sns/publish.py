@@ -18,12 +18,14 @@ from alight.errors.sns import (
 from alight.notifications.channels.sms import MOST_LETTERS, is_phone_number
 from alight.notifications.message import Message
 from alight.notifications.topics import Topics
+from alight.services.members import check
 from alight.services.sns import rules
 from alight.services.sns.topics import TopicOperations
 from alight.store.database import Database, Tx
 
 MOST_ENTRIES = 10
 
+_ENTRY_MEMBERS = ("Id", "Message", "Subject", "MessageStructure", "MessageAttributes")
 _ENTRY_ID = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
 
 
@@ -49,6 +51,7 @@ class PublishOperations:
         total = 0
         for entry in entries:
             try:
+                check("sns", "PublishBatch", entry, _ENTRY_MEMBERS)
                 message = _content(entry, topic)
                 total += rules.size(message.body, message.attributes)
                 good.append((entry["Id"], message))

@@ -30,6 +30,10 @@ _OTHER_PROTOCOLS = ("application", "firehose")
 CheckUrl = Callable[[str], object]
 
 
+def bad_token() -> InvalidParameter:
+    return InvalidParameter("Invalid parameter: NextToken")
+
+
 def topic_name(name: str) -> str:
     """A standard topic's name. FIFO topics are refused by name."""
     if name.endswith(".fifo"):

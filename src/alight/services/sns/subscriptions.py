@@ -9,8 +9,8 @@ from alight.errors.sns import AuthorizationError, InvalidParameter, NotFound
 from alight.notifications.filters import ATTRIBUTES_SCOPE
 from alight.notifications.message import Subscription, SubscriptionState
 from alight.notifications.subscriptions import SubscriptionExists, Subscriptions
+from alight.services.paging import next_token, read_token
 from alight.services.sns import rules
-from alight.services.sns.paging import next_token, read_token
 from alight.services.sns.topics import TopicOperations
 
 PAGE = 100
@@ -90,7 +90,7 @@ class SubscriptionOperations:
         return self._page(self._topics.find(given["TopicArn"]).arn, given.get("NextToken"))
 
     def _page(self, topic: str, token: str | None) -> Members:
-        found = self._subscriptions.page(topic, read_token(token), PAGE + 1)
+        found = self._subscriptions.page(topic, read_token(token, rules.bad_token()), PAGE + 1)
         return {
             "Subscriptions": [_summary(one) for one in found[:PAGE]],
             **next_token([one.arn for one in found], PAGE),

@@ -14,8 +14,8 @@ from alight.names import topic_arn as arn_of
 from alight.notifications.message import TOPIC, SubscriptionState, Topic, to_topic
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.subscriptions import Subscriptions
+from alight.services.paging import next_token, read_token
 from alight.services.sns import rules
-from alight.services.sns.paging import next_token, read_token
 from alight.store.database import Database, Tx
 from alight.store.records import Records
 
@@ -80,7 +80,7 @@ class TopicOperations:
         return {}
 
     async def list_topics(self, call: Call, given: Members) -> Members:
-        found = self._records.list(TOPIC, after=read_token(given.get("NextToken")), limit=PAGE + 1)
+        found = self._records.list(TOPIC, after=read_token(given.get("NextToken"), rules.bad_token()), limit=PAGE + 1)
         topics = [{"TopicArn": record.name} for record in found[:PAGE]]
         return {"Topics": topics, **next_token([record.name for record in found], PAGE)}
 

@@ -21,7 +21,7 @@ from alight.errors.sqs import (
     ReceiptHandleIsInvalid,
     TooManyEntriesInBatchRequest,
 )
-from alight.names import new_request_id, parse_arn
+from alight.names import new_request_id, parse_arn, queue_arn
 from alight.services.sqs import attributes as rules
 from alight.services.sqs.digests import md5_of_attributes, md5_of_body
 from alight.services.sqs.queues import Queue, QueueOperations
@@ -288,4 +288,4 @@ def _system(message: QueuedMessage) -> dict[str, str]:
         "ApproximateReceiveCount": str(message.receives),
         "ApproximateFirstReceiveTimestamp": str(int(first * 1000)),
     }
-    return found | ({"DeadLetterQueueSourceArn": message.source} if message.source else {})
+    return found | ({"DeadLetterQueueSourceArn": queue_arn(message.source)} if message.source else {})

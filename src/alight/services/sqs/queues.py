@@ -12,8 +12,8 @@ from alight.clock import Clock
 from alight.errors.common import NotImplemented_
 from alight.errors.sqs import InvalidAttributeName, InvalidParameterValue, QueueDoesNotExist, QueueNameExists
 from alight.names import ACCOUNT, queue_arn
+from alight.services.paging import next_token, read_token
 from alight.services.sqs import attributes as rules
-from alight.services.sqs.paging import next_token, read_token
 from alight.store.database import Database, Tx
 from alight.store.queues import QueueStore, Redrive
 from alight.store.records import Records
@@ -128,7 +128,7 @@ class QueueOperations:
         limit = given.get("MaxResults") or MOST_PER_PAGE
         if not 1 <= limit <= MOST_PER_PAGE:
             raise InvalidParameterValue("MaxResults must be from 1 to 1000.")
-        after = read_token(given.get("NextToken"))
+        after = read_token(given.get("NextToken"), InvalidParameterValue("Invalid or expired next token."))
         found = self._records.list(KIND, given.get("QueueNamePrefix") or "", after, limit + 1)
         names = [record.name for record in found]
         reply: Members = {"QueueUrls": [queue_url(call.base_url, name) for name in names[:limit]]}
