@@ -22,6 +22,9 @@ from alight.store.journal import AttemptRecord, Event
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which the loop looks again although nobody woke it.
+IDLE = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -75,6 +78,7 @@ class Dispatcher:
         self._invoke = invoke
         self._publishes = publishes
         self._work = asyncio.Event()
+        self._turn = 0
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -87,9 +91,10 @@ class Dispatcher:
         await self._database.write(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
         while True:
             self._work.clear()
-            wait = 3600.0
-            for function in journal.functions_with_work(reader):
-                wait = min(wait, await self._serve(function))
+            wait = IDLE
+            waiting = self._in_turn(journal.functions_with_work(reader))
+            for place, function in enumerate(waiting):
+                wait = min(wait, await self._serve(function, sharers=len(waiting) - place))
             await self._sleep(wait)
 
     async def close(self, grace: float = 0.0) -> None:
@@ -110,20 +115,32 @@ class Dispatcher:
             nap.cancel()
             woken.cancel()
 
-    async def _serve(self, function: str) -> float:
-        """Start what may start now; return the seconds until this function is worth another look."""
+    def _in_turn(self, functions: list[str]) -> list[str]:
+        """Who is asked first changes from round to round."""
+        self._turn += 1
+        start = self._turn % len(functions) if functions else 0
+        return functions[start:] + functions[:start]
+
+    async def _serve(self, function: str, sharers: int) -> float:
+        """Start what may start now; return the seconds until this function is worth another look.
+
+        Of the free workers it gets its share, so that a function with a long queue does not keep others waiting.
+        """
         now = self._clock.now()
         target = self._target(function)
         if target is None or target.disabled:
             await self._bury(function, target.disabled if target else "FunctionNotFound", now)
-            return 3600.0
-        if target.free > 0:
-            leased = await self._database.write(lambda tx: journal.lease(tx, function, target.free, now))
+            return IDLE
+        share = -(-target.free // sharers)
+        if share > 0:
+            leased = await self._database.write(lambda tx: journal.lease(tx, function, share, now))
             for event in leased:
                 self._start(event, target)
+            # Let them take their workers, so that the next function sees what is really free.
+            await asyncio.sleep(0)
         due = journal.next_due(self._database.read(), function)
-        if due is None or (due <= now and target.free <= 0):
-            return 3600.0
+        if due is None or (due <= now and share <= 0):
+            return IDLE
         return max(0.0, due - now)
 
     async def _bury(self, function: str, reason: str, now: float) -> None:

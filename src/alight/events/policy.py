@@ -35,5 +35,8 @@ def after_failure(
 
 
 def after_throttle(*, leases: int, now: float) -> RetryAt:
-    """Nobody was free: wait, doubling from one second to five minutes, without using up an attempt."""
-    return RetryAt(now + min(300.0, 2.0 ** min(leases - 1, 9)))
+    """Somebody else was faster to the free worker: look again soon, later and later, without using up an attempt.
+
+    The dispatcher leases only what is free, so this is rare and short; Lambda's own waits are for a shared fleet.
+    """
+    return RetryAt(now + min(5.0, 0.05 * 2.0 ** min(leases - 1, 7)))

@@ -214,3 +214,17 @@ async def test_a_damaged_event_is_buried_and_does_not_stop_the_others(bench: Ben
     assert [event.id for event in bench.seen] == ["good"]
     books = journal.books(bench.database.read())
     assert (books.succeeded, books.dead) == (1, 1)
+
+
+async def test_a_long_queue_leaves_workers_to_the_others(bench: Bench) -> None:
+    other = FUNCTION.replace("classify", "zebra")
+    bench.free = 0
+    await bench.accept(*(f"a{n}" for n in range(20)))
+    now = bench.clock.now()
+    await bench.database.write(
+        lambda tx: journal.accept(tx, NewEvent("z", other, b"{}", {"kind": "test"}, now, now + 60))
+    )
+    bench.free = 2
+    bench.dispatcher.wake()
+    await bench.until(lambda: bool(bench.seen) and bench.state("z") is State.SUCCEEDED)
+    assert [event.id for event in bench.seen].index("z") <= 2
