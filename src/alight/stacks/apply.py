@@ -159,7 +159,7 @@ class _Apply:
             remover = _Remover(self.stack, self._around, self._records, self._on_step)
             await remover.run(tuple(name for name in self.stack.entries if name not in self._prepared.order))
             self.warnings += remover.warnings
-        except ApplyFailed as error:
+        except AlightError as error:
             self.stack.body |= {"Status": "failed", "Reason": error.message}
             await self.stack.save(self._records)
             raise

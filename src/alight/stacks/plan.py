@@ -21,7 +21,7 @@ from alight.stacks.provider import ALL, Provider, Surroundings, Work
 from alight.stacks.record import Entry, Stack
 from alight.stacks.resolve import Later, Unresolvable
 from alight.stacks.resources import PROVIDERS
-from alight.stacks.tables import TABLES
+from alight.stacks.tables import REQUIRED, TABLES
 
 Action = Literal["create", "update", "replace", "delete", "keep", "none"]
 _LONGEST = 60
@@ -70,14 +70,25 @@ class Walk:
         self.prepared = prepared
         self.around = around
         self.entries: dict[str, Entry] = dict(stack.entries)
-        self.problems: list[Problem] = []
         self.neutral: list[Problem] = []
         self._resolver = prepared.resolver(self._ref, self._att)
         #: Replaced under their old name: whoever refers to them has to look again.
         self._renewed: set[str] = set()
+        #: Nothing is known of these, and nothing more is to be said of those that refer to them.
+        self._refused: set[str] = set()
 
     async def consider(self, logical_id: str) -> Considered:
-        """Decide about one resource. Raises `Unresolvable`; findings of its properties are gathered."""
+        """Decide about one resource. Raises `TemplateRefused` with the findings about it."""
+        try:
+            return await self._consider(logical_id)
+        except Unresolvable as error:
+            self._refused.add(logical_id)
+            raise TemplateRefused([at(self.prepared.template, error.steps, error.message)]) from None
+        except TemplateRefused:
+            self._refused.add(logical_id)
+            raise
+
+    async def _consider(self, logical_id: str) -> Considered:
         resource = self.prepared.resource(logical_id)
         provider = PROVIDERS[resource["Type"]]
         where: Steps = ("Resources", logical_id, "Properties")
@@ -139,19 +150,24 @@ class Walk:
         return before.type != provider.type or before.name != name or bool(changed & provider.replaced_by)
 
     def _check(self, type_name: str, properties: Members, where: Steps) -> None:
-        for finding in check(type_name, TABLES[type_name], properties):
+        refused = []
+        for finding in check(type_name, TABLES[type_name], properties, REQUIRED.get(type_name, ())):
             steps = (*where, *finding.steps)
             problem = at(self.prepared.template, steps, finding.message)
             if finding.kind == "refused":
-                self.problems.append(problem)
+                refused.append(problem)
             elif finding.steps != ("Tags",) or self.prepared.template.has(*steps):
                 # Tags that nobody wrote are the translator's own.
                 self.neutral.append(problem)
+        if refused:
+            raise TemplateRefused(refused)
 
     def _ref(self, name: str) -> Any:
         return self._att(name, "Ref")
 
     def _att(self, name: str, attribute: str) -> Any:
+        if name in self._refused:
+            return _later(name, attribute)
         if name not in self.entries:
             raise LookupError(f"there is no parameter or resource {name}")
         return self.entries[name].att(attribute)
@@ -159,14 +175,15 @@ class Walk:
 
 async def plan_of(walk: Walk, stack: Stack) -> Plan:
     """Every step there would be. Raises `TemplateRefused` with all findings."""
-    steps = []
+    steps: list[Step] = []
+    problems: list[Problem] = []
     for logical_id in walk.prepared.order:
         try:
             steps.append((await walk.consider(logical_id)).step)
-        except Unresolvable as error:
-            walk.problems.append(at(walk.prepared.template, error.steps, error.message))
-    if walk.problems:
-        raise TemplateRefused(walk.problems)
+        except TemplateRefused as refused:
+            problems += refused.problems
+    if problems:
+        raise TemplateRefused(problems)
     gone = [name for name in reversed(stack.entries) if name not in walk.prepared.order]
     steps += [removal(logical_id, stack.entries[logical_id]) for logical_id in gone]
     neutral = tuple(sorted(set(walk.neutral)))

@@ -24,6 +24,8 @@ _SECTIONS = frozenset(
     {"AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata", "Outputs"}
     | {"Parameters", "Resources"}
 )
+_MAPPINGS = ("Conditions", "Globals", "Mappings", "Metadata", "Outputs", "Parameters", "Resources")
+_OF_MAPPINGS = frozenset({"Mappings", "Outputs", "Parameters"})
 #: CreationPolicy and UpdatePolicy ask CloudFormation to wait or to pace itself: nothing to act on here.
 _RESOURCE_KEYS = frozenset(
     {"Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
@@ -68,6 +70,7 @@ async def prepare(
     are (None: all). Raises `TemplateRefused` with everything that was found.
     """
     template = load(path)
+    _check_shape(template)
     parameters = values_of(template, given)
     body = await expand(template, given, policies, cache)
     prepared = Prepared(template, stack, body, parameters, (), {})
@@ -83,6 +86,20 @@ async def prepare(
     if (cycle := circle(needs)) is not None:
         raise TemplateRefused([_cycle_problem(template, cycle)])
     return Prepared(template, stack, body, parameters, order, needs)
+
+
+def _check_shape(template: Template) -> None:
+    """Sections, and what stands in most of them by name, are mappings: nothing else could be read further."""
+    problems = []
+    for section in _MAPPINGS:
+        content = template.body.get(section)
+        if content is not None and not isinstance(content, dict):
+            problems.append(at(template, (section,), "takes a mapping."))
+        elif section in _OF_MAPPINGS:
+            odd = [name for name, item in (content or {}).items() if not isinstance(item, dict)]
+            problems += [at(template, (section, name), "takes a mapping.") for name in odd]
+    if problems:
+        raise TemplateRefused(problems)
 
 
 def _odd_sections(template: Template, body: Members) -> list[Problem]:
@@ -107,8 +124,15 @@ def _active(prepared: Prepared, problems: list[Problem]) -> tuple[str, ...]:
 
 
 def _type_problems(prepared: Prepared, logical_id: str, offered: Collection[Operation] | None) -> list[Problem]:
-    type_name = prepared.resource(logical_id)["Type"]
-    where = ("Resources", logical_id)
+    resource, where = prepared.resource(logical_id), ("Resources", logical_id)
+    type_name = resource["Type"]
+    for part in ("Properties", "Metadata"):
+        if not isinstance(resource.get(part) or {}, dict):
+            return [at(prepared.template, (*where, part), "takes a mapping.")]
+    own = (resource.get("Metadata") or {}).get("Alight", {})
+    if own not in ({}, {"Publish": "staged"}, {"Publish": "immediate"}):
+        message = "takes Publish: staged (the default) or Publish: immediate, and nothing else."
+        return [at(prepared.template, (*where, "Metadata", "Alight"), message)]
     refusal = refusal_of(type_name)
     if refusal is not None:
         return [at(prepared.template, where, refusal)]
@@ -160,7 +184,7 @@ def _check_outputs(prepared: Prepared, active: tuple[str, ...], problems: list[P
     for name, output in (prepared.body.get("Outputs") or {}).items():
         where = ("Outputs", name)
         try:
-            if not isinstance(output, dict) or "Value" not in output:
+            if "Value" not in output:
                 raise Unresolvable("an output needs a Value.", where)
             if "Condition" not in output or resolver.condition(str(output["Condition"]), (*where, "Condition")):
                 resolver.value(output["Value"], (*where, "Value"))

@@ -7,17 +7,22 @@ once; the neutral ones are shown in the plan as "recorded, no effect here".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from alight.stacks.load import Steps
 from alight.stacks.resolve import Later
 
+Kind = Literal["any", "text", "whole", "number", "flag", "texts", "mapping", "document"]
+
 
 @dataclass(frozen=True, slots=True)
 class Honoured:
-    """Does what AWS says."""
+    """Does what AWS says, for values of that kind (numbers and flags may be written as text)."""
+
+    kind: Kind = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +59,36 @@ class Finding:
     message: str
 
 
-def check(type_name: str, table: Table, properties: Mapping[str, Any]) -> list[Finding]:
-    """Every neutral and every refused property of one resource."""
-    return list(_walk(table, properties, (), type_name))
+def check(type_name: str, table: Table, properties: Any, required: Sequence[str] = ()) -> list[Finding]:
+    """Every neutral, every refused and every missing property of one resource.
+
+    `required` are paths with points between the names; `*` stands for every item of a list.
+    """
+    missing = [finding for path in required for finding in _missing(path.split("."), properties, ())]
+    return [*_walk(table, properties, (), type_name), *missing]
+
+
+def _missing(path: Sequence[str], value: Any, steps: Steps) -> Iterator[Finding]:
+    """Where a required property is not, although what holds it is there."""
+    name, rest = path[0], path[1:]
+    if name == "*":
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from _missing(rest, item, (*steps, index))
+    elif isinstance(value, dict):
+        if name in value and rest:
+            yield from _missing(rest, value[name], (*steps, name))
+        elif name not in value and not rest:
+            yield Finding("refused", (*steps, name), "is required.")
 
 
 def _walk(row: Row, value: Any, steps: Steps, type_name: str) -> Iterator[Finding]:
+    if value is None:
+        yield Finding("refused", steps, "has no value.")
+        return
     match row:
-        case Honoured():
-            return
+        case Honoured(kind):
+            if kind != "any" and not isinstance(value, Later) and not _KINDS[kind](value):
+                yield Finding("refused", steps, f"takes {_WORDS[kind]}.")
         case Neutral():
             yield Finding("neutral", steps, "recorded, no effect here")
         case Refused(why):
@@ -97,6 +123,37 @@ def _walk_mapping(row: Mapping[str, Any], value: Any, steps: Steps, type_name: s
             yield from _walk(row[name], item, (*steps, name), type_name)
         else:
             yield Finding("refused", (*steps, name), f"{name} is not a property of {type_name} that Alight knows.")
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _number(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and float(value) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+_KINDS: Mapping[Kind, Callable[[Any], bool]] = {
+    "text": _scalar,
+    "whole": lambda value: not isinstance(value, bool) and re.fullmatch(r"-?\d+", str(value)) is not None,
+    "number": _number,
+    "flag": lambda value: str(value).lower() in ("true", "false"),
+    "texts": lambda value: isinstance(value, list) and all(_scalar(item) for item in value),
+    "mapping": lambda value: isinstance(value, dict),
+    "document": lambda value: isinstance(value, dict | str),
+}
+_WORDS: Mapping[Kind, str] = {
+    "text": "text",
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "texts": "a list of texts",
+    "mapping": "a mapping",
+    "document": "a policy document",
+}
 
 
 def _text(value: Any) -> str:

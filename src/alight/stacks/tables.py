@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from alight.stacks.properties import Honoured, Neutral, Only, Refused, Table
 
 H = Honoured()
+TEXT, TEXTS, DOCUMENT = Honoured("text"), Honoured("texts"), Honoured("document")
+WHOLE, NUMBER, FLAG, MAPPING = Honoured("whole"), Honoured("number"), Honoured("flag"), Honoured("mapping")
 N = Neutral()
 _KMS = Refused("encryption with your own keys is not offered; protect the data folder's disk instead.")
 
-_RULES = {"S3Key": {"Rules": [{"Name": H, "Value": H}]}}
+_RULES = {"S3Key": {"Rules": [{"Name": TEXT, "Value": TEXT}]}}
 _BUCKET: Table = {
-    "BucketName": H,
+    "BucketName": TEXT,
     "NotificationConfiguration": {
-        "LambdaConfigurations": [{"Event": H, "Function": H, "Filter": _RULES}],
-        "TopicConfigurations": [{"Event": H, "Topic": H, "Filter": _RULES}],
-        "QueueConfigurations": [{"Event": H, "Queue": H, "Filter": _RULES}],
+        "LambdaConfigurations": [{"Event": TEXT, "Function": TEXT, "Filter": _RULES}],
+        "TopicConfigurations": [{"Event": TEXT, "Topic": TEXT, "Filter": _RULES}],
+        "QueueConfigurations": [{"Event": TEXT, "Queue": TEXT, "Filter": _RULES}],
         "EventBridgeConfiguration": Refused("there is no EventBridge here; name the function, topic or queue."),
     },
     "BucketEncryption": {
@@ -53,27 +55,27 @@ _BUCKET: Table = {
 }
 
 _FUNCTION: Table = {
-    "FunctionName": H,
+    "FunctionName": TEXT,
     "Code": {
-        "Local": H,
-        "ZipFile": H,
-        "S3Bucket": H,
-        "S3Key": H,
+        "Local": TEXT,
+        "ZipFile": TEXT,
+        "S3Bucket": TEXT,
+        "S3Key": TEXT,
         "S3ObjectVersion": Refused("versioning of buckets is not offered yet."),
         "ImageUri": Refused("container images need a container engine; use a folder or a zip."),
         "SourceKMSKeyArn": _KMS,
     },
-    "Handler": H,
-    "Runtime": H,
-    "Role": H,
-    "Timeout": H,
-    "MemorySize": H,
-    "Environment": {"Variables": H},
-    "Description": H,
-    "ReservedConcurrentExecutions": H,
+    "Handler": TEXT,
+    "Runtime": TEXT,
+    "Role": TEXT,
+    "Timeout": WHOLE,
+    "MemorySize": WHOLE,
+    "Environment": {"Variables": MAPPING},
+    "Description": TEXT,
+    "ReservedConcurrentExecutions": WHOLE,
     "DeadLetterConfig": Refused("what fails for good is kept (alight events); a target of its own is not offered yet."),
     "LoggingConfig": {
-        "LogGroup": H,
+        "LogGroup": TEXT,
         "LogFormat": Only(("Text",), "only Text is offered.", neutral=True),
         "ApplicationLogLevel": Refused("filters the log by level: not offered."),
         "SystemLogLevel": Refused("filters the log by level: not offered."),
@@ -95,54 +97,54 @@ _FUNCTION: Table = {
 }
 
 _PERMISSION: Table = {
-    "FunctionName": H,
-    "Action": H,
-    "Principal": H,
-    "SourceArn": H,
-    "SourceAccount": H,
+    "FunctionName": TEXT,
+    "Action": TEXT,
+    "Principal": TEXT,
+    "SourceArn": TEXT,
+    "SourceAccount": TEXT,
     "EventSourceToken": Refused("is not offered."),
     "FunctionUrlAuthType": Refused("function URLs are not offered yet."),
     "PrincipalOrgID": Refused("there are no organisations here."),
 }
 
 _EVENT_INVOKE_CONFIG: Table = {
-    "FunctionName": H,
+    "FunctionName": TEXT,
     "Qualifier": Only(("$LATEST",), "versions of functions are not offered yet."),
-    "MaximumRetryAttempts": H,
-    "MaximumEventAgeInSeconds": H,
+    "MaximumRetryAttempts": WHOLE,
+    "MaximumEventAgeInSeconds": WHOLE,
     "DestinationConfig": Refused("destinations are not offered yet."),
 }
 
 _EVENT_SOURCE_MAPPING: Table = {
-    "FunctionName": H,
-    "EventSourceArn": H,
-    "BatchSize": H,
-    "MaximumBatchingWindowInSeconds": H,
-    "Enabled": H,
-    "FilterCriteria": H,
-    "FunctionResponseTypes": H,
-    "ScalingConfig": H,
+    "FunctionName": TEXT,
+    "EventSourceArn": TEXT,
+    "BatchSize": WHOLE,
+    "MaximumBatchingWindowInSeconds": WHOLE,
+    "Enabled": FLAG,
+    "FilterCriteria": MAPPING,
+    "FunctionResponseTypes": TEXTS,
+    "ScalingConfig": MAPPING,
     "Tags": N,
 }
 
 _ROLE: Table = {
-    "RoleName": H,
-    "Path": H,
-    "AssumeRolePolicyDocument": H,
-    "Policies": [{"PolicyName": H, "PolicyDocument": H}],
-    "ManagedPolicyArns": H,
+    "RoleName": TEXT,
+    "Path": TEXT,
+    "AssumeRolePolicyDocument": DOCUMENT,
+    "Policies": [{"PolicyName": TEXT, "PolicyDocument": DOCUMENT}],
+    "ManagedPolicyArns": TEXTS,
     "Description": N,
     "MaxSessionDuration": N,
     "Tags": N,
     "PermissionsBoundary": Refused("would narrow what the role may do; not offered yet."),
 }
 _USERS = Refused("there are no users here, only the owner and roles.")
-_POLICY: Table = {"PolicyName": H, "PolicyDocument": H, "Roles": H, "Users": _USERS, "Groups": _USERS}
+_POLICY: Table = {"PolicyName": TEXT, "PolicyDocument": DOCUMENT, "Roles": TEXTS, "Users": _USERS, "Groups": _USERS}
 _MANAGED_POLICY: Table = {
-    "ManagedPolicyName": H,
-    "PolicyDocument": H,
-    "Path": H,
-    "Roles": H,
+    "ManagedPolicyName": TEXT,
+    "PolicyDocument": DOCUMENT,
+    "Path": TEXT,
+    "Roles": TEXTS,
     "Users": _USERS,
     "Groups": _USERS,
     "Description": N,
@@ -151,10 +153,10 @@ _MANAGED_POLICY: Table = {
 
 _FIFO = "first-in-first-out is not offered yet."
 _TOPIC: Table = {
-    "TopicName": H,
-    "DisplayName": H,
-    "Subscription": [{"Protocol": H, "Endpoint": H}],
-    "SignatureVersion": H,
+    "TopicName": TEXT,
+    "DisplayName": TEXT,
+    "Subscription": [{"Protocol": TEXT, "Endpoint": TEXT}],
+    "SignatureVersion": TEXT,
     "DeliveryStatusLogging": N,
     "TracingConfig": N,
     "Tags": N,
@@ -166,27 +168,27 @@ _TOPIC: Table = {
     "KmsMasterKeyId": N,
 }
 _SUBSCRIPTION: Table = {
-    "TopicArn": H,
-    "Protocol": H,
-    "Endpoint": H,
-    "FilterPolicy": H,
-    "FilterPolicyScope": H,
-    "RawMessageDelivery": H,
-    "RedrivePolicy": H,
-    "DeliveryPolicy": H,
+    "TopicArn": TEXT,
+    "Protocol": TEXT,
+    "Endpoint": TEXT,
+    "FilterPolicy": DOCUMENT,
+    "FilterPolicyScope": TEXT,
+    "RawMessageDelivery": FLAG,
+    "RedrivePolicy": DOCUMENT,
+    "DeliveryPolicy": DOCUMENT,
     "Region": N,
     "SubscriptionRoleArn": N,
     "ReplayPolicy": Refused("replay of topics is not offered."),
 }
 
 _QUEUE: Table = {
-    "QueueName": H,
-    "DelaySeconds": H,
-    "MaximumMessageSize": H,
-    "MessageRetentionPeriod": H,
-    "ReceiveMessageWaitTimeSeconds": H,
-    "RedrivePolicy": H,
-    "VisibilityTimeout": H,
+    "QueueName": TEXT,
+    "DelaySeconds": WHOLE,
+    "MaximumMessageSize": WHOLE,
+    "MessageRetentionPeriod": WHOLE,
+    "ReceiveMessageWaitTimeSeconds": WHOLE,
+    "RedrivePolicy": DOCUMENT,
+    "VisibilityTimeout": WHOLE,
     "RedriveAllowPolicy": N,
     "SqsManagedSseEnabled": N,
     "Tags": N,
@@ -199,8 +201,8 @@ _QUEUE: Table = {
 }
 
 _CONTAINER = {
-    "ModelDataUrl": H,
-    "Environment": H,
+    "ModelDataUrl": TEXT,
+    "Environment": MAPPING,
     "Image": N,  # the archive itself says how it is served
     "ContainerHostname": N,
     "ImageConfig": N,
@@ -211,7 +213,7 @@ _CONTAINER = {
     "InferenceSpecificationName": Refused("the model registry is not offered."),
 }
 _MODEL: Table = {
-    "ModelName": H,
+    "ModelName": TEXT,
     "PrimaryContainer": _CONTAINER,
     "Containers": Refused("inference pipelines are not offered; give PrimaryContainer."),
     "InferenceExecutionConfig": Refused("inference pipelines are not offered."),
@@ -221,10 +223,10 @@ _MODEL: Table = {
     "Tags": N,
 }
 _VARIANT = {
-    "VariantName": H,
-    "ModelName": H,
-    "InitialInstanceCount": H,
-    "InitialVariantWeight": H,
+    "VariantName": TEXT,
+    "ModelName": TEXT,
+    "InitialInstanceCount": WHOLE,
+    "InitialVariantWeight": NUMBER,
     "InstanceType": N,  # the machine is the one that runs this
     "AcceleratorType": N,
     "ContainerStartupHealthCheckTimeoutInSeconds": N,
@@ -237,7 +239,7 @@ _VARIANT = {
     "RoutingConfig": N,
 }
 _ENDPOINT_CONFIG: Table = {
-    "EndpointConfigName": H,
+    "EndpointConfigName": TEXT,
     "ProductionVariants": [_VARIANT],
     "ShadowProductionVariants": Refused("shadow variants are not offered yet."),
     "DataCaptureConfig": Refused("data capture is not offered yet."),
@@ -250,8 +252,8 @@ _ENDPOINT_CONFIG: Table = {
     "Tags": N,
 }
 _ENDPOINT: Table = {
-    "EndpointName": H,
-    "EndpointConfigName": H,
+    "EndpointName": TEXT,
+    "EndpointConfigName": TEXT,
     "DeploymentConfig": N,
     "ExcludeRetainedVariantProperties": N,
     "RetainAllVariantProperties": Only(("false",), "is not offered.", neutral=True),
@@ -264,10 +266,10 @@ TABLES: Mapping[str, Table] = {
     "AWS::IAM::Policy": _POLICY,
     "AWS::IAM::Role": _ROLE,
     "AWS::Lambda::Alias": {
-        "FunctionName": H,
-        "FunctionVersion": H,
-        "Name": H,
-        "Description": H,
+        "FunctionName": TEXT,
+        "FunctionVersion": TEXT,
+        "Name": TEXT,
+        "Description": TEXT,
         "ProvisionedConcurrencyConfig": N,  # workers stay warm as it is
         "RoutingConfig": Refused("weighted versions are not offered yet."),
     },
@@ -276,15 +278,15 @@ TABLES: Mapping[str, Table] = {
     "AWS::Lambda::Function": _FUNCTION,
     "AWS::Lambda::Permission": _PERMISSION,
     "AWS::Lambda::Version": {
-        "FunctionName": H,
-        "Description": H,
-        "CodeSha256": H,
+        "FunctionName": TEXT,
+        "Description": TEXT,
+        "CodeSha256": TEXT,
         "ProvisionedConcurrencyConfig": N,
         "RuntimePolicy": N,
     },
     "AWS::Logs::LogGroup": {
-        "LogGroupName": H,
-        "RetentionInDays": H,
+        "LogGroupName": TEXT,
+        "RetentionInDays": WHOLE,
         "KmsKeyId": _KMS,
         "Tags": N,
         "LogGroupClass": N,
@@ -296,12 +298,44 @@ TABLES: Mapping[str, Table] = {
     "AWS::S3::Bucket": _BUCKET,
     "AWS::SNS::Subscription": _SUBSCRIPTION,
     "AWS::SNS::Topic": _TOPIC,
-    "AWS::SNS::TopicPolicy": {"PolicyDocument": N, "Topics": H},
+    "AWS::SNS::TopicPolicy": {"PolicyDocument": N, "Topics": TEXTS},
     "AWS::SQS::Queue": _QUEUE,
-    "AWS::SQS::QueuePolicy": {"PolicyDocument": N, "Queues": H},
+    "AWS::SQS::QueuePolicy": {"PolicyDocument": N, "Queues": TEXTS},
     "AWS::SageMaker::Endpoint": _ENDPOINT,
     "AWS::SageMaker::EndpointConfig": _ENDPOINT_CONFIG,
     "AWS::SageMaker::Model": _MODEL,
+}
+
+_RULE = "NotificationConfiguration.{0}Configurations.*.{1}"
+#: Properties that must be there (`*`: in every item), where what holds them is.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "AWS::IAM::ManagedPolicy": ("PolicyDocument",),
+    "AWS::IAM::Policy": ("PolicyName", "PolicyDocument"),
+    "AWS::IAM::Role": ("AssumeRolePolicyDocument", "Policies.*.PolicyName", "Policies.*.PolicyDocument"),
+    "AWS::Lambda::Alias": ("FunctionName", "FunctionVersion", "Name"),
+    "AWS::Lambda::EventInvokeConfig": ("FunctionName", "Qualifier"),
+    "AWS::Lambda::EventSourceMapping": ("FunctionName", "EventSourceArn"),
+    "AWS::Lambda::Function": ("Code", "Role", "Handler", "Runtime"),
+    "AWS::Lambda::Permission": ("FunctionName", "Action", "Principal"),
+    "AWS::Lambda::Version": ("FunctionName",),
+    "AWS::S3::Bucket": (
+        *(_RULE.format(kind, "Event") for kind in ("Lambda", "Topic", "Queue")),
+        *(
+            _RULE.format(kind, target)
+            for kind, target in (("Lambda", "Function"), ("Topic", "Topic"), ("Queue", "Queue"))
+        ),
+    ),
+    "AWS::SNS::Subscription": ("TopicArn", "Protocol"),
+    "AWS::SNS::Topic": ("Subscription.*.Protocol", "Subscription.*.Endpoint"),
+    "AWS::SNS::TopicPolicy": ("PolicyDocument", "Topics"),
+    "AWS::SQS::QueuePolicy": ("PolicyDocument", "Queues"),
+    "AWS::SageMaker::Endpoint": ("EndpointConfigName",),
+    "AWS::SageMaker::EndpointConfig": (
+        "ProductionVariants",
+        "ProductionVariants.*.VariantName",
+        "ProductionVariants.*.ModelName",
+    ),
+    "AWS::SageMaker::Model": ("PrimaryContainer",),
 }
 
 _LATER = "is not offered yet"

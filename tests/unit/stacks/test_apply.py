@@ -194,10 +194,15 @@ Resources:
         ),
         ("Resources:\n  A: {Type: AWS::SNS::Topic, DependsOn: Nobody}", 2, "no resource Nobody"),
         ("Resources:\n  A: {Type: AWS::SNS::Topic, Colour: red}", 2, "Colour does not belong"),
+        ("Parameters: [a]\nResources:\n  A: {Type: AWS::SNS::Topic}", 1, "takes a mapping"),
+        ("Resources:\n  A: {Type: AWS::SNS::Topic, Properties: [a]}", 2, "takes a mapping"),
+        ("Resources:\n  A: {Type: AWS::SNS::Topic, Metadata: {Alight: {Publish: now}}}", 2, "staged"),
+        ("Resources:\n  A: {Type: AWS::SNS::Subscription, Properties: {Protocol: sms}}", 2, "is required"),
         ("Resources:\n  A: {Type: AWS::SNS::Topic, Condition: Nothing}", 2, "no condition"),
         ("Resources:\n  A: {Type: AWS::SNS::Topic}\nRules: {}", 3, "section Rules"),
         ("Resources:\n  A: {Type: AWS::SNS::Topic}\nOutputs:\n  X: {Value: !Ref B}", 4, "no parameter or resource B"),
         ("Resources:\n  A: {Type: AWS::SNS::Topic}\nOutputs:\n  X: {}", 4, "needs a Value"),
+        ("Resources:\n  A: {Type: AWS::SNS::Topic}\nOutputs:\n  X: y", 4, "takes a mapping"),
         (
             "Resources:\n  A: {Type: AWS::SNS::Topic, DependsOn: B}\n  B: {Type: AWS::SNS::Topic, DependsOn: A}",
             2,
@@ -216,6 +221,17 @@ async def test_an_attribute_that_is_not_there_is_found_in_the_plan(scene: Scene)
     text = "Resources:\n  A: {Type: AWS::SNS::Topic}\n  B:\n    Type: AWS::SNS::Topic\n    Properties:\n"
     with pytest.raises(TemplateRefused, match=r"template.yaml:6: .*AWS::SNS::Topic has no attribute Colour"):
         await scene.plan(text + "      TopicName: !GetAtt A.Colour\n")
+
+
+async def test_who_needs_a_refused_resource_is_not_blamed_too(scene: Scene) -> None:
+    text = """\
+Resources:
+  A: {Type: AWS::SNS::Topic, Properties: {FifoTopic: true}}
+  B: {Type: AWS::SNS::Topic, Properties: {TopicName: !GetAtt A.TopicName}}
+"""
+    with pytest.raises(TemplateRefused) as told:
+        await scene.plan(text)
+    assert [problem.where for problem in told.value.problems] == ["Resources.A.Properties.FifoTopic"]
 
 
 async def test_a_false_condition_leaves_resource_and_output_out(scene: Scene) -> None:

@@ -9,7 +9,7 @@ import yaml
 from alight.stacks.properties import Honoured, Neutral, Only, Refused, check
 from alight.stacks.resolve import Later
 from alight.stacks.resources import PROVIDERS
-from alight.stacks.tables import TABLES, refusal_of
+from alight.stacks.tables import REQUIRED, TABLES, refusal_of
 
 
 def test_every_provider_has_its_table_and_every_table_its_provider() -> None:
@@ -21,7 +21,7 @@ def test_what_names_and_replaces_a_resource_is_in_its_table(type_name: str) -> N
     provider = PROVIDERS[type_name]
     named = {provider.naming.property} if provider.naming.property else set()
     for name in (provider.replaced_by | named) - {"*"}:
-        assert TABLES[type_name][name] == Honoured()
+        assert isinstance(TABLES[type_name][name], Honoured)
 
 
 def rows(row: Any) -> list[Any]:
@@ -66,6 +66,22 @@ MODEL = "AWS::SageMaker::Model"
         (TOPIC, "FifoTopic: true", "refused FifoTopic"),
         (FUNCTION, "PackageType: Image", "refused PackageType"),
         (FUNCTION, "Code: {ImageUri: x}", "refused Code.ImageUri"),
+        (FUNCTION, "Timeout: '10'", None),
+        (FUNCTION, "Timeout: ten", "refused Timeout"),
+        (FUNCTION, "Timeout: true", "refused Timeout"),
+        (FUNCTION, "Timeout:", "refused Timeout"),
+        (FUNCTION, "Handler: [a]", "refused Handler"),
+        (FUNCTION, "Environment: {Variables: [a]}", "refused Environment.Variables"),
+        ("AWS::IAM::Role", "ManagedPolicyArns: arn", "refused ManagedPolicyArns"),
+        ("AWS::IAM::Role", "AssumeRolePolicyDocument: 3", "refused AssumeRolePolicyDocument"),
+        ("AWS::SNS::Subscription", "RawMessageDelivery: 'true'", None),
+        ("AWS::SNS::Subscription", "RawMessageDelivery: maybe", "refused RawMessageDelivery"),
+        ("AWS::SageMaker::EndpointConfig", "ProductionVariants: [{InitialVariantWeight: 0.5}]", None),
+        (
+            "AWS::SageMaker::EndpointConfig",
+            "ProductionVariants: [{InitialVariantWeight: half}]",
+            "refused ProductionVariants.0.InitialVariantWeight",
+        ),
         (MODEL, "PrimaryContainer: {Image: x, ModelDataUrl: y}", "neutral PrimaryContainer.Image"),
     ],
 )
@@ -73,6 +89,30 @@ def test_properties_fall_into_three_classes(type_name: str, properties: str, fin
     found = check(type_name, TABLES[type_name], yaml.safe_load(properties))
     shown = [f"{one.kind} {'.'.join(map(str, one.steps))}" for one in found]
     assert shown == ([finding] if finding else [])
+
+
+@pytest.mark.parametrize(
+    ("properties", "missing"),
+    [
+        ("{}", ["Trust"]),
+        ("{Trust: x, Items: []}", []),
+        ("{Trust: x, Items: [{Name: a}, {}, {Other: b}]}", ["Items.1.Name", "Items.2.Name"]),
+        ("{Trust: x, Items: {}}", []),
+        ("{Trust: x, Part: {}}", ["Part.Deep"]),
+    ],
+)
+def test_what_must_be_there(properties: str, missing: list[str]) -> None:
+    table = {"Trust": Honoured(), "Items": Honoured(), "Part": Honoured()}
+    found = check("T", table, yaml.safe_load(properties), ("Trust", "Items.*.Name", "Part.Deep"))
+    assert [".".join(map(str, one.steps)) for one in found if one.message == "is required."] == missing
+
+
+@pytest.mark.parametrize("type_name", sorted(REQUIRED))
+def test_what_must_be_there_is_in_the_table(type_name: str) -> None:
+    for path in REQUIRED[type_name]:
+        row: Any = TABLES[type_name]
+        for name in path.split("."):
+            row = row[0] if name == "*" else row[name]
 
 
 def test_what_is_not_known_yet_is_not_judged() -> None:

@@ -508,7 +508,7 @@ async def test_the_services_know_every_member_that_is_given(scene: Scene, source
         },
         "Retries": {
             "Type": "AWS::Lambda::EventInvokeConfig",
-            "Properties": {"FunctionName": "f", "MaximumRetryAttempts": 0},
+            "Properties": {"FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": 0},
         },
         "Role": {
             "Type": "AWS::IAM::Role",
