@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.store.database import Tx
 from alight.store.records import Records
+
+log = logging.getLogger(__name__)
 
 #: (tx, queue ARN, body, message attributes in SQS's members)
 SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
@@ -58,7 +61,14 @@ class Targets:
             case "sns":
                 self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
             case "sqs":
-                self._send_queue(tx, target, body, {})
+                self._to_queue(tx, target, body)
+
+    def _to_queue(self, tx: Tx, target: str, body: str) -> None:
+        """A queue that was deleted since must not keep objects from being stored; S3 drops such events too."""
+        try:
+            self._send_queue(tx, target, body, {})
+        except Fault as fault:
+            log.warning("an S3 event was not sent to %s: %s", target, fault.message)
 
     def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
         """A topic's delivery to a function: raises where the function is gone, so that the delivery fails."""
