@@ -26,7 +26,7 @@ from alight.notifications.message import (
     to_subscription,
 )
 from alight.store.database import Tx
-from alight.store.outbox import OutboxStore, StoredMessage
+from alight.store.outbox import OutboxStore, Standing, StoredMessage
 from alight.store.records import Records
 
 #: The topic of a text that goes straight to a phone number, and the subscription of its delivery.
@@ -51,9 +51,7 @@ class Topics:
             return self._accept_new(tx, _stored(message, self._clock.now()))
         ordinal = self._store.next_ordinal(tx, attempt.event_id, attempt.fence)
         if attempt.staged:
-            staged = _stored(message, self._clock.now(), attempt, ordinal, state="staged")
-            self._store.add_message(tx, staged)
-            return staged.id
+            return self._stage(tx, message, attempt, ordinal)
         return self._publish_keyed(tx, message, attempt, ordinal)
 
     def release(self, tx: Tx, event_id: str, fence: int) -> int:
@@ -77,6 +75,19 @@ class Topics:
         self._deliver(tx, message.id, subscription, raw=False)
         tx.after_commit(self._wake)
         return message.id
+
+    def _stage(self, tx: Tx, message: Message, attempt: Attempt, ordinal: int) -> str:
+        """Wait for the deciding attempt; a publish that comes late shares the fate of its attempt."""
+        match self._store.standing(tx, attempt.event_id or "", attempt.fence):
+            case Standing.DECIDED:
+                return self._accept_new(tx, _stored(message, self._clock.now(), attempt, ordinal))
+            case Standing.GIVEN_UP:
+                state = "discarded"
+            case _:
+                state = "staged"
+        stored = _stored(message, self._clock.now(), attempt, ordinal, state=state)
+        self._store.add_message(tx, stored)
+        return stored.id
 
     def _publish_keyed(self, tx: Tx, message: Message, attempt: Attempt, ordinal: int) -> str:
         """The n-th publish of the same content by one attempt is the n-th one of any other attempt of the event."""

@@ -29,6 +29,14 @@ class DeliveryState(StrEnum):
     DEAD = "dead"  # given up, kept with its reason until somebody redrives it
 
 
+class Standing(StrEnum):
+    """Where the attempt stands that publishes."""
+
+    OPEN = "open"  # it runs; what it publishes is staged
+    DECIDED = "decided"  # it decided the event while the publish was on its way
+    GIVEN_UP = "given up"  # another attempt decides, or will
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One message. `attributes` are in the envelope's form: name -> {"Type", "Value"} (binary values in base64).
@@ -90,6 +98,14 @@ class OutboxStore:
         """How many messages this attempt has published so far."""
         row = tx.one("outbox.published", event_id=event_id, fence=fence)
         return int(row["published"]) if row else 0
+
+    def standing(self, tx: Tx, event_id: str, fence: int) -> Standing:
+        """Where an attempt of an event stands: its publishes wait, leave at once, or come to nothing."""
+        row = tx.one("outbox.event", event_id=event_id)
+        if row is None or (row["state"] == "running" and row["fence"] == fence):
+            return Standing.OPEN
+        decided = row["state"] in ("succeeded", "dead") and row["fence"] == fence
+        return Standing.DECIDED if decided else Standing.GIVEN_UP
 
     def find_keyed(self, tx: Tx, key: str) -> tuple[str, int] | None:
         """The id and fence of the message that was published under an idempotency key."""

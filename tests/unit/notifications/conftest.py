@@ -63,7 +63,7 @@ class House:
     async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         """Wait for the condition, looking whenever the loop has nothing better to do."""
         async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110
+            while not condition():
                 await asyncio.sleep(0.005)
 
     async def until_state(self, state: str, count: int = 1) -> list[Delivery]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from alight.calls import Attempt
+from alight.store import journal
+from alight.store.database import Tx
 from tests.unit.notifications.conftest import House, OpenHouse
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:sightings"
@@ -108,3 +112,54 @@ async def test_a_batch_is_staged_like_single_messages(open_house: OpenHouse) -> 
     await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1))
     await house.until_state("sent", 2)
     assert sorted(texts(house)) == ["first", "second"]
+
+
+async def event_of(house: House, state: str, fence: int) -> None:
+    """An event in the journal, in a state under a fence."""
+
+    def job(tx: Tx) -> None:
+        journal.accept(tx, journal.NewEvent("event-1", "f", b"{}", {}, accepted=0.0, expires=1e12))
+        for _ in range(fence):
+            tx.run("journal.recover")
+            tx.run("journal.lease", seq=1)
+        if state == "pending":
+            tx.run("journal.recover")
+        elif state != "running":
+            tx.run(
+                "journal.finish",
+                id="event-1",
+                fence=fence,
+                state=state,
+                attempted=1,
+                now=1.0,
+                error=None,
+                result=None,
+            )
+
+    await house.database.write(job)
+
+
+@pytest.mark.parametrize(
+    ("state", "fence", "becomes"),
+    [
+        ("running", 2, "staged"),
+        ("running", 3, "discarded"),  # a zombie of the second attempt, while the third runs
+        ("pending", 2, "discarded"),  # the attempt failed meanwhile
+        ("succeeded", 2, "accepted"),  # the attempt decided while its publish was on the way
+        ("dead", 2, "accepted"),
+        ("succeeded", 3, "discarded"),
+    ],
+)
+async def test_a_late_publish_shares_the_fate_of_its_attempt(
+    open_house: OpenHouse, state: str, fence: int, becomes: str
+) -> None:
+    house, topic = await subscribed(open_house)
+    await event_of(house, state, fence)
+    await house.call("Publish", attempt(2), TopicArn=topic, Message="late")
+    (message,) = house.room.store.messages_of_event("event-1")
+    assert message.state == becomes
+    if becomes == "accepted":
+        await house.until_state("sent")
+        assert texts(house) == ["late"]
+    else:
+        assert house.deliveries() == []

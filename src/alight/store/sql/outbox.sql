@@ -15,6 +15,10 @@ FROM messages WHERE id = :id;
 -- How many messages an attempt has published so far.
 SELECT COUNT(*) AS published FROM messages WHERE event_id = :event_id AND fence = :fence;
 
+-- name: outbox.event
+-- Where the event stands on whose behalf somebody publishes.
+SELECT state, fence FROM events WHERE id = :event_id;
+
 -- name: outbox.keyed
 -- The message that was published under an idempotency key.
 SELECT id, fence FROM messages WHERE key = :key;
