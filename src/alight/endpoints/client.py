@@ -54,8 +54,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(ReplicaGone())
-        if not self.lost.done():
-            self.lost.set_result(None)
+        self._end()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -87,8 +86,15 @@ class Connection(asyncio.Protocol):
             status=self._parser.get_status_code(),
             headers=self._headers,
         )
+        if not self._parser.should_keep_alive():
+            self._end()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(reply)
+
+    def _end(self) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+        self.close()
 
     def _fail(self, error: Exception) -> None:
         if self._waiting is not None and not self._waiting.done():

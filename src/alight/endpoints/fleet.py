@@ -2,7 +2,7 @@
 
 A replica answers one request at a time. A request that finds none free waits in a bounded line; one that cannot
 wait is refused at once. A replica that dies is started again, after a pause that doubles while it keeps dying;
-the request that it held is asked once more of another one, unless it ran out of time: then the replica is ended,
+the request that it held is asked again of another one, unless it ran out of time: then the replica is ended,
 since nothing else gives its place back.
 """
 
@@ -23,7 +23,8 @@ from alight.endpoints.spec import Limits
 FIRST_PAUSE = 0.1
 #: A replica that lived this long has not been failing in a row.
 STEADY = 60.0
-TRIES = 2
+#: How often one request is asked before it is taken to be what ends the replicas.
+TRIES = 3
 
 
 class Busy(Exception):
@@ -136,7 +137,7 @@ class Fleet:
     async def _place(self, size: int, deadline: float) -> ReplicaProcess:
         while self._free:
             replica = self._free.popleft()
-            if replica in self._alive:
+            if replica in self._alive and replica.alive():
                 return replica
         line_is_full = len(self._waiters) >= self._limits.waiting
         if self._closed or line_is_full or self._waiting_bytes + size > self._limits.waiting_bytes:

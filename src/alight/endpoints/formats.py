@@ -1,20 +1,24 @@
 """What is in a model folder: which format serves it, and what is refused by name.
 
 A script (`code/inference.py`) goes before a bare model, as on SageMaker; the container's environment may ask for
-the other one with `ALIGHT_MODEL_FORMAT=onnx`. Files that run code when they are loaded are never opened here:
+the other one with `ALIGHT_MODEL_FORMAT=onnx`. A model server of somebody else's is started by the command line in
+`ALIGHT_SERVER`, where `{socket}` stands for the Unix socket to listen on and `{model}` for the folder; it must answer
+GET /ping and POST /invocations there. Files that run code when they are loaded are never opened here:
 only a `model_fn` of the user's own may do that, in its sandboxed replica.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from alight.endpoints.contract import CannotServe
 
-ONNX, SCRIPT = "onnx", "script"
+ONNX, SCRIPT, SERVER = "onnx", "script", "server"
 MODEL_FORMAT = "ALIGHT_MODEL_FORMAT"
 SCRIPT_NAME = "SAGEMAKER_PROGRAM"
+SERVER_COMMAND = "ALIGHT_SERVER"
 
 _SAFE_WAY = (
     "Loading it runs code, so it is only loaded by a model_fn of your own in code/inference.py; "
@@ -34,7 +38,9 @@ _BY_NAME = {
 
 
 def detect(folder: Path, environment: Mapping[str, str]) -> str:
-    """`script` or `onnx`. Raises `CannotServe` where there is neither, naming what there is instead."""
+    """`script`, `onnx` or `server`. Raises `CannotServe` where there is none, naming what there is instead."""
+    if server_command(environment):
+        return SERVER
     scripted = script_path(folder, environment).is_file()
     bare = (folder / "model.onnx").is_file()
     wanted = environment.get(MODEL_FORMAT, "")
@@ -52,6 +58,14 @@ def script_path(folder: Path, environment: Mapping[str, str]) -> Path:
     """`code/inference.py`, or the program that the environment names."""
     name = environment.get(SCRIPT_NAME) or "inference.py"
     return folder / "code" / (name if name.endswith(".py") else f"{name}.py")
+
+
+def server_command(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The words of the foreign server's command line, or nothing. Raises `CannotServe` where it cannot be read."""
+    try:
+        return tuple(shlex.split(environment.get(SERVER_COMMAND, "")))
+    except ValueError as error:
+        raise CannotServe(f"{SERVER_COMMAND} cannot be read: {error}.") from None
 
 
 def _what_else(folder: Path) -> str:

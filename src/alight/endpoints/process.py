@@ -29,7 +29,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What every start of a replica needs."""
+    """What every start of a replica needs; `command` is a foreign server's, with `{socket}` and `{model}` in it."""
 
     python: Path
     model_dir: Path
@@ -37,6 +37,7 @@ class Launch:
     log: LogLine
     start_limit: float
     max_answer: int
+    command: tuple[str, ...] = ()
 
 
 class ReplicaProcess:
@@ -95,8 +96,25 @@ class ReplicaProcess:
                 raise ReplicaGone from None
         return self._connection
 
+    def alive(self) -> bool:
+        """Whether the child has not ended, looked at now and not when the loop comes to hear of it."""
+        if not hasattr(os, "waitid"):
+            return self._process.returncode is None
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
     async def stop(self) -> None:
-        """Kill, and clear up after it."""
+        """Kill, and clear up after it; a caller that is cancelled meanwhile is cancelled when that is done."""
+        clearing = asyncio.create_task(self._clear())
+        try:
+            await asyncio.shield(clearing)
+        except asyncio.CancelledError:
+            await clearing
+            raise
+
+    async def _clear(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self.kill()
@@ -137,11 +155,20 @@ class ReplicaProcess:
             self._launch.log(text)
 
 
+def _foreign(socket: Path, launch: Launch) -> list[str]:
+    places = {"{socket}": str(socket), "{model}": str(launch.model_dir)}
+    words = list(launch.command)
+    for place, path in places.items():
+        words = [word.replace(place, path) for word in words]
+    return ["--exec", *words] if words else []
+
+
 async def _spawn(socket: Path, launch: Launch) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         str(launch.python),
         *("-P", "-m", "alight.endpoints.replica"),
         *("--socket", str(socket), "--model", str(launch.model_dir), "--parent", str(os.getpid())),
+        *_foreign(socket, launch),
         env=child_environment(launch),
         cwd=launch.model_dir,
         stdin=asyncio.subprocess.DEVNULL,

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 from alight.endpoints import formats
 from alight.endpoints.contract import CANNOT_SERVE, CannotServe, Model, Refusal, Reply, Request
@@ -58,14 +59,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--socket", required=True, type=Path)
     parser.add_argument("--model", required=True, type=Path)
     parser.add_argument("--parent", type=int, default=os.getppid())
+    parser.add_argument("--exec", nargs=argparse.REMAINDER, default=[])
     given = parser.parse_args(arguments)
     give_up_rights(given.parent)
+    if given.exec:
+        become(given.exec)
     try:
         model = open_model(given.model, os.environ)
     except CannotServe as reason:
         sys.stderr.write(" ".join(str(reason).split()) + "\n")
         sys.exit(CANNOT_SERVE)
     serve(given.socket, model)
+
+
+def become(command: list[str]) -> NoReturn:
+    """Turn into a foreign model server, which has no more rights than ours."""
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.stderr.write(f"{command[0]} cannot be started: {error.strerror}\n")
+        sys.exit(CANNOT_SERVE)
 
 
 def open_model(folder: Path, environment: Mapping[str, str]) -> Model:

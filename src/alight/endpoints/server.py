@@ -21,7 +21,16 @@ from alight.endpoints.client import BadAnswer
 from alight.endpoints.contract import CUSTOM_ATTRIBUTES, CannotServe, Reply
 from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
 from alight.endpoints.process import Launch
-from alight.endpoints.spec import Answer, EndpointSpec, EndpointStatus, Limits, State, VariantSpec, VariantStatus
+from alight.endpoints.spec import (
+    Answer,
+    EndpointSpec,
+    EndpointStatus,
+    Invoked,
+    Limits,
+    State,
+    VariantSpec,
+    VariantStatus,
+)
 from alight.endpoints.variants import Turns
 from alight.errors.sagemaker import ModelError, RequestEntityTooLarge, ServiceUnavailable, ValidationError
 from alight.names import ACCOUNT, REGION, log_group_arn
@@ -61,6 +70,7 @@ class Endpoints:
         default_replicas: int = 0,
         limits: Limits | None = None,
         log: Log | None = None,
+        observe: Callable[[Invoked], None] | None = None,
     ) -> None:
         """`folder` keeps sockets and virtual environments; `default_replicas` 0 means one per core."""
         self._folder = folder
@@ -68,6 +78,7 @@ class Endpoints:
         self._default_replicas = default_replicas or cores
         self._limits = limits or Limits()
         self._log = log
+        self._observe = observe
         self._endpoints: dict[str, _Endpoint] = {}
         self._sockets: Path | None = None
         self._temporary: Path | None = None
@@ -138,7 +149,7 @@ class Endpoints:
             CUSTOM_ATTRIBUTES: custom_attributes,
             "X-Amzn-SageMaker-Request-Id": request_id,
         }
-        reply = await self._ask(name, fleet, headers, body)
+        reply = await self._observed(name, variant, fleet, headers, body)
         if not 200 <= reply.status < 300:
             raise _model_error(name, reply.status, reply.body)
         attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")
@@ -153,6 +164,21 @@ class Endpoints:
         await asyncio.gather(*self._draining, return_exceptions=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+    async def _observed(self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
+        started, began, status = self._clock.now(), self._clock.monotonic(), 0
+        try:
+            reply = await self._ask(name, fleet, headers, body)
+            status = reply.status
+            return reply
+        except ModelError as error:
+            status = error.members["OriginalStatusCode"]
+            raise
+        finally:
+            if self._observe is not None:
+                took = self._clock.monotonic() - began
+                request_id = headers["X-Amzn-SageMaker-Request-Id"]
+                self._observe(Invoked(name, variant, request_id, started, took, status, len(body)))
 
     async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
         try:
@@ -192,10 +218,17 @@ class Endpoints:
                 self._log(group, stream, self._clock.now(), line, "")
 
         python = Path(sys.executable)
-        if await asyncio.to_thread(formats.detect, variant.model_dir, variant.environment) == formats.SCRIPT:
+        kind = await asyncio.to_thread(formats.detect, variant.model_dir, variant.environment)
+        if kind != formats.ONNX:
             python = await venv.prepare(variant.model_dir / "code", self._folder / "venvs", log)
         launch = Launch(
-            python, variant.model_dir, dict(variant.environment), log, self._limits.start, self._limits.answer
+            python=python,
+            model_dir=variant.model_dir,
+            environment=dict(variant.environment),
+            log=log,
+            start_limit=self._limits.start,
+            max_answer=self._limits.answer,
+            command=formats.server_command(variant.environment),
         )
         count = variant.instances if variant.instances > 1 else self._default_replicas
         return Fleet(launch, count, self._socket_folder(), prefix, self._limits, self._clock)

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
+from alight.clock import SystemClock
 from alight.endpoints.contract import CannotServe
 from alight.endpoints.server import Endpoints
-from alight.endpoints.spec import Answer, EndpointSpec, VariantSpec
+from alight.endpoints.spec import Answer, EndpointSpec, Invoked, VariantSpec
 from alight.errors.sagemaker import ModelError, RequestEntityTooLarge, ServiceUnavailable, ValidationError
 from tests.unit.endpoints import tiny
 from tests.unit.endpoints.conftest import one
@@ -202,9 +204,7 @@ async def test_a_killed_replica_comes_back(endpoints: Endpoints, puppet: Path) -
     assert endpoints.status("endpoint").variants[0].restarts >= 5  # type: ignore[union-attr]
 
 
-async def test_a_request_whose_replica_dies_is_asked_once_more(
-    endpoints: Endpoints, puppet: Path, tmp_path: Path
-) -> None:
+async def test_a_request_whose_replica_dies_is_asked_again(endpoints: Endpoints, puppet: Path, tmp_path: Path) -> None:
     await endpoints.deploy(one(puppet))
     assert int((await say(endpoints, f"die-once {tmp_path / 'mark'}")).body)
 
@@ -496,6 +496,95 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
         wheel.writestr(f"{info}/RECORD", "")
     return name
 """
+
+
+FOREIGN = """
+import os, socketserver, sys
+from http.server import BaseHTTPRequestHandler
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = sys.argv[2]
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *words):
+        pass
+
+    def do_GET(self):
+        self.answer(b"" if self.path == "/ping" else b"no")
+
+    def do_POST(self):
+        self.answer(self.path.encode() + b" " + self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/foreign")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+Server(sys.argv[1], Handler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"], ids=["keeps-connections", "closes-them"])
+async def test_a_foreign_server_plugs_in_by_command_line(endpoints: Endpoints, tmp_path: Path, version: str) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "server.py").write_text(FOREIGN)
+    command = f"'{sys.executable}' '{{model}}/server.py' {{socket}} {version}"
+    await endpoints.deploy(one(tmp_path / "package", ALIGHT_SERVER=command))
+    for word in ("hello", "again"):
+        answer = await say(endpoints, word)
+        assert (answer.body, answer.content_type) == (f"/invocations {word}".encode(), "text/foreign")
+    assert endpoints.status("endpoint").variants[0].restarts == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"), [("/no/such/server {socket}", "cannot be started"), ("'", "ALIGHT_SERVER")]
+)
+async def test_a_foreign_server_that_does_not_start_is_named(
+    endpoints: Endpoints, tmp_path: Path, command: str, reason: str
+) -> None:
+    with pytest.raises(CannotServe, match=reason):
+        await endpoints.deploy(one(tmp_path, ALIGHT_SERVER=command))
+
+
+async def test_every_invocation_is_told_to_who_observes(tmp_path: Path, puppet: Path) -> None:
+    seen: list[Invoked] = []
+    endpoints = Endpoints(folder=tmp_path / "data", clock=SystemClock(), cores=1, observe=seen.append)
+    await endpoints.deploy(one(puppet))
+    await say(endpoints, "pid", request_id="r-1")
+    for words in ("status 400", "die"):
+        with pytest.raises(ModelError):
+            await say(endpoints, words)
+    await endpoints.close()
+    assert [(call.request_id, call.status) for call in seen] == [("r-1", 200), ("", 400), ("", 500)]
+    assert all(call.seconds > 0 and call.variant == "AllTraffic" for call in seen)
+
+
+def test_the_loop_of_production_serves_as_well(tmp_path: Path, puppet: Path) -> None:
+    async def life() -> None:
+        endpoints = Endpoints(folder=tmp_path / "data", clock=SystemClock(), cores=2)
+        await endpoints.deploy(one(puppet))
+        answers = await asyncio.gather(*(say(endpoints, "pid") for _ in range(20)))
+        pids = {int(answer.body) for answer in answers}
+        assert len(pids) == 2
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert int((await say(endpoints, "pid")).body) not in pids
+        with pytest.raises(ModelError):
+            await say(endpoints, "die")
+        with pytest.raises(CannotServe, match="no such script"):
+            await endpoints.deploy(one(tiny.script(tmp_path / "broken", "raise OSError('no such script')")))
+        await endpoints.deploy(one(puppet))
+        await say(endpoints, "pid")
+        await endpoints.close()
+
+    uvloop.run(life())
 
 
 async def test_nan_over_the_socket_is_a_model_error(endpoints: Endpoints, tmp_path: Path) -> None:

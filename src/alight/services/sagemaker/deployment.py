@@ -65,14 +65,18 @@ class Deployments:
         task.add_done_callback(lambda done: self._ended(name, done))
 
     async def resume(self) -> None:
-        """Start to deploy everything that was there before a restart; `wait` waits for one of them."""
+        """Start to deploy everything that was there before a restart; `wait` waits for one of them.
+
+        Call it once, before requests are let in.
+        """
         records = self._records.list(ENDPOINT, limit=ALL)
+        back = [record.name for record in records if record.body["EndpointStatus"] != "Failed"]
+        self._restoring.update(back)
         kept = {part["sha256"] for record in records for part in record.body["Variants"]}
-        await sweep(self._store, kept)
-        for record in records:
-            if record.body["EndpointStatus"] != "Failed":
-                self._restoring.add(record.name)
-                self.start(record.name)
+        async with self._unpacking:
+            await sweep(self._store, kept)
+        for name in back:
+            self.start(name)
 
     def restoring(self, name: str) -> bool:
         """Whether the endpoint served before a restart and is not back yet."""
