@@ -100,7 +100,7 @@ class Telemetry:
         self._writer.add(Entry("telemetry.invocation", row))
 
     def metric(
-        self, namespace: str, name: str, value: float, timestamp: float | None = None, **dimensions: str
+        self, namespace: str, name: str, value: float, timestamp: float | None = None, /, **dimensions: str
     ) -> None:
         """One value of a metric; now, unless `timestamp` says when."""
         ts = self._clock.now() if timestamp is None else float(timestamp)

@@ -87,7 +87,7 @@ async def test_spans_invocations_metrics(telemetry: Telemetry) -> None:
         )
     telemetry.metric("AWS/Lambda", "Errors", 1, 10, FunctionName="f")
     telemetry.metric("AWS/Lambda", "Errors", 2, 11, FunctionName="g")
-    telemetry.metric("AWS/Lambda", "Duration", 2.5)
+    telemetry.metric("AWS/Lambda", "Duration", 2.5, None, name="any", value="words")
     await telemetry.flush()
     assert [row["name"] for row in telemetry.spans("r1")] == ["put", "commit"]
     assert [row["name"] for row in telemetry.spans(event_id="e1")] == ["invoke", "put"]
