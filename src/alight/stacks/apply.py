@@ -23,6 +23,7 @@ from alight.stacks.problems import line_of
 from alight.stacks.provider import CallOperation, Kept, Operation, Provider, Surroundings, Work
 from alight.stacks.record import Entry, Stack, open_stack
 from alight.stacks.resources import PROVIDERS
+from alight.stacks.samconfig import read_samconfig
 from alight.store.records import Records
 
 FOLDER = "stacks"
@@ -45,7 +46,8 @@ class ApplyFailed(AlightError):
 def stack_name(template: Path) -> str:
     """The name of a template's stack: its folder's, in the characters that CloudFormation allows."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", find(template).resolve().parent.name).strip("-")
-    return name if name[:1].isalpha() else f"app-{name}".rstrip("-")
+    # Small letters, because buckets are often called after their stack.
+    return (name if name[:1].isalpha() else f"app-{name}".rstrip("-")).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,9 @@ async def apply(
 ) -> Applied:
     """Bring a template's resources into being, or to what they are now to be.
 
-    `template` is the file or its folder, `stack` a name for it (its folder's by default); `on_step` sees each step
-    before it is taken. Raises `TemplateRefused` (nothing was done) or `ApplyFailed`.
+    `template` is the file or its folder. `parameters` come before those of a `samconfig.toml` beside it, as does
+    `stack`, a name for it (its folder's, where nobody gives one). `on_step` sees each step before it is taken. Raises
+    `TemplateRefused` (nothing was done) or `ApplyFailed`.
     """
     prepared, around, planned = await _planned(template, means, parameters or {}, stack)
     job = _Apply(prepared, around, open_stack(means.records, prepared.stack), means, on_step)
@@ -107,11 +110,12 @@ async def remove(stack: str, *, means: Means, on_step: Callable[[Step], None] = 
 async def _planned(
     template: Path, means: Means, parameters: Mapping[str, str], name: str
 ) -> tuple[Prepared, Surroundings, Plan]:
-    name = name or stack_name(template)
+    config = read_samconfig(find(template).parent)
+    name = name or config.stack or stack_name(template)
     prepared = await prepare(
         template,
         name,
-        given=parameters,
+        given={**config.parameters, **parameters},
         policies=managed_policy_arns(),
         cache=means.data / FOLDER,
         offered=means.offered,

@@ -45,7 +45,7 @@ def line_of(template: Template, steps: tuple[Step, ...]) -> int:
     What the SAM translator added is traced to the resource whose name it begins with (`ThumbRole` of `Thumb`),
     and what it took from Globals to the line there.
     """
-    if len(steps) < 2 or steps[0] != "Resources":
+    if len(steps) < 2 or steps[0] != "Resources" or not isinstance(template.body.get("Resources"), dict):
         return template.line(*steps)
     logical_id = str(steps[1])
     if template.has(*steps):
@@ -54,10 +54,18 @@ def line_of(template: Template, steps: tuple[Step, ...]) -> int:
         return template.line("Globals", "Function", *steps[3:])
     if template.has("Resources", logical_id):
         return template.line(*steps)
-    origin = max((name for name in _resources(template) if logical_id.startswith(name)), key=len, default="")
-    return template.line("Resources", origin) if origin else template.line("Resources")
+    origin = max((name for name in template.body["Resources"] if logical_id.startswith(name)), key=len, default="")
+    return template.line("Resources", origin) if origin else _line_of_api(template, logical_id)
 
 
-def _resources(template: Template) -> list[str]:
-    resources = template.body.get("Resources")
-    return list(resources) if isinstance(resources, dict) else []
+#: What the translator makes for the events of functions, where the template has no API of its own.
+_IMPLICIT = {"ServerlessRestApi": "Api", "ServerlessHttpApi": "HttpApi"}
+
+
+def _line_of_api(template: Template, logical_id: str) -> int:
+    kind = next((kind for name, kind in _IMPLICIT.items() if logical_id.startswith(name)), None)
+    for name, resource in template.body["Resources"].items():
+        for event, value in ((resource.get("Properties") or {}).get("Events") or {}).items():
+            if kind is not None and value.get("Type") == kind:
+                return template.line("Resources", name, "Properties", "Events", event)
+    return template.line("Resources")

@@ -338,19 +338,18 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "AWS::SageMaker::Model": ("PrimaryContainer",),
 }
 
-_LATER = "is not offered yet"
 #: Types that templates of this kind often hold, with what to say of them.
 REFUSED_TYPES: Mapping[str, str] = {
-    "AWS::ApiGateway::": f"HTTP APIs: {_LATER}.",
-    "AWS::ApiGatewayV2::": f"HTTP APIs: {_LATER}.",
-    "AWS::CloudFormation::CustomResource": f"a custom resource {_LATER}.",
-    "AWS::CloudFormation::Stack": f"a nested stack {_LATER}; put its resources here.",
-    "AWS::Events::": f"EventBridge (schedules, rules) {_LATER}.",
-    "AWS::Lambda::LayerVersion": f"a layer {_LATER}; put the packages into requirements.txt.",
-    "AWS::Lambda::Url": f"a function URL {_LATER}.",
-    "AWS::S3::BucketPolicy": f"a bucket policy {_LATER}; who may do what is said by roles.",
-    "AWS::Scheduler::": f"a schedule {_LATER}.",
-    "Custom::": f"a custom resource {_LATER}.",
+    "AWS::ApiGateway::": "HTTP APIs are not offered yet.",
+    "AWS::ApiGatewayV2::": "HTTP APIs are not offered yet.",
+    "AWS::CloudFormation::CustomResource": "custom resources are not offered yet.",
+    "AWS::CloudFormation::Stack": "nested stacks are not offered; put the resources into this template.",
+    "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
+    "AWS::Lambda::LayerVersion": "layers are not offered yet; put the packages into requirements.txt.",
+    "AWS::Lambda::Url": "function URLs are not offered yet.",
+    "AWS::S3::BucketPolicy": "bucket policies are not offered yet; roles say who may do what.",
+    "AWS::Scheduler::": "schedules are not offered yet.",
+    "Custom::": "custom resources are not offered yet.",
 }
 
 

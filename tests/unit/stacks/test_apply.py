@@ -299,7 +299,41 @@ async def test_a_stack_that_follows_another_template_says_so(scene: Scene) -> No
     assert "was last applied from" in warning
 
 
-@pytest.mark.parametrize(("folder", "name"), [("birds", "birds"), ("my app_2", "my-app-2"), ("7up", "app-7up")])
+async def test_samconfig_gives_name_and_parameters(scene: Scene) -> None:
+    (scene.folder / "samconfig.toml").write_text(
+        'version = 0.1\n[default.global.parameters]\nstack_name = "fair"\n'
+        '[default.deploy.parameters]\nparameter_overrides = "Wait=45 Label=\\"a b\\""\nregion = \'eu-west-1\'\n'
+    )
+    text = TOPIC_AND_QUEUE.replace("Parameters:", 'Parameters:\n  Label: {Type: String, Default: ""}')
+    applied = await scene.apply(text.replace("DisplayName: news", "DisplayName: !Ref Label"))
+    assert applied.stack == "fair"
+    assert scene.services.given("CreateQueue")["Attributes"]["VisibilityTimeout"] == "45"
+    assert scene.services.given("CreateTopic")["Attributes"]["DisplayName"] == "a b"
+    await scene.apply(text, Wait="50")
+    assert scene.services.given("SetQueueAttributes")["Attributes"] == {"VisibilityTimeout": "50"}
+
+
+async def test_an_event_that_needs_an_api_is_refused_where_it_stands(scene: Scene) -> None:
+    text = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src
+      Handler: app.h
+      Runtime: python3.11
+      Events:
+        Web:
+          Type: Api
+          Properties: {Path: /, Method: get}
+"""
+    with pytest.raises(TemplateRefused, match="HTTP APIs are not offered yet") as told:
+        await scene.plan(text)
+    assert {problem.line for problem in told.value.problems} == {10}
+
+
+@pytest.mark.parametrize(("folder", "name"), [("birds", "birds"), ("My app_2", "my-app-2"), ("7up", "app-7up")])
 def test_a_stack_is_called_as_its_folder(tmp_path: Path, folder: str, name: str) -> None:
     (tmp_path / folder).mkdir()
     (tmp_path / folder / "template.yaml").write_text("")

@@ -123,10 +123,10 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
     ("type_name", "words"),
     [
         ("AWS::Lambda::LayerVersion", "layer"),
-        ("AWS::S3::BucketPolicy", "bucket policy"),
+        ("AWS::S3::BucketPolicy", "bucket policies"),
         ("AWS::ApiGateway::RestApi", "HTTP APIs"),
         ("AWS::ApiGatewayV2::Api", "HTTP APIs"),
-        ("Custom::Thing", "custom resource"),
+        ("Custom::Thing", "custom resources"),
         ("AWS::Events::Rule", "EventBridge"),
         ("AWS::DynamoDB::Table", "is not offered"),
     ],
