@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +122,7 @@ class Gateway:
         except Exception:
             log.exception("request %s failed", walk.request_id)
             response = self._refuse(Fault(), walk)
-        await _send(response, scope["method"], walk.raw, send)
+        await _send(response, scope["method"], walk.raw, receive, send)
 
     async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
         walk.raw = raw = RawBody(receive, request.headers)
@@ -138,7 +138,7 @@ class Gateway:
             walk.found = found = found.match(_action(content))
             if isinstance(found, Miss):
                 raise found.fault
-        handler = self._handler(found)
+        handler = self._handler(found, principal)
         call = self._call(request, found, principal, walk.request_id)
         given = decode(found, request, await self._content(found, content))
         if principal.kind == "anonymous":
@@ -178,8 +178,10 @@ class Gateway:
             return self.body_limit
         return self.body_limits.get((found.service.name, found.operation.name), self.body_limit)
 
-    def _handler(self, match: Match) -> Handler:
+    def _handler(self, match: Match, principal: Principal) -> Handler:
         handler = self.operations.get((match.service.name, match.operation.name))
+        if handler is None and principal.kind == "anonymous":
+            raise MissingAuthentication
         if handler is None:
             raise NotImplemented_(f"Alight does not offer {match.service.name}:{match.operation.name}.")
         return handler
@@ -245,7 +247,7 @@ async def _whole(content: bytes | Body, limit: int) -> bytes:
     return content if isinstance(content, bytes) else await content.read(limit)
 
 
-async def _send(response: Response, method: str, raw: RawBody | None, send: Send) -> None:
+async def _send(response: Response, method: str, raw: RawBody | None, receive: Receive, send: Send) -> None:
     """Status, headers and body; a connection whose request body was not read through is closed, gently."""
     headers = response.headers
     closing = raw is not None and not await _drained(raw)
@@ -262,7 +264,7 @@ async def _send(response: Response, method: str, raw: RawBody | None, send: Send
             body = b""
         await send({"type": "http.response.body", "body": body})
         return
-    await _send_pieces(body, send)
+    await _send_pieces(body, receive, send)
 
 
 def _tells_length(response: Response, method: str) -> bool:
@@ -272,12 +274,32 @@ def _tells_length(response: Response, method: str) -> bool:
     return response.length is not None and response.status not in BODILESS
 
 
-async def _send_pieces(body: AsyncIterator[bytes], send: Send) -> None:
-    """A fault on the way cannot be told any more: the connection is broken off, which the client notices."""
-    async for piece in body:
-        if piece:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+async def _send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """A fault on the way cannot be told any more: the connection is broken off, which the client notices. The
+    server does not say when the client has gone, so a long answer asks."""
+    sent = 0
+    gone: asyncio.Task[None] | None = None
+    try:
+        async for piece in body:
+            if gone is not None and gone.done():
+                return
+            if piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent += len(piece)
+            if sent > MEGABYTE:
+                gone = gone or asyncio.create_task(_client_gone(receive))
+                await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if gone is not None:
+            gone.cancel()
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
+
+
+async def _client_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _drained(raw: RawBody) -> bool:

@@ -57,11 +57,12 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
         self._stuck = 0.0
         self._unsent = 0
+        self._is_refused = False
         if len(self.connections) > self.limits.connections:
             self.refuse(503)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         if self._head_bytes == 0:
             self._waited = 0.0
@@ -76,7 +77,7 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
 
     def on_headers_complete(self) -> None:
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         status = self._unacceptable()
         if status:
@@ -88,7 +89,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         self._waited = 0.0
         self._body_bytes += len(body)
@@ -98,22 +99,34 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
         self._head_bytes = 0
         self._waited = 0.0
-        if not self.transport.is_closing():
+        if not self._is_refused and not self.transport.is_closing():
             super().on_message_complete()
 
     def refuse(self, status: int) -> None:
-        """Answer in a few words and close; there is no service to speak for."""
+        """Answer in a few words; there is no service to speak for. What still comes is thrown away for a moment:
+        closing at once would reset the connection, and the client would not get to read the answer."""
         reason = REASONS[status]
         text = f"HTTP/1.1 {status} {reason}\r\ncontent-length: {len(reason)}\r\nconnection: close\r\n\r\n{reason}"
-        if not self.transport.is_closing():
-            self.transport.write(text.encode())
-            self.transport.close()
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._is_refused = True
+        self._waited = 0.0
+        self.transport.write(text.encode())
+        self.transport.write_eof()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def sweep(self, elapsed: float) -> None:
         """Called every interval: closes the connection where the client is too slow."""
         if self.transport is None or self.transport.is_closing():
             return
         self._watch_writing(elapsed)
+        if self._is_refused:
+            self._waited += elapsed
+            if self._waited > min(1.0, self.limits.head):
+                self.transport.close()
+            return
         cycle = self.cycle
         is_busy = cycle is not None and not cycle.response_complete
         if self._is_in_head:
@@ -232,7 +245,7 @@ async def serve(app: Any, host: str = "127.0.0.1", port: int = 0, *, limits: Lim
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=int(limits.keep_alive),
+        timeout_keep_alive=limits.keep_alive,  # type: ignore[arg-type]
     )
     shortest = min(limits.head, limits.keep_alive, limits.body_idle, limits.write_idle)
     server = Server(_Uvicorn(config), listener, limits, min(1.0, shortest / 4))
