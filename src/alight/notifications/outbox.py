@@ -14,21 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from alight.clock import Clock
-from alight.errors import Fault
-from alight.errors.store import Damaged
 from alight.notifications.deadletters import DeadLetters
 from alight.notifications.lanes import Lanes
-from alight.notifications.message import (
-    SUBSCRIPTION,
-    TOPIC,
-    Kind,
-    Protocol,
-    SubscriptionState,
-    to_subscription,
-    to_topic,
-)
-from alight.notifications.outgoing import Channel, LocalChannel, Outgoing
-from alight.notifications.policy import Failed, GiveUp, decide, most_per_second, phases_of
+from alight.notifications.message import Protocol
+from alight.notifications.outgoing import Channel, LocalChannel
+from alight.notifications.sending import Sender
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
@@ -45,9 +35,6 @@ LONGEST_WAIT = 7_200.0
 KEEP_SECONDS = 30 * 24 * 3600.0
 PRUNE_SECONDS = 3600.0
 PRUNE_BATCH = 500
-
-#: Characters of an error that are kept.
-MOST_ERROR = 1_000
 
 
 class Outbox:
@@ -70,18 +57,18 @@ class Outbox:
     ) -> None:
         self._database = database
         self._store = store
-        self._records = records
         self._clock = clock
-        self._channels = channels
-        self._local = local
         self._held = held
-        self._dead_letters = dead_letters
         self._lanes = lanes or Lanes()
+        self._sender = Sender(
+            database, store, records, clock, channels, local, dead_letters, self._lanes.hold_back, chance
+        )
         self._keep_seconds = keep_seconds
         self._pruned = clock.now()
-        self._chance = chance
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        #: Deliveries under way inside the house: their rows say `ready` until they are done.
+        self._inside: set[int] = set()
         self._loop: asyncio.Task[None] | None = None
         #: Deliveries found in the middle of sending at the last start.
         self.recovered = 0
@@ -148,28 +135,41 @@ class Outbox:
     async def _round(self) -> bool:
         """Start what may start. False where there is nothing to start."""
         blocked = self._lanes.blocked(self._clock.monotonic())
-        due = self._store.due(self._clock.now(), blocked, min(BATCH, max(self._lanes.free, 0)))
+        limit = min(BATCH, max(self._lanes.free, 0))
+        due = self._store.due(self._clock.now(), blocked, list(self._inside), limit)
         held = {Protocol(delivery.protocol) for delivery in due} & set(self._held)
         chosen = self._choose([delivery for delivery in due if Protocol(delivery.protocol) not in held])
         if not held and not chosen:
             return False
         now = self._clock.now()
+        inside = [delivery for delivery in chosen if self._sender.inside(delivery)]
+        outside = [delivery for delivery in chosen if not self._sender.inside(delivery)]
+        for delivery in inside:
+            self._inside.add(delivery.id)
+            self._start(_leased(delivery, now))
+        if held or outside:
+            await self._lease(held, outside, now)
+        return True
 
-        def job(tx: Tx) -> list[Delivery]:
+    async def _lease(self, held: set[Protocol], chosen: Sequence[Delivery], now: float) -> None:
+        """What leaves the house is marked as being sent before the first byte goes out."""
+
+        def job(tx: Tx) -> set[int]:
             for protocol in held:
                 self._store.hold(tx, protocol.value, self._held[protocol])
-            return [_leased(delivery, now) for delivery in chosen if self._store.lease(tx, delivery.id, now)]
+            return {delivery.id for delivery in chosen if self._store.lease(tx, delivery.id, now)}
 
-        leased = await self._database.write(job)
-        taken = {delivery.id for delivery in leased}
+        taken = await self._database.write(job)
         for delivery in chosen:
-            if delivery.id not in taken:
+            if delivery.id in taken:
+                self._start(_leased(delivery, now))
+            else:
                 self._lanes.end(delivery.target, True)
-        for delivery in leased:
-            task = asyncio.create_task(self._send(delivery), name=f"delivery {delivery.id}")
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-        return True
+
+    def _start(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._send(delivery), name=f"delivery {delivery.id}")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _choose(self, due: Sequence[Delivery]) -> list[Delivery]:
         """Those that have a free place, which they take here."""
@@ -201,95 +201,15 @@ class Outbox:
     async def _send(self, delivery: Delivery) -> None:
         succeeded = False
         try:
-            succeeded = await self._attempt(delivery)
+            succeeded = await self._sender.attempt(delivery)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("delivery %d could not be recorded", delivery.id)
         finally:
             self._lanes.end(delivery.target, succeeded)
+            self._inside.discard(delivery.id)
             self.wake()
-
-    async def _attempt(self, delivery: Delivery) -> bool:
-        """One attempt and its record. True where the target has it."""
-        outgoing: Outgoing | None = None
-        try:
-            outgoing = self._gather(delivery)
-            self._throttle(outgoing)
-            await self._hand_over(outgoing)
-        except Failed as failure:
-            await self._record_failure(delivery, outgoing, failure)
-            return False
-        except Damaged as damage:
-            await self._record_failure(delivery, outgoing, Failed(damage.message, permanent=True))
-            return False
-        except Exception as error:
-            log.exception("delivery %d failed for a reason of our own", delivery.id)
-            await self._record_failure(delivery, outgoing, Failed(f"{type(error).__name__}: {error}", uncertain=True))
-            return False
-        return True
-
-    async def _hand_over(self, outgoing: Outgoing) -> None:
-        """Through the channel, then record it; or both at once for what stays in the house."""
-        delivery = outgoing.delivery
-        local = self._local.get(outgoing.protocol)
-        if local is None:
-            await self._channels[outgoing.protocol].send(outgoing)
-            await self._database.write(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
-            return
-        prepared = await asyncio.to_thread(local.prepare, outgoing)
-
-        def job(tx: Tx) -> None:
-            if self._store.sent(tx, delivery, self._clock.now()):
-                local.deliver(tx, outgoing, prepared)
-
-        try:
-            await self._database.write(job)
-        except Fault as fault:
-            raise Failed(f"{fault.code}: {fault.message}", permanent=fault.by_sender) from fault
-
-    def _gather(self, delivery: Delivery) -> Outgoing:
-        """What the delivery is about. Raises `Failed` where its subscription is gone."""
-        message = self._store.message(delivery.message_id)
-        if message is None:
-            raise Failed("the message is gone", permanent=True)
-        if not delivery.subscription:
-            return Outgoing(delivery, message, None, None)
-        subscription = self._records.get(SUBSCRIPTION, delivery.subscription)
-        topic = self._records.get(TOPIC, message.topic)
-        if subscription is None:
-            raise Failed("the subscription was removed", permanent=True)
-        subscriber = to_subscription(subscription.name, subscription.body)
-        if subscriber.state is SubscriptionState.DELETED and message.kind == Kind.NOTIFICATION:
-            raise Failed("the subscriber unsubscribed", permanent=True)
-        return Outgoing(delivery, message, to_topic(topic.body) if topic else None, subscriber)
-
-    def _throttle(self, outgoing: Outgoing) -> None:
-        if outgoing.protocol in (Protocol.HTTP, Protocol.HTTPS):
-            rate = most_per_second(outgoing.topic_policy, outgoing.subscription_policy)
-            if rate > 0:
-                self._lanes.hold_back(outgoing.delivery.target, self._clock.monotonic() + 1 / rate)
-
-    async def _record_failure(self, delivery: Delivery, outgoing: Outgoing | None, failure: Failed) -> None:
-        phases = phases_of(
-            Protocol(delivery.protocol),
-            outgoing.topic_policy if outgoing else "",
-            outgoing.subscription_policy if outgoing else "",
-        )
-        decision = decide(phases, delivery.attempts, failure, self._chance())
-        now = self._clock.now()
-        error = str(failure)[:MOST_ERROR]
-        letter = await self._dead_letters.prepare(outgoing) if isinstance(decision, GiveUp) and outgoing else None
-
-        def job(tx: Tx) -> None:
-            if isinstance(decision, GiveUp):
-                buried = self._store.bury(tx, delivery, now, decision.reason, error, failure.uncertain)
-                if buried and letter is not None:
-                    self._dead_letters.send(tx, letter)
-            else:
-                self._store.retry(tx, delivery, now + decision.delay, error, failure.uncertain)
-
-        await self._database.write(job)
 
 
 def _leased(delivery: Delivery, now: float) -> Delivery:

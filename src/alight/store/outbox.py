@@ -142,8 +142,10 @@ class OutboxStore:
             now=now,
         )
 
-    def due(self, now: float, blocked: Sequence[str], limit: int) -> list[Delivery]:
-        rows = self._database.read().all("outbox.due", now=now, blocked=json.dumps(list(blocked)), limit=limit)
+    def due(self, now: float, blocked: Sequence[str], busy: Sequence[int], limit: int) -> list[Delivery]:
+        """Up to `limit` that may start, but for those in `busy` (ids) and those to `blocked` targets."""
+        given = {"blocked": json.dumps(list(blocked)), "busy": json.dumps(list(busy))}
+        rows = self._database.read().all("outbox.due", now=now, limit=limit, **given)
         return [_delivery(row) for row in rows]
 
     def next_due(self, now: float) -> float | None:

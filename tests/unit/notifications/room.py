@@ -47,6 +47,7 @@ class Notifications:
     signer: Signer
     gate: Gate
     webhooks: HttpChannel
+    channels: dict[Protocol, Channel]
 
     async def start(self) -> None:
         await self.outbox.start()
@@ -95,7 +96,7 @@ async def open_notifications(
     )
     topics = Topics(store, records, clock, outbox.wake)
     subscriptions = Subscriptions(database, records, topics, clock)
-    return Notifications(topics, subscriptions, outbox, store, signer, gate, webhooks)
+    return Notifications(topics, subscriptions, outbox, store, signer, gate, webhooks, channels)
 
 
 def _ways_out(envelopes: Envelopes, gateways: Gateways) -> tuple[dict[Protocol, Channel], dict[Protocol, str]]:

@@ -92,7 +92,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 async def told(house: House, channel: HttpChannel, server: ssl.SSLContext) -> tuple[str, str, int]:
     """Publish to one https webhook: the delivery's state, its last error, the requests that arrived."""
-    house.room.outbox._channels = {Protocol.HTTPS: channel}
+    house.room.channels[Protocol.HTTPS] = channel
     await house.room.start()
     async with receiver(ssl_context=server) as got:
         topic = await house.topic()

@@ -56,9 +56,10 @@ VALUES (:message_id, :subscription, :protocol, :target, :raw, 'ready', 0, :now, 
         row_crc(:message_id, :subscription, :protocol, :target, :raw, :now));
 
 -- name: outbox.due
--- Deliveries that may start now, but for those to targets that have enough under way.
+-- Deliveries that may start now, but for those under way and those to targets that have enough under way.
 SELECT *, crc = row_crc(message_id, subscription, protocol, target, raw, created) AS intact FROM deliveries
 WHERE state = 'ready' AND not_before <= :now AND target NOT IN (SELECT value FROM json_each(:blocked))
+AND id NOT IN (SELECT value FROM json_each(:busy))
 ORDER BY not_before, id LIMIT :limit;
 
 -- name: outbox.next_due
