@@ -72,7 +72,7 @@ async def say(endpoints: Endpoints, words: str, name: str = "endpoint", **more: 
 async def until(condition: Callable[[], bool], limit: float = 20.0) -> None:
     """Look again each turn; the test's own limit ends a wait that will not end."""
     async with asyncio.timeout(limit):
-        while not condition():  # noqa: ASYNC110 (what is waited for happens in another process)
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -541,6 +541,58 @@ async def test_a_foreign_server_plugs_in_by_command_line(endpoints: Endpoints, t
         answer = await say(endpoints, word)
         assert (answer.body, answer.content_type) == (f"/invocations {word}".encode(), "text/foreign")
     assert endpoints.status("endpoint").variants[0].restarts == 0  # type: ignore[union-attr]
+
+
+ODD = """
+import socket, sys, threading, time
+
+def serve(connection):
+    while True:
+        head = connection.recv(65536)
+        if not head:
+            return
+        if head.startswith(b"GET"):
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        elif sys.argv[2] == "garbage":
+            connection.sendall(b"this is not HTTP at all\\r\\n\\r\\n")
+        elif sys.argv[2] == "hang-up":
+            connection.close()
+            return
+        elif sys.argv[2] == "dribble":
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 1000000\\r\\n\\r\\n")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.01)
+
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("habit", "status", "reason"),
+    [
+        ("garbage", 500, "cannot be read: not HTTP"),
+        ("hang-up", 500, "process ended"),
+        ("dribble", 0, "timed out"),
+        ("silent", 0, "timed out"),
+    ],
+)
+async def test_a_server_of_bad_habits_is_a_model_error_and_is_replaced(
+    make_endpoints: Make, tmp_path: Path, habit: str, status: int, reason: str
+) -> None:
+    endpoints = make_endpoints(invocation=10.0 if status else 1.0)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "server.py").write_text(ODD)
+    await endpoints.deploy(one(tmp_path / "package", ALIGHT_SERVER=f"{sys.executable} server.py {{socket}} {habit}"))
+    with pytest.raises(ModelError, match=reason) as error:
+        await say(endpoints, "x")
+    assert error.value.members["OriginalStatusCode"] == status
+    await until(lambda: endpoints.status("endpoint").variants[0].restarts >= 1)  # type: ignore[union-attr]
+    await until(lambda: endpoints.status("endpoint").replicas == 1)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
