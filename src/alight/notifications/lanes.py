@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: Targets that are remembered while nothing goes on with them.
-REMEMBERED = 10_000
+REMEMBERED = 2_000
 
 
 @dataclass(slots=True)

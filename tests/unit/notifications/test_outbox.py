@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from aiohttp import web
 
@@ -333,3 +334,46 @@ async def test_rows_for_people(tmp_path: Path) -> None:
         }
     finally:
         await database.close()
+
+
+async def test_a_message_that_was_damaged_on_disk_is_never_sent(open_house: OpenHouse, tmp_path: Path) -> None:
+    first = await open_house(start=False)
+    topic = await first.topic()
+    await first.subscribe(topic, "sqs", QUEUE)
+    damaged = await publish(first, topic, "for ada")
+    await publish(first, topic, "for eve")
+    await first.close()
+    connection = apsw.Connection(str(tmp_path / "alight.db"))
+    connection.execute("UPDATE messages SET body = 'forged' WHERE id = ?", (damaged,))
+    connection.close()
+    second = await open_house()
+    (dead,) = await second.until_state("dead")
+    await second.until_state("sent")
+    assert (dead.message_id, "damaged" in dead.last_error) == (damaged, True)
+    assert [json.loads(body)["Message"] for _, body, _ in second.queued] == ["for eve"]
+
+
+async def test_one_black_hole_among_many_targets(open_house: OpenHouse) -> None:
+    """F13: everybody else hears the message while the dead target is still being waited for."""
+    hanging = asyncio.Event()
+
+    async def hang(request: web.Request, number: int) -> web.StreamResponse:
+        await hanging.wait()
+        return web.Response()
+
+    house = await open_house(start=False)
+    async with receiver(hang) as dead, receiver() as well:
+        topic = await house.topic()
+        await known_webhook(house, topic, dead.url)
+        for number in range(99):
+            await known_webhook(house, topic, f"{well.url}/{number}")
+        message_id = await publish(house, topic)
+        await house.room.start()
+        store = house.room.store
+
+        def heard() -> int:
+            return sum(delivery.state == "sent" for delivery in store.deliveries_of(message_id))
+
+        await house.until(lambda: heard() == 99)
+        assert [row.state for row in store.deliveries_of(message_id) if row.target == dead.url] != ["sent"]
+        hanging.set()
