@@ -4,7 +4,7 @@ A command parses its words, asks the running instance over HTTP (`instance.py`) 
 it never opens the database. `up` and `demo` start the runtime's process (`runtime.py`).
 
 Commands are imported by name when they are asked for (`commands.py`), so that no command pays for another's
-libraries; `env`, which scripts call often, does not even load the command-line library.
+libraries; `env`, which scripts call often, and `up` do not even load the command-line library.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or not running.
 """
@@ -20,14 +20,16 @@ from typing import Any
 from alight.errors import AlightError
 
 INTERRUPTED = 130
+#: Commands that read their words themselves, before the command-line library is loaded.
+QUICK = ("env", "up")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `words` default to the process's own."""
     given = list(sys.argv[1:] if words is None else words)
     try:
-        if given[:1] == ["env"]:
-            code: int = _module("env").run(given[1:])
+        if given and given[0] in QUICK:
+            code: int = _module(given[0]).run(given[1:])
         else:
             code = _module("commands").run(given)
         sys.stdout.flush()

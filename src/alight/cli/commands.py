@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperGroup
 
 from alight import __version__
-from alight.cli import env as env_variables
 from alight.cli.options import command
 
 #: In the order in which a newcomer meets them.
@@ -29,19 +28,29 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in NAMES:
             return None
-        found = _env if cmd_name == "env" else importlib.import_module(f"alight.cli.{cmd_name}").app
+        found = QUICK.get(cmd_name) or importlib.import_module(f"alight.cli.{cmd_name}").app
         made = typer.main.get_command(found)
         made.name = cmd_name
         return made
 
 
-_env = command("env")
+def _passed_on(name: str, words: str) -> typer.Typer:
+    """A command that reads its own words: here only for the list of commands."""
+    made = command(name)
+
+    @made.command(
+        help=words, add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+    )
+    def run(context: typer.Context) -> None:
+        raise typer.Exit(importlib.import_module(f"alight.cli.{name}").run(context.args))
+
+    return made
 
 
-@_env.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def env(context: typer.Context) -> None:
-    """Print variables for AWS tools: eval "$(alight env)"."""
-    raise typer.Exit(env_variables.run(context.args))
+QUICK = {
+    "env": _passed_on("env", 'Print variables for AWS tools: eval "$(alight env)".'),
+    "up": _passed_on("up", "Run Alight in the foreground, with an app or empty."),
+}
 
 
 def _version(asked: bool) -> None:

@@ -1,39 +1,41 @@
 """`alight up`: become the runtime, in the foreground.
 
 The command turns into the runtime's process (same pid), so signals, exit code and output are the runtime's own: the
-plan on stderr, one line `Alight ready at URL` on stdout, SIGTERM stops it and its children.
+plan on stderr, one line `Alight ready at URL` on stdout, SIGTERM stops it and its children. The command-line library
+is not loaded for that: it would be a tenth of the time until the instance is ready.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from alight.cli.examples import template_at
-from alight.cli.options import Data, command
 from alight.cli.runtime import command_line
 
-app = command("up")
+
+def run(words: Sequence[str]) -> int:
+    """`up [TEMPLATE] [--host H] [--port P] [--data DIR]`; wrong words exit with 2, right ones never return."""
+    parser = argparse.ArgumentParser(
+        prog="alight up", description="Run Alight in the foreground, with the app of TEMPLATE or an empty account."
+    )
+    parser.add_argument("template", nargs="?", type=Path, help="a SAM/CloudFormation template, or its folder")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, help="0 picks a free one (default: 4566)")
+    parser.add_argument("--data", metavar="DIR", type=Path, help="the instance's data folder (default: .alight)")
+    try:
+        given = parser.parse_args(list(words))
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 2
+    template = template_at(given.template).resolve() if given.template else None
+    command = command_line(template, given.host, given.port, given.data)
+    os.execv(command[0], command)
 
 
-@app.command()
-def up(
-    template: Annotated[
-        Path | None, typer.Argument(help="A SAM/CloudFormation template, or its folder.", show_default=False)
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on [default: 127.0.0.1]", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="0 picks a free one [default: 4566]", min=0, max=65535, show_default=False)
-    ] = None,
-    data: Data = None,
-) -> None:
-    """Run Alight in the foreground, with an app or empty."""
-    words = command_line(template_at(template).resolve() if template else None, host, port, data)
-    sys.stdout.flush()
-    os.execv(words[0], words)
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{number} is not a port")
+    return number

@@ -23,6 +23,25 @@ def test_only_what_was_said_is_passed_on() -> None:
     assert words[3:] == ["--template", "t.yaml", "--host", "::1", "--port", "0", "--data", "d"]
 
 
+def test_up_becomes_the_runtime(say: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda path, words: became.append(words))
+    (tmp_path / "template.yaml").touch()
+    say("up", str(tmp_path), "--port", "0", "--data", "d")
+    template = str(tmp_path / "template.yaml")
+    assert became == [command_line(Path(template), None, 0, Path("d"))]
+    say("up")
+    assert became[1] == [sys.executable, "-m", "alight.app"]
+
+
+def test_up_refuses_wrong_words(say: Ask) -> None:
+    assert say("up", "--port", "99999").code == 2
+    assert "99999 is not a port" in say("up", "--port", "99999").err
+    assert say("up", "--nonsense").code == 2
+    assert say("up", "nowhere").code == 1
+    assert say("up", "--help").code == 0
+
+
 def test_a_runtime_that_stops_early_tells_its_last_words(tmp_path: Path) -> None:
     program = "import sys; sys.exit('alight: the folder is in use by 12')"
     with (
