@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from botocore.model import Shape
 
 from alight.calls import Members, Stream
+from alight.errors.common import NotImplemented_
 from alight.errors.gateway import InvalidArgument, MissingMember, SerializationException
 from alight.gateway.decode_json import parse_json, read_json
 from alight.gateway.decode_query import read_query
@@ -73,7 +74,8 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
     given: Members = {}
     for item in bindings.uri:
         given[item.member] = _read(item, match.labels[item.name], "iso8601")
-    if request.parameters and (bindings.query or bindings.query_maps):
+    if request.parameters:
+        _refuse_unknown(match, request)
         _read_query_string(match, request, given)
     headers = request.headers
     for item in bindings.headers:
@@ -87,6 +89,16 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
             given[item.member] = found
     _read_body(match, bindings, body, given)
     return given
+
+
+def _refuse_unknown(match: Match, request: Request) -> None:
+    """In S3 a name without a value asks for a subresource: one that we do not know is not the resource itself."""
+    if match.service.name != "s3":
+        return
+    known = {item.name for item in match.operation.inputs.query} | {name for name, _ in match.operation.literals}
+    for name, value in request.parameters:
+        if not value and name not in known and not name.lower().startswith("x-"):
+            raise NotImplemented_(f"Alight does not know the parameter {name} of {match.operation.name}.")
 
 
 def _read_query_string(match: Match, request: Request, given: Members) -> None:

@@ -61,6 +61,7 @@ def _read(shape: Shape, node: _Node, path: str) -> Any:
             return _list(shape, node, path)
         case "map":
             return _map(shape, node, path)
+    _only(node, (), path)
     try:
         return read_scalar(shape, node.text or "", "iso8601")
     except ValueError as error:
@@ -93,20 +94,31 @@ def _wire_name(name: str, member: Shape) -> str:
 
 def _list(shape: Shape, node: _Node, path: str) -> list[Any]:
     if not shape.serialization.get("flattened"):
-        node = node.below.get(shape.member.serialization.get("name", "member"), _Node())
+        name = shape.member.serialization.get("name", "member")
+        _only(node, (name,), path)
+        node = node.below.get(name, _Node())
     return [_read(shape.member, item, f"{path}.{number}") for number, item in _numbered(node, path)]
 
 
 def _map(shape: Shape, node: _Node, path: str) -> dict[Any, Any]:
     if not shape.serialization.get("flattened"):
+        _only(node, ("entry",), path)
         node = node.below.get("entry", _Node())
     key_name = shape.key.serialization.get("name", "key")
     value_name = shape.value.serialization.get("name", "value")
     entries = {}
     for number, entry in _numbered(node, path):
+        _only(entry, (key_name, value_name), f"{path}.{number}")
         key = _read(shape.key, entry.below.get(key_name, _Node()), f"{path}.{number}")
         entries[key] = _read(shape.value, entry.below.get(value_name, _Node()), f"{path}.{key}")
     return entries
+
+
+def _only(node: _Node, names: tuple[str, ...], path: str) -> None:
+    """Nothing that was given is passed over in silence."""
+    unknown = next((step for step in node.below if step not in names), None)
+    if unknown is not None:
+        raise SerializationException(f"{path}.{unknown} is not a parameter.")
 
 
 def _numbered(node: _Node, path: str) -> list[tuple[int, _Node]]:
