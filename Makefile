@@ -7,7 +7,7 @@
 #   make chaos     the crash tests, many rounds
 #   make docs      docs/reference/coverage.md anew from the tables of the services
 #   make lock      requirements/*.txt anew from pyproject.toml
-#   make clean     removes .venv and caches
+#   make clean     removes .venv, .venv-bench and caches
 
 PYTHON ?= python3
 VENV := .venv
@@ -68,4 +68,4 @@ lock: $(VENV)/.dev
 	@! grep -nE '://|^-' requirements/run.txt requirements/dev.txt || { echo "A list names an address: not to be committed."; exit 1; }
 
 clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
