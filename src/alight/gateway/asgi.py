@@ -107,22 +107,24 @@ class Gateway:
         if scope["type"] != "http":
             return
         walk = _Walk(new_request_id())
+        mount: Mount | None = None
         try:
             walk.request = request = read_request(scope)
             self.hosts.check(request, (scope.get("server") or ("", None))[1])
             mount = self._mount(request)
             if mount is None or not mount.any_origin:
                 self.hosts.check_origin(request)
-            if mount is not None:
-                await mount.app(scope, receive, send)
-                return
-            response = await self._answer(request, receive, walk)
+            if mount is None:
+                response = await self._answer(request, receive, walk)
         except Fault as fault:
-            response = self._refuse(fault, walk)
+            mount, response = None, self._refuse(fault, walk)
         except Exception:
             log.exception("request %s failed", walk.request_id)
-            response = self._refuse(Fault(), walk)
-        await _send(response, scope["method"], walk.raw, receive, send)
+            mount, response = None, self._refuse(Fault(), walk)
+        if mount is not None:
+            await mount.app(scope, receive, send)
+        else:
+            await _send(response, scope["method"], walk.raw, receive, send)
 
     async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
         walk.raw = raw = RawBody(receive, request.headers)
