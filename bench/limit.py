@@ -16,14 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alight.endpoints.contract import Request
+from alight.endpoints.models.onnx import OnnxModel
+
 PROCESSES = 2
 
 
 def classifier(model: Path) -> Callable[[bytes], Any]:
     """The same decode and the same session settings as a replica's, called in a loop."""
-    from alight.endpoints.models.onnx import load  # inside: each process loads its own
-
-    return load(model)
+    served = OnnxModel.open(model)
+    return lambda picture: served.answer(Request(picture, "application/x-image", "application/json"))
 
 
 def loop(model: Path, pictures: list[bytes], count: int, barrier: Any, results: Any) -> None:
@@ -46,7 +48,7 @@ def throughput(model: Path, pictures: list[bytes], count: int) -> float:
     ]
     for worker in workers:
         worker.start()
-    spans = [results.get() for _ in workers]
+    spans = [results.get(timeout=120) for _ in workers]
     for worker in workers:
         worker.join()
     return count // PROCESSES * PROCESSES / (max(end for _, end in spans) - min(start for start, _ in spans))

@@ -65,12 +65,15 @@ def bare(model: Path, folder: Path, count: int) -> dict[str, float]:
 
 
 def measure(case: Case, images: list[bytes], count: int, singles: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, receiving() as receiver:
-        with case.start(Path(folder), receiver) as put:
-            tag = f"r{len(case.bursts)}"
-            burst(put, receiver, images, 20, f"{tag}-warm")
-            case.singles.append(single(put, receiver, images, singles, f"{tag}-one"))
-            case.bursts.append(burst(put, receiver, images, count, f"{tag}-all"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        receiving() as receiver,
+        case.start(Path(folder), receiver) as put,
+    ):
+        tag = f"r{len(case.bursts)}"
+        burst(put, receiver, images, 20, f"{tag}-warm")
+        case.singles.append(single(put, receiver, images, singles, f"{tag}-one"))
+        case.bursts.append(burst(put, receiver, images, count, f"{tag}-all"))
 
 
 def report(cases: list[Case], limits: list[dict[str, float]], count: int) -> str:

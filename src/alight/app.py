@@ -24,6 +24,7 @@ import uvloop
 from alight import __version__
 from alight.assembly.doors import build_doors
 from alight.assembly.entrance import listen
+from alight.assembly.housekeeping import keep_tidy, report_damage, tidy_before_serving
 from alight.assembly.running import build_running
 from alight.assembly.store import Store, open_store
 from alight.assembly.telling import build_telling
@@ -44,6 +45,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
     async with AsyncExitStack() as exits:
         store = await open_store(settings, clock, exits)
         store.database.on_fatal = die
+        store.database.on_damage = report_damage
         sqs = Sqs(store.database, store.records, clock)
         targets: Targets
         telling = await build_telling(store, lambda: targets, sqs, exits)
@@ -51,17 +53,21 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send)
         doors = build_doors(store, running, telling, targets, sqs, say)
         templates = Templates(store, doors, say)
-        server = await listen(store, running, telling, doors, templates, template)
-        exits.push_async_callback(server.stop, GRACE)
+        await tidy_before_serving(store, running)
+        # Before anybody can ask: endpoints of the last run are then on their way back, not unknown.
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
+        server = await listen(store, running, telling, doors, templates, template)
+        exits.push_async_callback(server.stop, GRACE)
         if template is not None:
             await templates.apply(template)
         await telling.outbox.start()
         exits.push_async_callback(telling.outbox.close)
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
+        tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
         announce(store)
         await wait_for(stopping, dispatching)
+        tidying.cancel()
         dispatching.cancel()
         await running.dispatcher.close(GRACE)
         (settings.data / "instance.json").unlink(missing_ok=True)

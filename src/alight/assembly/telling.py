@@ -72,6 +72,7 @@ async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, 
         },
         held=held,
         dead_letters=DeadLetters(envelopes, sqs.send),
+        keep_seconds=settings.retention_days * 86_400,
     )
     subscriptions = Subscriptions(store.database, store.records, topics, clock)
     return Telling(topics, subscriptions, rows, outbox, signer, gate)

@@ -14,6 +14,9 @@ from enum import StrEnum
 
 from alight.store.rows import Reader, Row, Tx
 
+#: The counter of events that were handled, told and forgotten.
+FORGOTTEN = "events.forgotten"
+
 
 class State(StrEnum):
     """Where an event stands."""
@@ -75,7 +78,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The count of every event ever accepted, by state."""
+    """The count of every event ever accepted, less those that were forgotten after their time, by state."""
 
     accepted: int
     pending: int
@@ -195,6 +198,27 @@ def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:
     return tx.changes == 1
 
 
+def old(reader: Reader, after: int, before: float, limit: int = 1000) -> tuple[list[Row], int | None]:
+    """Handled events behind `after` (a seq) that ended before `before`, and where to look on; None at the end.
+
+    Dead ones are never old: they wait for somebody.
+    """
+    page = reader.all("journal.page", after=after, limit=limit)
+    found = [row for row in page if row["state"] == State.SUCCEEDED and row["finished"] < before]
+    ended = len(page) < limit or page[-1]["accepted"] >= before
+    return found, None if ended else page[-1]["seq"]
+
+
+def forget(tx: Tx, rows: list[Row]) -> None:
+    """Drop what `old` found, keeping the books balanced."""
+    forgotten = 0
+    for row in rows:
+        tx.run("journal.forget", seq=row["seq"])
+        forgotten += tx.changes
+        tx.run("journal.forget_attempts", id=row["id"])
+    tx.run("counters.add", name=FORGOTTEN, number=forgotten)
+
+
 def get(reader: Reader, event_id: str) -> Event | None:
     row = reader.one("journal.get", id=event_id)
     return _event(row) if row else None
@@ -248,8 +272,9 @@ def books(reader: Reader) -> Books:
     """Both sides of the books, read in two statements: exact when nothing is being written."""
     counts = {row["state"]: row["events"] for row in reader.all("journal.count")}
     total = reader.one("journal.accepted")
+    forgotten = reader.one("counters.get", name=FORGOTTEN)
     return Books(
-        accepted=total["accepted"] if total else 0,
+        accepted=(total["accepted"] if total else 0) - (forgotten["value"] if forgotten else 0),
         pending=counts.get("pending", 0),
         running=counts.get("running", 0),
         succeeded=counts.get("succeeded", 0),

@@ -96,3 +96,15 @@ SELECT state, COUNT(*) AS events FROM events GROUP BY state;
 -- name: journal.accepted
 -- How many events were ever accepted: the sequence has no gaps.
 SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS accepted;
+
+-- name: journal.page
+-- Events from the oldest on, without their payloads.
+SELECT seq, id, state, accepted, finished FROM events WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: journal.forget
+-- An event that was handled long ago.
+DELETE FROM events WHERE seq = :seq AND state = 'succeeded';
+
+-- name: journal.forget_attempts
+-- The account of its attempts.
+DELETE FROM attempts WHERE event_id = :id;

@@ -1,0 +1,54 @@
+"""What nobody waits for: leftovers of crashes at the start, and once an hour whatever is older than its time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from alight.assembly.running import Running
+from alight.assembly.store import Store
+from alight.errors.store import Damaged
+from alight.functions.package import discard_unused
+from alight.store import journal
+
+log = logging.getLogger("alight")
+
+INTERVAL = 3600.0
+#: Rows dropped in one transaction, so that nobody waits long behind it.
+BATCH = 1000
+
+
+async def tidy_before_serving(store: Store, running: Running) -> None:
+    """Remove function code that no record names; nothing runs yet."""
+    keep = []
+    for body in running.catalogue.page("", 100_000):
+        keep += [Path(path) for path in (body["Code"]["Dir"], body["Code"]["Venv"]) if path]
+    await asyncio.to_thread(discard_unused, store.settings.data / "functions", keep)
+
+
+async def keep_tidy(store: Store) -> None:
+    """Until cancelled. A failure is logged and tried again at the next turn."""
+    await store.objects.sweep()
+    while True:
+        try:
+            await forget_what_is_old(store)
+        except Exception:
+            log.exception("housekeeping failed; it is tried again in an hour")
+        await store.clock.sleep(INTERVAL)
+
+
+async def forget_what_is_old(store: Store) -> None:
+    """Handled events and telemetry older than `retention_days`; outbox and queues forget by themselves."""
+    before = store.clock.now() - store.settings.retention_days * 86_400
+    place: int | None = 0
+    while place is not None:
+        rows, place = journal.old(store.database.read(), place, before, BATCH)
+        if rows:
+            await store.database.write(lambda tx, rows=rows: journal.forget(tx, rows))  # type: ignore[misc]
+    await store.telemetry.prune(before)
+
+
+def report_damage(damage: Damaged) -> None:
+    """A row that does not match its checksum was met; it was not used."""
+    log.error("damaged: %s", damage.message)
