@@ -22,6 +22,7 @@ from alight.notifications.sending import Sender
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
+from alight.store.waiting import wait_until
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,10 @@ class Outbox:
         while True:
             self._woken.clear()
             await self._prune()
-            if not await self._round():
-                await self._wait()
+            # One look at the clocks: what falls due between two looks would be seen by neither.
+            now, tick = self._clock.now(), self._clock.monotonic()
+            if not await self._round(now, tick):
+                await self._wait(now, tick)
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, what is under way has `grace` seconds to end; then the next start finds it."""
@@ -132,16 +135,15 @@ class Outbox:
         while await self._database.write(lambda tx: self._store.prune(tx, before, PRUNE_BATCH)) >= PRUNE_BATCH:
             continue
 
-    async def _round(self) -> bool:
+    async def _round(self, now: float, tick: float) -> bool:
         """Start what may start. False where there is nothing to start."""
-        blocked = self._lanes.blocked(self._clock.monotonic())
+        blocked = self._lanes.blocked(tick)
         limit = min(BATCH, max(self._lanes.free, 0))
-        due = self._store.due(self._clock.now(), blocked, list(self._inside), limit)
+        due = self._store.due(now, blocked, list(self._inside), limit)
         held = {Protocol(delivery.protocol) for delivery in due} & set(self._held)
-        chosen = self._choose([delivery for delivery in due if Protocol(delivery.protocol) not in held])
+        chosen = self._choose([delivery for delivery in due if Protocol(delivery.protocol) not in held], tick)
         if not held and not chosen:
             return False
-        now = self._clock.now()
         inside = [delivery for delivery in chosen if self._sender.inside(delivery)]
         outside = [delivery for delivery in chosen if not self._sender.inside(delivery)]
         for delivery in inside:
@@ -171,32 +173,22 @@ class Outbox:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    def _choose(self, due: Sequence[Delivery]) -> list[Delivery]:
+    def _choose(self, due: Sequence[Delivery], tick: float) -> list[Delivery]:
         """Those that have a free place, which they take here."""
         chosen = []
         for delivery in due:
-            if self._lanes.may_start(delivery.target, self._clock.monotonic()):
+            if self._lanes.may_start(delivery.target, tick):
                 self._lanes.start(delivery.target)
                 chosen.append(delivery)
         return chosen
 
-    async def _wait(self) -> None:
-        """Until somebody wakes us or the next delivery is due."""
-        now = self._clock.now()
+    async def _wait(self, now: float, tick: float) -> None:
+        """Until somebody wakes us or the next delivery falls due, as seen from `now` (wall) and `tick` (monotonic)."""
         due = self._store.next_due(now)
-        opens = self._lanes.opens(self._clock.monotonic())
-        waits = [due - now] if due is not None else []
-        waits += [opens - self._clock.monotonic()] if opens is not None else []
-        if not waits:
-            await self._woken.wait()
-            return
-        timer = asyncio.create_task(self._clock.sleep(max(min(waits), 0.0)))
-        woken = asyncio.create_task(self._woken.wait())
-        try:
-            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            woken.cancel()
+        opens = self._lanes.opens(tick)
+        moments = [tick + due - now] if due is not None else []
+        moments += [opens] if opens is not None else []
+        await wait_until(self._clock, self._woken, min(moments, default=None))
 
     async def _send(self, delivery: Delivery) -> None:
         succeeded = False

@@ -27,6 +27,7 @@ from alight.services.sqs.digests import md5_of_attributes, md5_of_body
 from alight.services.sqs.queues import Queue, QueueOperations
 from alight.store.database import Database, Tx
 from alight.store.queues import QueuedMessage, QueueStore, read_handle
+from alight.store.waiting import wait_until
 
 MOST_ENTRIES = 10
 MOST_BYTES = 1_048_576
@@ -105,16 +106,18 @@ class MessageOperations:
         try:
             while True:
                 event.clear()
-                found = await self._receive_now(queue, limit, visibility)
-                if found or not await self._wait(queue, event, deadline):
+                # One look at the clocks: what shows up between two looks would be seen by neither.
+                now, tick = self._clock.now(), self._clock.monotonic()
+                found = await self._receive_now(queue, limit, visibility, now)
+                if found or not await self._wait(queue, event, now, tick, deadline):
                     break
         finally:
             self._store.leave(queue.name, event)
         return {"Messages": [_shown(message, given) for message in found]} if found else {}
 
-    async def _receive_now(self, queue: Queue, limit: int, visibility: int) -> list[QueuedMessage]:
+    async def _receive_now(self, queue: Queue, limit: int, visibility: int, now: float) -> list[QueuedMessage]:
         """What is there. A queue with nothing to receive is only looked at, not written to."""
-        now, oldest = self._clock.now(), self._queues.oldest(queue)
+        oldest = self._queues.oldest(queue)
         if not self._store.any_visible(queue.name, now, oldest):
             return []
 
@@ -141,22 +144,14 @@ class MessageOperations:
             self._swept[queue.name] = now
             self._store.expire(tx, queue.name, self._queues.oldest(queue))
 
-    async def _wait(self, queue: Queue, event: asyncio.Event, deadline: float) -> bool:
-        """Until something may be there. False where the time is up."""
-        left = deadline - self._clock.monotonic()
-        if left <= 0:
+    async def _wait(self, queue: Queue, event: asyncio.Event, now: float, tick: float, deadline: float) -> bool:
+        """Until something may be there, as seen from `now` (wall) and `tick` (monotonic). False where time is up."""
+        if tick >= deadline:
             return False
         self._queues.named(queue.name)
-        now = self._clock.now()
-        next_one = self._store.next_visible(queue.name, now)
-        pause = min(left, max(next_one - now, 0.0)) if next_one is not None else left
-        timer = asyncio.ensure_future(self._clock.sleep(pause))
-        woken = asyncio.ensure_future(event.wait())
-        try:
-            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            woken.cancel()
+        shows_up = self._store.next_visible(queue.name, now)
+        moment = deadline if shows_up is None else min(deadline, tick + shows_up - now)
+        await wait_until(self._clock, event, moment)
         return True
 
     async def delete_message(self, call: Call, given: Members) -> Members:
