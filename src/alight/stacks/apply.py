@@ -6,6 +6,7 @@ failure says what and where; the next apply goes on from there. One apply of a s
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from alight.stacks.samconfig import read_samconfig
 from alight.store.records import Records
 
 FOLDER = "stacks"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,10 @@ class _Apply:
             entry = await (self._update(considered) if step.action == "update" else self._create(considered))
         except (Fault, AlightError) as error:
             raise self._failed(step, error) from error
+        except Exception as error:
+            # Not a refusal but a fault of ours: told with its place all the same, and kept in full.
+            _log.exception("%s of %s failed", step.action, step.logical_id)
+            raise self._failed(step, error) from error
         status = entry.status if considered.provider.settle else "done"
         self._walk.entries[logical_id] = self.stack.entries[logical_id] = replace(entry, status=status)
         await self.stack.save(self._records)
@@ -300,4 +306,6 @@ async def _clear(entry: Entry, around: Surroundings, logical_id: str) -> None:
 
 
 def _told(error: Exception) -> str:
-    return f"{error.code}: {error.message}" if isinstance(error, Fault) else str(getattr(error, "message", error))
+    if isinstance(error, AlightError):
+        return error.message
+    return f"{error.code}: {error.message}" if isinstance(error, Fault) else f"{type(error).__name__}: {error}"

@@ -68,7 +68,7 @@ def _refuse_unknown(template: Template, transforms: list[Any]) -> None:
         )
     for name, resource in resources.items():
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            if not name.startswith("Fn::"):
+            if not name.startswith("Fn::ForEach"):
                 problems.append(at(template, ("Resources", name), "a resource is a mapping with a Type."))
         elif resource["Type"].startswith("AWS::Serverless::") and SAM not in transforms:
             problems.append(at(template, ("Resources", name), f"{resource['Type']} needs `Transform: {SAM}`."))

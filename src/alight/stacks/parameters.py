@@ -23,7 +23,7 @@ def values_of(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
     for name, declaration in declared.items():
         try:
             values[name] = _value(declaration, given.get(name))
-        except ValueError as error:
+        except (ValueError, TypeError, re.error) as error:
             problems.append(_problem(template, name, str(error)))
     if problems:
         raise TemplateRefused(problems)

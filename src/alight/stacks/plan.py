@@ -16,7 +16,7 @@ from alight.stacks.contents import fingerprint
 from alight.stacks.load import Steps, canonical
 from alight.stacks.prepare import Prepared
 from alight.stacks.problems import Problem, TemplateRefused, at
-from alight.stacks.properties import check
+from alight.stacks.properties import check, typed
 from alight.stacks.provider import ALL, Provider, Surroundings, Work
 from alight.stacks.record import Entry, Stack
 from alight.stacks.resolve import Later, Unresolvable
@@ -94,6 +94,7 @@ class Walk:
         where: Steps = ("Resources", logical_id, "Properties")
         properties = self._resolver.value(resource.get("Properties") or {}, where)
         self._check(provider.type, properties, where)
+        properties = typed(TABLES[provider.type], properties)
         before = self.entries.get(logical_id)
         work = Work(self.around, logical_id, "", properties, metadata=resource.get("Metadata") or {})
         contents = await asyncio.to_thread(_contents, provider, work)

@@ -26,6 +26,10 @@ _SECTIONS = frozenset(
 )
 _MAPPINGS = ("Conditions", "Globals", "Mappings", "Metadata", "Outputs", "Parameters", "Resources")
 _OF_MAPPINGS = frozenset({"Mappings", "Outputs", "Parameters"})
+_POLICIES = {
+    "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate"),
+    "UpdateReplacePolicy": ("Delete", "Retain"),
+}
 #: CreationPolicy and UpdatePolicy ask CloudFormation to wait or to pace itself: nothing to act on here.
 _RESOURCE_KEYS = frozenset(
     {"Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
@@ -129,6 +133,9 @@ def _type_problems(prepared: Prepared, logical_id: str, offered: Collection[Oper
     for part in ("Properties", "Metadata"):
         if not isinstance(resource.get(part) or {}, dict):
             return [at(prepared.template, (*where, part), "takes a mapping.")]
+    for part, allowed in _POLICIES.items():
+        if resource.get(part, "Delete") not in allowed:
+            return [at(prepared.template, (*where, part), f"takes one of {', '.join(allowed)}.")]
     own = (resource.get("Metadata") or {}).get("Alight", {})
     if own not in ({}, {"Publish": "staged"}, {"Publish": "immediate"}):
         message = "takes Publish: staged (the default) or Publish: immediate, and nothing else."
@@ -158,7 +165,7 @@ def _needs(prepared: Prepared, logical_id: str, active: tuple[str, ...], problem
         problems.append(at(prepared.template, error.steps, error.message))
     depends = resource.get("DependsOn") or []
     for name in depends if isinstance(depends, list) else [depends]:
-        if name not in prepared.body["Resources"]:
+        if not isinstance(name, str) or name not in prepared.body["Resources"]:
             problems.append(at(prepared.template, (*where, "DependsOn"), f"there is no resource {name}."))
         elif name in active:
             found.add(name)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from alight.stacks.load import Steps
 from alight.stacks.resolve import Later
 
-Kind = Literal["any", "text", "whole", "number", "flag", "texts", "mapping", "document"]
+Kind = Literal["any", "text", "whole", "number", "flag", "texts", "mapping", "document", "tags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Honoured:
 @dataclass(frozen=True, slots=True)
 class Neutral:
     """There is nothing to act on here: recorded, no effect."""
+
+    kind: Kind = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,19 @@ def check(type_name: str, table: Table, properties: Any, required: Sequence[str]
     return [*_walk(table, properties, (), type_name), *missing]
 
 
+def typed(row: Row, value: Any) -> Any:
+    """A value that was found sound, as what its row says: numbers and flags that were written as text, and back."""
+    if isinstance(value, Later):
+        return value
+    if isinstance(row, Honoured | Neutral):
+        return _TYPED[row.kind](value) if row.kind in _TYPED else value
+    if isinstance(row, list):
+        return [typed(row[0], item) for item in value]
+    if isinstance(row, Mapping):
+        return {name: typed(row[name], item) for name, item in value.items()}
+    return value
+
+
 def _missing(path: Sequence[str], value: Any, steps: Steps) -> Iterator[Finding]:
     """Where a required property is not, although what holds it is there."""
     name, rest = path[0], path[1:]
@@ -87,17 +102,18 @@ def _walk(row: Row, value: Any, steps: Steps, type_name: str) -> Iterator[Findin
         return
     match row:
         case Honoured(kind):
-            if kind != "any" and not isinstance(value, Later) and not _KINDS[kind](value):
+            if not _fits(kind, value):
                 yield Finding("refused", steps, f"takes {_WORDS[kind]}.")
-        case Neutral():
-            yield Finding("neutral", steps, "recorded, no effect here")
+        case Neutral(kind):
+            fits = _fits(kind, value)
+            yield _recorded(steps) if fits else Finding("refused", steps, f"takes {_WORDS[kind]}.")
         case Refused(why):
             yield Finding("refused", steps, why)
         case Only(values, why, neutral):
             if not isinstance(value, Later) and _text(value) not in values:
                 yield Finding("refused", steps, f"{_text(value)}: {why}")
             elif neutral:
-                yield Finding("neutral", steps, "recorded, no effect here")
+                yield _recorded(steps)
         case list():
             yield from _walk_list(row, value, steps, type_name)
         case _:
@@ -125,6 +141,18 @@ def _walk_mapping(row: Mapping[str, Any], value: Any, steps: Steps, type_name: s
             yield Finding("refused", (*steps, name), f"{name} is not a property of {type_name} that Alight knows.")
 
 
+def _recorded(steps: Steps) -> Finding:
+    return Finding("neutral", steps, "recorded, no effect here")
+
+
+def _fits(kind: Kind, value: Any) -> bool:
+    return kind == "any" or isinstance(value, Later) or _KINDS[kind](value)
+
+
+def _tag(value: Any) -> bool:
+    return isinstance(value, dict) and _scalar(value.get("Key")) and _scalar(value.get("Value"))
+
+
 def _scalar(value: Any) -> bool:
     return isinstance(value, str | int | float)
 
@@ -144,6 +172,7 @@ _KINDS: Mapping[Kind, Callable[[Any], bool]] = {
     "texts": lambda value: isinstance(value, list) and all(_scalar(item) for item in value),
     "mapping": lambda value: isinstance(value, dict),
     "document": lambda value: isinstance(value, dict | str),
+    "tags": lambda value: isinstance(value, list) and all(map(_tag, value)),
 }
 _WORDS: Mapping[Kind, str] = {
     "text": "text",
@@ -153,6 +182,16 @@ _WORDS: Mapping[Kind, str] = {
     "texts": "a list of texts",
     "mapping": "a mapping",
     "document": "a policy document",
+    "tags": "a list of Key and Value",
+}
+
+
+_TYPED: Mapping[Kind, Callable[[Any], Any]] = {
+    "text": lambda value: _text(value),
+    "texts": lambda value: [item if isinstance(item, Later) else _text(item) for item in value],
+    "whole": int,
+    "number": float,
+    "flag": lambda value: str(value).lower() == "true",
 }
 
 

@@ -90,9 +90,9 @@ class Work:
         """Whether one of these properties is other than it was."""
         return any(canonical(self.properties.get(name)) != canonical(self.before.get(name)) for name in names)
 
-    def path(self, text: str) -> Path:
+    def path(self, text: Any) -> Path:
         """A local path of the template, absolute."""
-        return (self.around.folder / text).resolve()
+        return (self.around.folder / str(text)).resolve()
 
 
 _ABSENCES = re.compile(r"NoSuch|NotFound|NonExistent|DoesNotExist|Could not find", re.IGNORECASE)

@@ -124,7 +124,10 @@ class Resolver:
             if name == "Fn::Equals" and len(parts) == 2:
                 early = replace(self, ref=_too_early, att=_too_early)
                 left, right = (early.value(part, (*inner, index)) for index, part in enumerate(parts))
-                return bool(_comparable(left) == _comparable(right))
+                try:
+                    return bool(_comparable(left) == _comparable(right))
+                except ValueError as error:
+                    raise Unresolvable(_sentence(name, error), inner) from None
         raise Unresolvable("a condition is Equals of two, Not of one, And or Or of two to ten, or Condition.", steps)
 
     def _find(self, name: str) -> Any:

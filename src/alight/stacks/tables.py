@@ -13,6 +13,7 @@ H = Honoured()
 TEXT, TEXTS, DOCUMENT = Honoured("text"), Honoured("texts"), Honoured("document")
 WHOLE, NUMBER, FLAG, MAPPING = Honoured("whole"), Honoured("number"), Honoured("flag"), Honoured("mapping")
 N = Neutral()
+TAGS, N_TEXT, N_WHOLE = Neutral("tags"), Neutral("text"), Neutral("whole")
 _KMS = Refused("encryption with your own keys is not offered; protect the data folder's disk instead.")
 
 _RULES = {"S3Key": {"Rules": [{"Name": TEXT, "Value": TEXT}]}}
@@ -51,7 +52,7 @@ _BUCKET: Table = {
     "AnalyticsConfigurations": N,
     "IntelligentTieringConfigurations": N,
     "MetricsConfigurations": N,
-    "Tags": N,
+    "Tags": TAGS,
 }
 
 _FUNCTION: Table = {
@@ -81,10 +82,10 @@ _FUNCTION: Table = {
         "SystemLogLevel": Refused("filters the log by level: not offered."),
     },
     "PackageType": Only(("Zip",), "container images need a container engine; use a folder or a zip."),
-    "Architectures": N,
-    "EphemeralStorage": N,
+    "Architectures": Neutral("texts"),
+    "EphemeralStorage": {"Size": N_WHOLE},
     "TracingConfig": N,
-    "Tags": N,
+    "Tags": TAGS,
     "RuntimeManagementConfig": N,
     "RecursiveLoop": Only(("Terminate",), "loops are always ended.", neutral=True),
     "SnapStart": {"ApplyOn": Only(("None",), "workers start in milliseconds; there are no snapshots.", neutral=True)},
@@ -124,7 +125,7 @@ _EVENT_SOURCE_MAPPING: Table = {
     "FilterCriteria": MAPPING,
     "FunctionResponseTypes": TEXTS,
     "ScalingConfig": MAPPING,
-    "Tags": N,
+    "Tags": TAGS,
 }
 
 _ROLE: Table = {
@@ -133,9 +134,9 @@ _ROLE: Table = {
     "AssumeRolePolicyDocument": DOCUMENT,
     "Policies": [{"PolicyName": TEXT, "PolicyDocument": DOCUMENT}],
     "ManagedPolicyArns": TEXTS,
-    "Description": N,
-    "MaxSessionDuration": N,
-    "Tags": N,
+    "Description": N_TEXT,
+    "MaxSessionDuration": N_WHOLE,
+    "Tags": TAGS,
     "PermissionsBoundary": Refused("would narrow what the role may do; not offered yet."),
 }
 _USERS = Refused("there are no users here, only the owner and roles.")
@@ -147,8 +148,8 @@ _MANAGED_POLICY: Table = {
     "Roles": TEXTS,
     "Users": _USERS,
     "Groups": _USERS,
-    "Description": N,
-    "Tags": N,
+    "Description": N_TEXT,
+    "Tags": TAGS,
 }
 
 _FIFO = "first-in-first-out is not offered yet."
@@ -159,7 +160,7 @@ _TOPIC: Table = {
     "SignatureVersion": TEXT,
     "DeliveryStatusLogging": N,
     "TracingConfig": N,
-    "Tags": N,
+    "Tags": TAGS,
     "FifoTopic": Only(("false",), _FIFO, neutral=True),
     "ContentBasedDeduplication": Refused(_FIFO),
     "FifoThroughputScope": Refused(_FIFO),
@@ -191,7 +192,7 @@ _QUEUE: Table = {
     "VisibilityTimeout": WHOLE,
     "RedriveAllowPolicy": N,
     "SqsManagedSseEnabled": N,
-    "Tags": N,
+    "Tags": TAGS,
     "FifoQueue": Only(("false",), _FIFO, neutral=True),
     "ContentBasedDeduplication": Refused(_FIFO),
     "DeduplicationScope": Refused(_FIFO),
@@ -220,7 +221,7 @@ _MODEL: Table = {
     "ExecutionRoleArn": N,
     "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
     "VpcConfig": N,
-    "Tags": N,
+    "Tags": TAGS,
 }
 _VARIANT = {
     "VariantName": TEXT,
@@ -229,10 +230,10 @@ _VARIANT = {
     "InitialVariantWeight": NUMBER,
     "InstanceType": N,  # the machine is the one that runs this
     "AcceleratorType": N,
-    "ContainerStartupHealthCheckTimeoutInSeconds": N,
-    "ModelDataDownloadTimeoutInSeconds": N,
+    "ContainerStartupHealthCheckTimeoutInSeconds": N_WHOLE,
+    "ModelDataDownloadTimeoutInSeconds": N_WHOLE,
     "EnableSSMAccess": N,
-    "VolumeSizeInGB": N,
+    "VolumeSizeInGB": N_WHOLE,
     "InferenceAmiVersion": N,
     "ServerlessConfig": N,  # replicas answer as they do for instances
     "ManagedInstanceScaling": Refused("scaling by load is not offered yet."),
@@ -249,7 +250,7 @@ _ENDPOINT_CONFIG: Table = {
     "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
     "ExecutionRoleArn": N,
     "KmsKeyId": N,
-    "Tags": N,
+    "Tags": TAGS,
 }
 _ENDPOINT: Table = {
     "EndpointName": TEXT,
@@ -258,7 +259,7 @@ _ENDPOINT: Table = {
     "ExcludeRetainedVariantProperties": N,
     "RetainAllVariantProperties": Only(("false",), "is not offered.", neutral=True),
     "RetainDeploymentConfig": N,
-    "Tags": N,
+    "Tags": TAGS,
 }
 
 TABLES: Mapping[str, Table] = {
@@ -288,7 +289,7 @@ TABLES: Mapping[str, Table] = {
         "LogGroupName": TEXT,
         "RetentionInDays": WHOLE,
         "KmsKeyId": _KMS,
-        "Tags": N,
+        "Tags": TAGS,
         "LogGroupClass": N,
         "DeletionProtectionEnabled": Only(("false",), "is not offered.", neutral=True),
         "DataProtectionPolicy": Refused("would hide parts of the log; not offered."),

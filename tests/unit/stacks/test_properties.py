@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alight.stacks.properties import Honoured, Neutral, Only, Refused, check
+from alight.stacks.properties import Honoured, Neutral, Only, Refused, check, typed
 from alight.stacks.resolve import Later
 from alight.stacks.resources import PROVIDERS
 from alight.stacks.tables import REQUIRED, TABLES, refusal_of
@@ -89,6 +89,24 @@ def test_properties_fall_into_three_classes(type_name: str, properties: str, fin
     found = check(type_name, TABLES[type_name], yaml.safe_load(properties))
     shown = [f"{one.kind} {'.'.join(map(str, one.steps))}" for one in found]
     assert shown == ([finding] if finding else [])
+
+
+@pytest.mark.parametrize(
+    ("type_name", "properties", "values"),
+    [
+        (FUNCTION, "{Timeout: '10', Handler: 3}", {"Timeout": 10, "Handler": "3"}),
+        (FUNCTION, "{PackageType: Zip, Code: {ZipFile: 1}}", {"PackageType": "Zip", "Code": {"ZipFile": "1"}}),
+        ("AWS::IAM::Role", "ManagedPolicyArns: [a, 1]", {"ManagedPolicyArns": ["a", "1"]}),
+        ("AWS::SNS::Subscription", "RawMessageDelivery: 'True'", {"RawMessageDelivery": True}),
+        (
+            "AWS::SageMaker::EndpointConfig",
+            "ProductionVariants: [{InitialVariantWeight: '1', InitialInstanceCount: '2'}]",
+            {"ProductionVariants": [{"InitialVariantWeight": 1.0, "InitialInstanceCount": 2}]},
+        ),
+    ],
+)
+def test_sound_values_become_what_the_table_says(type_name: str, properties: str, values: dict[str, Any]) -> None:
+    assert typed(TABLES[type_name], yaml.safe_load(properties)) == values
 
 
 @pytest.mark.parametrize(

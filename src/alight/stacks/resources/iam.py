@@ -5,7 +5,7 @@ from __future__ import annotations
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import Named, Naming, Provider, Work
-from alight.stacks.resources.values import as_document, given, tag_list, whole
+from alight.stacks.resources.values import as_document, given, tag_list
 
 #: Versions that a managed policy keeps, as on AWS.
 _MOST_VERSIONS = 5
@@ -30,7 +30,7 @@ async def _update_role(work: Work) -> None:
 
 
 def _described(properties: Members) -> Members:
-    return given(properties, "Description") | whole(properties, "MaxSessionDuration")
+    return given(properties, "Description", "MaxSessionDuration")
 
 
 async def _permit_role(work: Work) -> None:

@@ -11,11 +11,21 @@ from alight import names
 from alight.calls import Members
 from alight.errors import AlightError
 from alight.stacks.provider import Named, Naming, Provider, Work
-from alight.stacks.resources.values import as_text, given, tag_map, whole
+from alight.stacks.resources.values import as_text, given, tag_map
 
 #: Properties that the operations take as they are.
-_PLAIN = ("Handler", "Runtime", "Role", "Description", "LoggingConfig", "TracingConfig", "SnapStart")
-_NUMBERS = ("Timeout", "MemorySize")
+_PLAIN = (
+    "Handler",
+    "Runtime",
+    "Role",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "EphemeralStorage",
+    "LoggingConfig",
+    "TracingConfig",
+    "SnapStart",
+)
 #: What a property that left the template goes back to.
 _DEFAULTS: Members = {
     "Description": "",
@@ -29,9 +39,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def _configuration(properties: Members) -> Members:
-    members: Members = given(properties, *_PLAIN) | whole(properties, *_NUMBERS)
-    if "EphemeralStorage" in properties:
-        members["EphemeralStorage"] = whole(properties["EphemeralStorage"], "Size")
+    members = given(properties, *_PLAIN)
     if "Environment" in properties:
         variables = properties["Environment"].get("Variables") or {}
         members["Environment"] = {"Variables": {name: as_text(value) for name, value in variables.items()}}
@@ -88,7 +96,7 @@ async def _update(work: Work) -> None:
 
 
 async def _reserve(work: Work) -> None:
-    reserved = whole(work.properties, "ReservedConcurrentExecutions")
+    reserved = given(work.properties, "ReservedConcurrentExecutions")
     if reserved:
         await work.call("lambda", "PutFunctionConcurrency", FunctionName=work.name, **reserved)
     elif "ReservedConcurrentExecutions" in work.before:

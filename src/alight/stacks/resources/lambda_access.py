@@ -5,7 +5,7 @@ from __future__ import annotations
 from alight import names
 from alight.calls import Members
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work
-from alight.stacks.resources.values import as_flag, given, tag_map, whole
+from alight.stacks.resources.values import given, tag_map
 
 
 async def _permit(work: Work) -> None:
@@ -22,32 +22,27 @@ _LIMITS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
 
 
 async def _put_invoke_config(work: Work) -> None:
-    members = (
-        given(work.properties, "FunctionName", "DestinationConfig")
-        | whole(work.properties, *_LIMITS)
-        | _qualifier(work)
-    )
-    await work.call("lambda", "PutFunctionEventInvokeConfig", **members)
+    # `Qualifier: $LATEST`, which the type wants spelt out, is the rule for the operation.
+    await work.call("lambda", "PutFunctionEventInvokeConfig", **given(work.properties, "FunctionName", *_LIMITS))
 
 
 async def _delete_invoke_config(work: Work) -> None:
-    members = given(work.properties, "FunctionName") | _qualifier(work)
-    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **members)
+    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **given(work.properties, "FunctionName"))
 
 
-def _qualifier(work: Work) -> Members:
-    """CloudFormation wants `$LATEST` spelt out, the operations take it as the rule."""
-    qualifier = work.properties.get("Qualifier", "$LATEST")
-    return {} if qualifier == "$LATEST" else {"Qualifier": qualifier}
-
-
-_MAPPED = ("FunctionName", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
-_BATCHES = ("BatchSize", "MaximumBatchingWindowInSeconds")
+_MAPPED = (
+    "FunctionName",
+    "Enabled",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FilterCriteria",
+    "FunctionResponseTypes",
+    "ScalingConfig",
+)
 
 
 def _mapping(properties: Members) -> Members:
-    enabled = {"Enabled": as_flag(properties["Enabled"])} if "Enabled" in properties else {}
-    return given(properties, *_MAPPED) | whole(properties, *_BATCHES) | enabled
+    return given(properties, *_MAPPED)
 
 
 async def _create_mapping(work: Work) -> Members:

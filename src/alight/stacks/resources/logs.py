@@ -22,7 +22,7 @@ async def _create(work: Work) -> None:
 async def _retain(work: Work) -> None:
     days = work.properties.get("RetentionInDays")
     if days is not None:
-        await work.call("logs", "PutRetentionPolicy", logGroupName=work.name, retentionInDays=int(days))
+        await work.call("logs", "PutRetentionPolicy", logGroupName=work.name, retentionInDays=days)
     elif "RetentionInDays" in work.before:
         await work.call("logs", "DeleteRetentionPolicy", logGroupName=work.name)
 

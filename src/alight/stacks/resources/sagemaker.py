@@ -13,7 +13,7 @@ from alight import names
 from alight.calls import Members
 from alight.errors import AlightError
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work
-from alight.stacks.resources.values import given, tag_list, whole
+from alight.stacks.resources.values import given, tag_list
 
 #: Seconds between two looks at an endpoint that is being created, and until it is given up.
 PAUSE = 0.1
@@ -52,25 +52,11 @@ def _model(one: Named) -> Members:
     return {"Ref": str(names.Arn("sagemaker", f"model/{one.name.lower()}")), "ModelName": one.name}
 
 
-_COUNTS = (
-    "InitialInstanceCount",
-    "VolumeSizeInGB",
-    "ModelDataDownloadTimeoutInSeconds",
-    "ContainerStartupHealthCheckTimeoutInSeconds",
-)
-
-
 async def _create_config(work: Work) -> None:
-    variants = [_variant(variant) for variant in work.properties.get("ProductionVariants") or []]
-    members = given(work.properties, "KmsKeyId", "ExecutionRoleArn", "VpcConfig") | tag_list(work.properties)
-    name = {"EndpointConfigName": work.name}
-    await work.call("sagemaker", "CreateEndpointConfig", **name, ProductionVariants=variants, **members)
-
-
-def _variant(variant: Members) -> Members:
-    weight = variant.get("InitialVariantWeight")
-    members = {**variant, **whole(variant, *_COUNTS)}
-    return members | ({} if weight is None else {"InitialVariantWeight": float(weight)})
+    members = given(work.properties, "ProductionVariants", "KmsKeyId", "ExecutionRoleArn", "VpcConfig") | tag_list(
+        work.properties
+    )
+    await work.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=work.name, **members)
 
 
 async def _delete_config(work: Work) -> None:

@@ -1,4 +1,4 @@
-"""How properties are spelt for operations: templates may write numbers as text, wire attributes are always text."""
+"""How properties are spelt for operations: wire attributes are always text, tags are lists or mappings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,6 @@ def as_document(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def as_flag(value: Any) -> bool:
-    return value if isinstance(value, bool) else str(value).lower() == "true"
-
-
 def texts(properties: Members, *members: str) -> dict[str, str]:
     """Those of `members` that are given, as attributes."""
     return {name: as_text(properties[name]) for name in members if name in properties}
@@ -32,11 +28,6 @@ def texts(properties: Members, *members: str) -> dict[str, str]:
 def given(properties: Members, *members: str) -> Members:
     """Those of `members` that are given, as they are."""
     return {name: properties[name] for name in members if name in properties}
-
-
-def whole(properties: Members, *members: str) -> dict[str, int]:
-    """Those of `members` that are given, as whole numbers."""
-    return {name: int(properties[name]) for name in members if name in properties}
 
 
 def tag_list(properties: Members, member: str = "Tags") -> dict[str, list[dict[str, str]]]:
