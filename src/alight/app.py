@@ -31,6 +31,7 @@ from alight.assembly.telling import build_telling
 from alight.assembly.templates import Templates
 from alight.clock import SystemClock
 from alight.errors import AlightError
+from alight.gateway.route import Router
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
@@ -57,7 +58,8 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         # Before anybody can ask: endpoints of the last run are then on their way back, not unknown.
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
-        server = await listen(store, running, telling, doors, templates, template)
+        router = Router()
+        server = await listen(store, running, telling, doors, templates, template, router)
         exits.push_async_callback(server.stop, GRACE)
         if template is not None:
             await templates.apply(template)
@@ -66,6 +68,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
         tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
         announce(store)
+        await asyncio.to_thread(router.warm)
         await wait_for(stopping, dispatching)
         tidying.cancel()
         dispatching.cancel()

@@ -20,11 +20,12 @@ from alight.gateway.asgi import Gateway, Mount
 from alight.gateway.authorize import Authorizer
 from alight.gateway.hosts import Hosts, configured_hosts
 from alight.gateway.keyring import Keyring
+from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
 from alight.services.permissions import needs
 
 
-def build_gateway(store: Store, running: Running, doors: Doors, admin: Api) -> Gateway:
+def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, router: Router) -> Gateway:
     settings = store.settings
     return Gateway(
         operations=doors.operations,
@@ -37,11 +38,18 @@ def build_gateway(store: Store, running: Running, doors: Doors, admin: Api) -> G
             "/_alight/": Mount(admin),
             "/_aws/sns/": Mount(doors.sns.pages, any_origin=True),
         },
+        router=router,
     )
 
 
 async def listen(
-    store: Store, running: Running, telling: Telling, doors: Doors, templates: Templates, template: Path | None
+    store: Store,
+    running: Running,
+    telling: Telling,
+    doors: Doors,
+    templates: Templates,
+    template: Path | None,
+    router: Router,
 ) -> Server:
     """Serve, on the port that was asked for or a free one."""
     stories = Stories(store.database, telling.rows, store.telemetry)
@@ -66,6 +74,6 @@ async def listen(
         apply=templates.apply,
     )
     api = Api("/_alight/", store.keys.admin_token, admin.routes())
-    server = await serve(build_gateway(store, running, doors, api), settings.host, settings.port)
+    server = await serve(build_gateway(store, running, doors, api, router), settings.host, settings.port)
     store.address.port, store.address.since = server.port, clock.now()
     return server
