@@ -75,15 +75,19 @@ def _store(source: Path, store: Path) -> tuple[str, Path, int]:
     source, store = source.absolute(), store.absolute()
     folder = store / "code"
     folder.mkdir(parents=True, exist_ok=True)
+    zipped = source.is_file()
+    if zipped:
+        code_hash, size = _digest(source), source.stat().st_size
+        if (folder / code_hash).is_dir():  # several functions share a package, and most starts bring nothing new
+            return code_hash, folder / code_hash, size
+    elif not source.is_dir():
+        raise AlightError(f"There is no function code at {source}.")
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     try:
-        if source.is_dir():
-            code_hash, size = _copy(source, made, store)
-        elif source.is_file():
-            code_hash, size = _digest(source), source.stat().st_size
+        if zipped:
             unpack(source, made)
         else:
-            raise AlightError(f"There is no function code at {source}.")
+            code_hash, size = _copy(source, made, store)
         made.chmod(0o755)
         target = folder / code_hash
         if not target.is_dir():

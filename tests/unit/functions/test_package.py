@@ -64,6 +64,13 @@ async def test_a_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "store" / "code").iterdir())) == 2
 
 
+async def test_a_zip_file_that_is_stored_is_not_unpacked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = make_zip(tmp_path / "code.zip", ("app.py", HANDLER.encode()))
+    first = await prepare(packed, tmp_path / "store", progress=quiet)
+    monkeypatch.setattr("alight.functions.package.unpack", None)
+    assert await prepare(packed, tmp_path / "store", progress=quiet) == first
+
+
 async def test_a_zip_file_runs(one_bench: Bench, tmp_path: Path) -> None:
     path = make_zip(
         tmp_path / "code.zip", ("app.py", HANDLER.encode()), ("lib/", b""), (entry("bin/x", stat.S_IFREG | 0o755), b"x")
