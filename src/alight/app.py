@@ -53,7 +53,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         running = build_running(store, telling.topics, exits)
         targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send)
         doors = build_doors(store, running, telling, targets, sqs, say)
-        templates = Templates(store, doors, say)
+        templates = Templates(store, doors, running.pool.interpreters, say)
         await tidy_before_serving(store, running)
         # Before anybody can ask: endpoints of the last run are then on their way back, not unknown.
         await doors.sagemaker.resume()

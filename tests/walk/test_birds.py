@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import clean_environment, eventually, find_tool, run_alight
+from tests.support import Instance, clean_environment, eventually, find_tool, run_alight
 from tests.walk.conftest import EXAMPLE, PICTURES, Birds
 from tests.walk.sinks import Webhook
 
@@ -129,3 +132,41 @@ def test_a_second_instance_on_the_folder_is_refused_with_the_pid_of_the_first(bi
     answer = run_alight("up", "--port", "0", "--data", str(birds.instance.data))
     assert answer.returncode == 2
     assert str(birds.instance.process.pid) in answer.stderr
+
+
+def test_a_link_leads_to_the_public_address_and_lives_on_after_a_restart(
+    start: Callable[..., Instance], hook: Webhook
+) -> None:
+    port = free_port()
+    public = f"http://localhost:{port}"
+    settings = {"ALIGHT_PUBLIC_URL": public, "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "timeout": 60}
+    instance = start(EXAMPLE, port=port, **settings)
+    birds = Birds(instance, instance.json("outputs"), lambda: birds)
+    birds.subscribe(hook)
+    functions, name = instance.client("lambda"), birds.outputs["FunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"LINK_EXPIRES": "43200"}}
+    )
+    birds.put("birds/duck.jpg", PICTURES["duck.jpg"])
+    [arrival] = hook.wait_for(1)
+    sentence, link = arrival.message.splitlines()
+    assert sentence.startswith("Bird [birds/duck.jpg] is a: ")
+    assert link.startswith(f"{public}/")
+    assert fetched(link) == PICTURES["duck.jpg"]
+    instance.kill()
+    start(EXAMPLE, port=port, **settings)
+    assert fetched(link) == PICTURES["duck.jpg"]
+
+
+def fetched(link: str) -> bytes:
+    with urllib.request.urlopen(link, timeout=20) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

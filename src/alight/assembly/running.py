@@ -17,8 +17,8 @@ from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.runner import Runner
 
-#: A worker's keys, and the links that it signs, are good for this long.
-SESSION_SECONDS = 12 * 3600
+#: A worker's keys are good for twelve hours, the longest that a link may live, beyond the oldest that a worker gets.
+SESSION_SECONDS = (12 + 2) * 3600
 
 
 @dataclass(frozen=True, slots=True)

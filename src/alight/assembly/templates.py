@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alight.assembly.doors import Doors
 from alight.assembly.store import Store
 from alight.calls import Call, Members, Principal
+from alight.functions.interpreters import Interpreters
 from alight.names import ACCOUNT, new_request_id
 from alight.stacks.apply import Means, apply, plan
 from alight.stacks.outputs import outputs
@@ -24,7 +26,10 @@ class Templates:
 
     store: Store
     doors: Doors
+    interpreters: Interpreters
     say: Callable[[str], None]
+    #: Two applies of one stack at a time would undo each other.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(self, service: str, operation: str, given: Members) -> Members:
         handler = self.doors.operations[service, operation]
@@ -39,7 +44,14 @@ class Templates:
             data=self.store.settings.data,
             base_url=self.store.address.public(),
             offered=self.doors.operations.keys(),
+            advise=self.advise,
         )
+
+    async def advise(self, type_name: str, properties: Members) -> str:
+        """Which Python will run a function, where that is not the one it asks for."""
+        if type_name != "AWS::Lambda::Function" or not properties.get("Runtime"):
+            return ""
+        return (await self.interpreters.choose(str(properties["Runtime"]))).warning
 
     async def outputs(self) -> dict[str, Any]:
         return await outputs(self.store.records, self.store.address.public())
@@ -47,7 +59,10 @@ class Templates:
     async def apply(self, template: Path, plan_only: bool = False) -> dict[str, Any]:
         if plan_only:
             return describe(await plan(template, means=self.means()))
-        applied = await apply(template, means=self.means(), on_step=lambda step: self.say(line_of(step)))
+        async with self.turn:
+            applied = await apply(template, means=self.means(), on_step=lambda step: self.say(line_of(step)))
+        for warning in applied.warnings:
+            self.say(f"  warning: {warning}")
         return describe(applied.plan) | {"outputs": applied.outputs, "warnings": list(applied.warnings)}
 
 

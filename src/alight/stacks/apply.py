@@ -18,7 +18,7 @@ from alight.errors import AlightError, Fault
 from alight.services.iam.managed import managed_policy_arns
 from alight.stacks.load import find
 from alight.stacks.outputs import outputs_of
-from alight.stacks.plan import Considered, Plan, Step, Walk, plan_of, removal
+from alight.stacks.plan import Advise, Considered, Plan, Step, Walk, nothing_to_say, plan_of, removal
 from alight.stacks.prepare import Prepared, in_order, prepare
 from alight.stacks.problems import line_of
 from alight.stacks.provider import CallOperation, Kept, Operation, Provider, Surroundings, Work
@@ -57,7 +57,7 @@ class Means:
     """What plan and apply work with, handed over by the composition root.
 
     `data` is the data folder, `base_url` how this instance is reached, `offered` the operations that there are
-    (None: all).
+    (None: all), `advise` what the rooms have to say of a resource.
     """
 
     call: CallOperation
@@ -66,6 +66,7 @@ class Means:
     data: Path
     base_url: str = "http://127.0.0.1:4566"
     offered: Collection[Operation] | None = None
+    advise: Advise = nothing_to_say
 
 
 def _ignore(step: Step) -> None:
@@ -124,7 +125,7 @@ async def _planned(
     )
     around = Surroundings(name, prepared.template.folder, means.base_url, means.call, means.clock)
     state = open_stack(means.records, name)
-    planned = await plan_of(Walk(prepared, around, state), state)
+    planned = await plan_of(Walk(prepared, around, state), state, means.advise)
     return prepared, around, _with_warning_of_other_template(planned, state, prepared)
 
 

@@ -7,11 +7,12 @@ service can tell is `Later` then), and once while applying, when each answer is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from alight.calls import Members
+from alight.errors import AlightError
 from alight.stacks.contents import fingerprint
 from alight.stacks.load import Steps, canonical
 from alight.stacks.prepare import Prepared
@@ -22,6 +23,9 @@ from alight.stacks.record import Entry, Stack
 from alight.stacks.resolve import Later, Unresolvable
 from alight.stacks.resources import PROVIDERS
 from alight.stacks.tables import REQUIRED, TABLES
+
+#: (resource type, resolved properties) -> a warning, or nothing. Raises `AlightError` for what can never work here.
+Advise = Callable[[str, Members], Awaitable[str]]
 
 Action = Literal["create", "update", "replace", "delete", "keep", "none"]
 _LONGEST = 60
@@ -174,13 +178,21 @@ class Walk:
         return self.entries[name].att(attribute)
 
 
-async def plan_of(walk: Walk, stack: Stack) -> Plan:
+async def nothing_to_say(type_name: str, properties: Members) -> str:
+    """Advice where nobody has any."""
+    return ""
+
+
+async def plan_of(walk: Walk, stack: Stack, advise: Advise = nothing_to_say) -> Plan:
     """Every step there would be. Raises `TemplateRefused` with all findings."""
     steps: list[Step] = []
     problems: list[Problem] = []
+    advice: list[str] = []
     for logical_id in walk.prepared.order:
         try:
-            steps.append((await walk.consider(logical_id)).step)
+            considered = await walk.consider(logical_id)
+            steps.append(considered.step)
+            advice += await _advice(walk, logical_id, considered, advise)
         except TemplateRefused as refused:
             problems += refused.problems
     if problems:
@@ -188,7 +200,16 @@ async def plan_of(walk: Walk, stack: Stack) -> Plan:
     gone = [name for name in reversed(stack.entries) if name not in walk.prepared.order]
     steps += [removal(logical_id, stack.entries[logical_id]) for logical_id in gone]
     neutral = tuple(sorted(set(walk.neutral)))
-    return Plan(walk.prepared.stack, tuple(steps), neutral, walk.prepared.template.warnings)
+    return Plan(walk.prepared.stack, tuple(steps), neutral, (*walk.prepared.template.warnings, *advice))
+
+
+async def _advice(walk: Walk, logical_id: str, considered: Considered, advise: Advise) -> list[str]:
+    """What the rooms have to say of a resource, with its place; what they cannot do at all is refused there."""
+    try:
+        text = await advise(considered.step.type, considered.work.properties)
+    except AlightError as error:
+        raise TemplateRefused([at(walk.prepared.template, ("Resources", logical_id), str(error))]) from error
+    return [str(at(walk.prepared.template, ("Resources", logical_id), text))] if text else []
 
 
 def removal(logical_id: str, entry: Entry) -> Step:

@@ -10,7 +10,7 @@ _LISTING = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefor
 
 CONTROL: Table = {
     "CreateModel": support(
-        "ModelName PrimaryContainer Containers ExecutionRoleArn EnableNetworkIsolation", "Tags VpcConfig"
+        "ModelName PrimaryContainer Containers", "ExecutionRoleArn EnableNetworkIsolation Tags VpcConfig"
     ),
     "DescribeModel": support("ModelName"),
     "ListModels": support(_LISTING),
