@@ -28,6 +28,16 @@ from alight.store.outbox import OutboxStore
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
 
+CONSOLE = """\
+Alight runs here. Pages to look at are not built yet; the command line shows the same:
+
+    alight status           what runs, what is there, whether the books balance
+    alight events list      what was accepted, and how far it is
+    alight explain ID       the story of one event
+    alight outbox           messages on their way, held or dead
+    alight logs -f          what functions write
+"""
+
 #: Seconds between two looks for new log lines of who follows a log.
 FOLLOW = 0.25
 
@@ -68,6 +78,7 @@ class Admin:
     def routes(self) -> Sequence[Route]:
         return (
             Route("GET", "health", self.health, open=True),
+            Route("GET", "console", self.console, open=True),
             Route("GET", "metrics", self.metrics),
             Route("GET", "api/status", self.status),
             Route("GET", "api/outputs", self.get_outputs),
@@ -88,6 +99,10 @@ class Admin:
     async def health(self, request: Request) -> dict[str, Any]:
         """Open to everybody: that it serves, nothing more."""
         return {"status": "ok"}
+
+    async def console(self, request: Request) -> str:
+        """Open to everybody: where to look until there are pages."""
+        return CONSOLE
 
     async def metrics(self, request: Request) -> str:
         """The books in Prometheus's text format."""
