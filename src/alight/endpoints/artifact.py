@@ -159,6 +159,9 @@ def _extract(source: Path | bytes, target: Path) -> dict[str, str]:
                     content = archive.extractfile(member) if member.isreg() else None
                     if content is not None:
                         sums[name] = _write(content, target / name)
+            # The archive ends before gzip's own checksum; only who reads to the end has it checked.
+            while bounded.read(CHUNK):
+                pass
         except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
             raise CannotServe(f"The model package cannot be unpacked: {error}.") from None
     return sums

@@ -84,7 +84,7 @@ class Service:
     async def until_no_files(self) -> None:
         """A thread removes files behind the reply."""
         async with asyncio.timeout(10):
-            while self.files():  # noqa: ASYNC110
+            while self.files():
                 await asyncio.sleep(0)
 
 

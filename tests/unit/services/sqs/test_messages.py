@@ -182,7 +182,7 @@ async def test_two_pollers_do_not_get_the_same_message(door: Door) -> None:
 async def until_listening(door: Door) -> None:
     """Until a poll sleeps on the clock."""
     async with asyncio.timeout(10):
-        while not door.clock._sleepers:  # noqa: ASYNC110
+        while not door.clock._sleepers:
             await asyncio.sleep(0.001)
 
 
