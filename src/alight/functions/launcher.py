@@ -116,6 +116,8 @@ def _run_awslambdaric(handler: str) -> None:
         _post_init_error(error, error_type_override or error.get("errorType") or "")
 
     lambda_runtime_client.LambdaRuntimeClient.post_init_error = post_init_error
+    # The name under which Lambda's own start script holds the client: packages that watch handlers look for it there.
+    globals()["awslambdaricmain"] = client
     sys.argv = [client.__file__, handler]
     client.main(sys.argv)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,18 @@ from alight.functions.interpreters import Interpreter
 #: Seconds that an installation may take, and lines of its output that an error shows.
 INSTALL_LIMIT = 1800
 TAIL_LINES = 20
+#: Lines that cannot mean a file of the function's own: a name with its version, an address, an index, a switch.
+_ELSEWHERE = re.compile(
+    r"""
+    (?! [\w.+-]* \.(whl|zip|tgz|tar\.\w+)\b)
+    \w[\w.-]* \s* (\[[\w\s,.-]*\])? \s* (@\s*(https?|git\+\w+)://.* | ([<>=!~;(\\][^/\#]*)? (\#.*)?) $
+    | (https?|git\+\w+)://
+    | --(no-index|pre|prefer-binary|require-hashes|hash|only-binary|no-binary|trusted-host|index-url|extra-index-url)\b
+    | -i\b
+    | (--find-links|-f) [\s=]* (/|https?://)
+    """,
+    re.VERBOSE,
+)
 _FORGET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
 
 
@@ -66,8 +79,8 @@ def _lines(requirements: Path) -> list[str]:
 
 
 def _key(wanted: Sequence[str], interpreter: Interpreter, code_hash: str) -> str:
-    """Requirements that point into the code itself (`-r`, `-e`, `./`) are as old as that code."""
-    local = any(line.startswith(("-r", "-c", "-e", ".", "/")) or "file:" in line for line in wanted)
+    """Requirements that point into the code itself are as old as that code."""
+    local = not all(_ELSEWHERE.match(line) for line in wanted)
     parts = [*wanted, interpreter.version, str(interpreter.path), sys.platform, code_hash if local else ""]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

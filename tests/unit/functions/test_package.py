@@ -15,6 +15,7 @@ import pytest
 from alight.errors import AlightError
 from alight.functions import archive, venvs
 from alight.functions.archive import UnsafeArchive, unpack
+from alight.functions.interpreters import running
 from alight.functions.package import discard_unused, prepare
 from alight.functions.venvs import InstallError
 from tests.unit.functions.bench import Bench, answer
@@ -265,6 +266,30 @@ async def test_requirements(
     assert await prepare(source, tmp_path / "store", progress=said.append) == made
     assert said == []
     assert [path.name for path in made.venv.parent.iterdir()] == [made.venv.name]
+
+
+OUTSIDE = [
+    "birdsong", "birdsong==1.2", "birdsong >= 1, < 2",
+    "bird_song[loud,far]~=1.0 ; python_version < '4'", "birdsong # for a/b",
+    "birdsong==1.2 \\", "--hash=sha256:abcdef", "birdsong==1.2 --hash=sha256:abcdef", "birdsong (>=1)",
+    "birdsong @ https://birds.test/birdsong-1.2-py3-none-any.whl", "git+https://birds.test/song.git@main#egg=song",
+    "--no-index", "--pre", "-i https://birds.test/simple", "--index-url https://birds.test/simple",
+    "--find-links /opt/birds", "--find-links=https://birds.test/list", "-f /opt/birds",
+]  # fmt: skip
+INSIDE = [
+    "./song.whl", "wheels/song-1.0-py3-none-any.whl", "song-1.0-py3-none-any.whl", "song-1.0.tar.gz", ".", "../song",
+    "-r more.txt", "-rmore.txt", "--requirement more.txt", "-c limits.txt", "--constraint=limits.txt", "-e .",
+    "--editable ./song", "--find-links wheels", "--find-links=./wheels", "-f wheels", "song @ file:///opt/song",
+    "file:song.whl", "song @ ./song.whl", "/opt/song.whl",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "again"), [(OUTSIDE, False), (INSIDE, True)])
+async def test_new_code_makes_the_venv_anew_where_requirements_mean_its_files(lines: list[str], again: bool) -> None:
+    python = running()
+    for line in lines:
+        keys = {venvs._key([line], python, code_hash) for code_hash in ("one", "other")}
+        assert (line, len(keys)) == (line, 2 if again else 1)
 
 
 async def test_requirements_that_cannot_be_installed(tmp_path: Path) -> None:
