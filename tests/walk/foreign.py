@@ -27,6 +27,7 @@ PACKAGES = {
         "pydantic", "pydantic-core", "annotated-types", "typing-inspection",
     ),
     "chalice": ("chalice",),
+    "sentry": ("sentry-sdk", "certifi"),
     "web": ("mangum", "starlette", "anyio", "idna", "typing-extensions", "apig-wsgi"),
 }  # fmt: skip
 #: The interpreter for which the packages here are made.
@@ -74,8 +75,8 @@ def read_here(name: str, event: Any) -> list[str]:
 
 def build_app(folder: Path) -> Path:
     """The template and its zip files, ready for `alight up`."""
-    for name, packages in PACKAGES.items():
-        build_zip(folder / f"{name}.zip", APP / name, packages)
+    for name in ("powertools", "chalice", "web"):
+        build_zip(folder / f"{name}.zip", APP / name, PACKAGES[name])
     template = folder / "template.yaml"
     template.write_text((APP / "template.yaml").read_text().replace("python3.11", RUNTIME))
     return template

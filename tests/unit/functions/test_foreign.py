@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from alight.functions.invocation import FunctionSpec
 from alight.functions.package import prepare
-from tests.unit.functions.bench import Bench, answer
+from tests.unit.functions.bench import Bench, answer, error
 from tests.walk.foreign import APP, NAMES, PACKAGES, RUNTIME, class_of, read_here, sample, without_addresses
 from tests.walk.vendoring import build_zip
 
@@ -69,3 +70,11 @@ async def test_chalice(bench: Bench, tmp_path: Path) -> None:
     assert said == {"bucket": "lambda-artifacts-deafc19498e3f2df", "key": "b21b84d653bb07b05b1e6b33684dc11b",
                     "record": event["Records"][0], "id": "r-2"}  # fmt: skip
     assert any("put b21b84d6" in line for line in bench.messages("r-2"))
+
+
+async def test_sentry_sees_what_a_handler_raises(make_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """It finds AWS's client by the name that Lambda's own start script gives it, and wraps its loop."""
+    bench = make_bench("awslambdaric")
+    spec = await deploy(bench, tmp_path, "sentry", "app.handler")
+    assert error(await bench.call(spec, b'"robin"', request_id="r-3"))["errorType"] == "LookupError"
+    assert ["reported LookupError robin r-3 birds" in line for line in bench.messages("r-3")].count(True) == 1
