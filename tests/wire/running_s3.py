@@ -28,6 +28,8 @@ class Running:
     port: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     clients: list[Any] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    objects: ObjectStore | None = None
 
     @property
     def url(self) -> str:
@@ -44,9 +46,9 @@ class Running:
 
 
 @contextmanager
-def running_s3(folder: Path) -> Iterator[Running]:
-    """Serve in a thread with a loop of its own."""
-    here = Running(folder)
+def running_s3(folder: Path, **options: Any) -> Iterator[Running]:
+    """Serve in a thread with a loop of its own; `options` are the gateway's."""
+    here = Running(folder, options=options)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -67,7 +69,8 @@ async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:
     database = await Database.open(here.folder, clock)
     objects = ObjectStore(database, here.folder)
     service = S3(database, objects, clock=clock, emit=here.emit, target_exists=lambda arn: None)
-    server = await serve(gateway(service.operations()))
+    here.objects = objects
+    server = await serve(gateway(service.operations(), **here.options))
     here.port = server.port
 
     async def stop() -> None:

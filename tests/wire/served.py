@@ -16,6 +16,7 @@ from alight.clock import SystemClock
 from alight.gateway.asgi import Gateway
 from alight.gateway.server import Limits, Server, serve
 from alight.gateway.signature import Key
+from alight.store.checksums import checksum
 
 ACCESS_KEY = "AKIATESTTESTTESTTEST"
 SECRET_KEY = "secret/with+signs"
@@ -32,7 +33,7 @@ def keys(access_key_id: str, token: str | None) -> Key | None:
 
 
 def gateway(operations: dict[tuple[str, str], Handler], **options: Any) -> Gateway:
-    return Gateway(operations=operations, keys=keys, clock=SystemClock(), **options)
+    return Gateway(operations=operations, keys=keys, clock=SystemClock(), digest=checksum, **options)
 
 
 @contextmanager

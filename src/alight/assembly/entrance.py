@@ -23,6 +23,7 @@ from alight.gateway.keyring import Keyring
 from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
 from alight.services.permissions import needs
+from alight.store.checksums import checksum
 
 
 def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, router: Router) -> Gateway:
@@ -33,6 +34,7 @@ def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, rout
         clock=store.clock,
         hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
         authorize=Authorizer(needs=needs, policies_of=doors.iam.roles.policies_of, allowed=allowed),
+        digest=checksum,
         attempt_of=lambda principal: attempt_of(running.pool, principal),
         mounts={
             "/_alight/": Mount(admin),

@@ -59,6 +59,12 @@ class IncompleteBody(Fault):
     status = 400
 
 
+class IncorrectNumberOfFilesInPostRequest(Fault):
+    """POST requires exactly one file upload per request."""
+
+    status = 400
+
+
 class InvalidArgument(Fault):
     """Invalid Argument"""
 
@@ -92,6 +98,12 @@ class InvalidPartNumber(Fault):
 
 class InvalidPartOrder(Fault):
     """The list of parts was not in ascending order. Parts must be ordered by part number."""
+
+    status = 400
+
+
+class InvalidPolicyDocument(Fault):
+    """The content of the form does not meet the conditions specified in the policy document."""
 
     status = 400
 
@@ -138,8 +150,20 @@ class MalformedACLError(Fault):
     status = 400
 
 
+class MalformedPOSTRequest(Fault):
+    """The body of your POST request is not well-formed multipart/form-data."""
+
+    status = 400
+
+
 class MalformedXML(Fault):
     """The XML you provided was not well-formed or did not validate against our published schema"""
+
+    status = 400
+
+
+class MaxPostPreDataLengthExceededError(Fault):
+    """Your POST request fields preceding the upload file were too large."""
 
     status = 400
 

@@ -11,18 +11,20 @@ import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alight.calls import Attempt, Call, Handler, Members, Operations, Principal, Stream
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import NotImplemented_
-from alight.errors.gateway import InvalidAction, MissingAuthentication
+from alight.errors.gateway import InvalidAction, MissingAuthentication, MissingContentLength
 from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
 from alight.gateway.body import Body, RawBody, Receive, WholeStream, without_framing
 from alight.gateway.encode import BODILESS
+from alight.gateway.forms import POST_OBJECT, bucket_of, read_form
 from alight.gateway.hosts import Hosts
+from alight.gateway.integrity import Digest, check_body, plain_digest
 from alight.gateway.request import Request, read_request, with_hoisted
 from alight.gateway.route import Match, Miss, Pending, Router
 from alight.gateway.signature import Claim, Lookup, Payload, examine
@@ -87,7 +89,8 @@ class Gateway:
     """The ASGI application. Everything it needs is handed over.
 
     `keys(access_key_id, token)` finds a `Key`; `authorize(call, given)` raises AccessDenied; `public(call, given)`
-    says whether a resource's own policy lets anybody in; `mounts` maps `/prefix/` or a host label to an app.
+    says whether a resource's own policy lets anybody in; `digest(algorithm, data)` makes checksums; `mounts` maps
+    `/prefix/` or a host label to an app.
     """
 
     operations: Operations
@@ -100,6 +103,7 @@ class Gateway:
     public: Public = _nothing_is_public
     mounts: Mapping[str, Mount | ASGIApp] = field(default_factory=dict)
     router: Router = field(default_factory=Router)
+    digest: Digest = plain_digest
     body_limit: int = BODY_LIMIT
     body_limits: Mapping[tuple[str, str], int] = field(default_factory=lambda: dict(BODY_LIMITS))
 
@@ -112,9 +116,12 @@ class Gateway:
             walk.request = request = read_request(scope)
             self.hosts.check(request, (scope.get("server") or ("", None))[1])
             mount = self._mount(request)
-            if mount is None or not mount.any_origin:
+            bucket = self._posted_to(request) if mount is None else None
+            if bucket is None and (mount is None or not mount.any_origin):
                 self.hosts.check_origin(request)
-            if mount is None:
+            if bucket is not None:
+                response = await self._take_form(request, receive, walk, bucket)
+            elif mount is None:
                 response = await self._answer(request, receive, walk)
         except Fault as fault:
             mount, response = None, self._refuse(fault, walk)
@@ -142,12 +149,45 @@ class Gateway:
                 raise found.fault
         handler = self._handler(found, principal)
         call = self._call(request, found, principal, walk.request_id)
-        given = decode(found, request, await self._content(found, content))
+        body = await self._content(found, content)
+        if isinstance(body, bytes):
+            trailers = content.trailers if isinstance(content, Body) else {}
+            check_body(found, request, body, trailers, self.digest)
+        given = decode(found, request, body)
         if principal.kind == "anonymous":
             admit_anonymous(call, given, self.public)
         else:
             self.authorize(call, given)
         return encode(found, await handler(call, given), walk.request_id)
+
+    def _posted_to(self, request: Request) -> str | None:
+        """The bucket of a browser's form, where nothing else answers at that address."""
+        in_host = self.hosts.split_bucket(request.host)
+        bucket = bucket_of(request, in_host)
+        if bucket is None:
+            return None
+        found = self.router.match(request, in_host)
+        return bucket if isinstance(found, Miss) and found.service == "s3" else None
+
+    async def _take_form(self, request: Request, receive: Receive, walk: _Walk, bucket: str) -> Response:
+        """The steps of `_answer` for a form: what it is and who signed it stand in its body."""
+        walk.raw = raw = RawBody(receive, request.headers)
+        if raw.announced is None:
+            raise MissingContentLength
+        now = self.clock.now()
+        claim = examine(request, self.keys, now=now, service="s3", region=self.region)
+        content = aiter(Body(raw, request.headers, claim, None))
+        posted = await read_form(request, content, bucket, self.router, self.keys, now=now, region=self.region)
+        walk.found = found = posted.match
+        handler = self.operations.get(POST_OBJECT)
+        if handler is None:
+            raise NotImplemented_("Alight does not offer uploads by forms here.")
+        call = self._call(posted.request, found, posted.principal, walk.request_id)
+        given = decode(found, posted.request, posted.file)
+        self.authorize(call, given)
+        reply = await handler(replace(call, operation=POST_OBJECT[1]), given)
+        home = request.base_url if self.hosts.split_bucket(request.host) else f"{request.base_url}/{bucket}"
+        return posted.answer(encode(found, reply, walk.request_id), reply, home)
 
     async def _authenticate(
         self, request: Request, raw: RawBody, found: Match | Pending, bucket: str | None

@@ -143,9 +143,9 @@ def examine(
             signed = from_query(request)
         case _:
             raise InvalidRequest("This signature is not accepted. Please use AWS4-HMAC-SHA256.")
-    _check_scope(signed, service, region)
+    check_scope(signed, service, region)
     _check_time(signed, now)
-    key = _key(lookup, signed.scope.access_key_id, signed.token, now)
+    key = find_key(lookup, signed.scope.access_key_id, signed.token, now)
     _check_names(request, signed)
     head = canonical_head(request, signed, service)
     return Claim(payload, expected, lambda covered: _prove(signed, key, head + covered))
@@ -162,7 +162,7 @@ def _prove(signed: Signed, key: Key, canonical: str) -> tuple[Principal, ChunkSe
 
 def _proof_v2(request: Request, lookup: Lookup, now: float, bucket: str | None) -> Proof:
     access_key_id, token = read_v2(request, now)
-    key = _key(lookup, access_key_id, token, now)
+    key = find_key(lookup, access_key_id, token, now)
 
     def prove(_: str) -> tuple[Principal, ChunkSeed | None]:
         if not check_v2(request, key.secret, bucket):
@@ -172,7 +172,8 @@ def _proof_v2(request: Request, lookup: Lookup, now: float, bucket: str | None) 
     return prove
 
 
-def _key(lookup: Lookup, access_key_id: str, token: str | None, now: float) -> Key:
+def find_key(lookup: Lookup, access_key_id: str, token: str | None, now: float) -> Key:
+    """Raises `InvalidAccessKeyId` or `ExpiredToken`."""
     key = lookup(access_key_id, token)
     if key is None:
         raise InvalidAccessKeyId
@@ -257,7 +258,8 @@ def _unsaid(place: Place, service: str) -> Payload:
 # Time, scope and headers ---------------------------------------------------------------------------------------------
 
 
-def _check_scope(signed: Signed, service: str, region: str | None) -> None:
+def check_scope(signed: Signed, service: str, region: str | None) -> None:
+    """Raises a `Fault` where the credential is for another service, day or region (None: any)."""
     scope = signed.scope
     if scope.service != service:
         raise SignatureDoesNotMatch(f"Credential should be scoped to the service {service}.")
@@ -272,7 +274,7 @@ def _check_scope(signed: Signed, service: str, region: str | None) -> None:
 
 def _check_time(signed: Signed, now: float) -> None:
     try:
-        moment = _seconds(signed.moment)
+        moment = seconds(signed.moment)
     except ValueError:
         raise AccessDenied("AWS authentication requires a valid date.") from None
     if signed.expires is None:
@@ -284,7 +286,7 @@ def _check_time(signed: Signed, now: float) -> None:
         raise RequestExpired
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
     """`20150830T123600Z` as seconds since 1970 (strptime would take longer than all the rest)."""
     parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
     return int(datetime(*map(int, parts), tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]

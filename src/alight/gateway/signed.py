@@ -26,7 +26,7 @@ _AUTHORIZATION = re.compile(
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DATE = re.compile(r"\d{8}T\d{6}Z")
+DATE = re.compile(r"\d{8}T\d{6}Z")
 _SIGNED_NAMES = re.compile(r"[!-:<-~]+(?:;[!-:<-~]+)*")
 
 
@@ -51,9 +51,9 @@ def from_header(request: Request) -> Signed:
             raise InvalidRequest("Signature version 2 is not accepted here. Please use AWS4-HMAC-SHA256.")
         raise AuthorizationHeaderMalformed
     moment = request.headers.get("x-amz-date", "")
-    if not _DATE.fullmatch(moment):
+    if not DATE.fullmatch(moment):
         raise AccessDenied("AWS authentication requires a valid x-amz-date header.")
-    scope = _scope(found["credential"], AuthorizationHeaderMalformed)
+    scope = read_scope(found["credential"], AuthorizationHeaderMalformed)
     names = _names(found["headers"], AuthorizationHeaderMalformed)
     return Signed(scope, names, found["signature"], moment, request.headers.get("x-amz-security-token"), None)
 
@@ -72,12 +72,12 @@ def from_query(request: Request) -> Signed:
         raise AuthorizationQueryParametersError(f"Query-string authentication requires {', '.join(missing)}.")
     if found["X-Amz-Algorithm"] != ALGORITHM:
         raise AuthorizationQueryParametersError(f"X-Amz-Algorithm only supports {ALGORITHM}.")
-    if not _DATE.fullmatch(found["X-Amz-Date"]):
+    if not DATE.fullmatch(found["X-Amz-Date"]):
         raise AuthorizationQueryParametersError("X-Amz-Date must be in the format yyyyMMdd'T'HHmmss'Z'.")
     if not _SHA256.fullmatch(found["X-Amz-Signature"]):
         raise SignatureDoesNotMatch
     return Signed(
-        scope=_scope(found["X-Amz-Credential"], AuthorizationQueryParametersError),
+        scope=read_scope(found["X-Amz-Credential"], AuthorizationQueryParametersError),
         names=_names(found["X-Amz-SignedHeaders"], AuthorizationQueryParametersError),
         signature=found["X-Amz-Signature"],
         moment=found["X-Amz-Date"],
@@ -97,7 +97,7 @@ def _expires(text: str) -> int:
     return seconds
 
 
-def _scope(text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]) -> Scope:
+def read_scope(text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]) -> Scope:
     parts = text.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
         raise fault("The credential must be ACCESS-KEY/DATE/REGION/SERVICE/aws4_request.")

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 from alight.calls import Call, Handler, Members
 from alight.errors.s3 import InvalidArgument, InvalidPartNumber, InvalidRequest, NotModified
-from alight.events.event import CREATED_PUT
+from alight.events.event import CREATED_POST, CREATED_PUT
 from alight.services.s3 import conditions, headers
 from alight.services.s3.checksums import FULL
 from alight.services.s3.ground import Ground, moment, quoted
@@ -35,12 +35,20 @@ class Objects:
     def handlers(self) -> dict[str, Handler]:
         return {
             "PutObject": self.put_object,
+            "PostObject": self.post_object,
             "GetObject": self.get_object,
             "HeadObject": self.head_object,
             "GetObjectAttributes": self.get_object_attributes,
         }
 
     async def put_object(self, call: Call, given: Members) -> Members:
+        return await self._create(call, given, CREATED_PUT)
+
+    async def post_object(self, call: Call, given: Members) -> Members:
+        """A browser's form, which arrives as the PutObject that it stands for."""
+        return await self._create(call, given, CREATED_POST)
+
+    async def _create(self, call: Call, given: Members, event_name: str) -> Members:
         bucket, key = self._ground.bucket(given), str(given["Key"])
         check_key(key)
         info = info_of(given)
@@ -49,7 +57,7 @@ class Objects:
         # Asked twice: here so that a body which cannot be kept need not travel, and again when it counts.
         check_now(self._ground, bucket.name, key, asked)
         arrived = await receive(self._ground, call, given)
-        row = await place(self._ground, call, bucket.name, key, arrived, info, asked, CREATED_PUT)
+        row = await place(self._ground, call, bucket.name, key, arrived, info, asked, event_name)
         return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row)}
 
     async def get_object(self, call: Call, given: Members) -> Members:

@@ -1,7 +1,7 @@
 """Which members of S3's operations are honoured and which are neutral here; every other one is refused by name.
 
-Neutral: `RequestPayer` (nobody pays), `ContentMD5` and `ChecksumAlgorithm` where the body is XML (the request's
-signature covers that body), `ServerSideEncryption` AES256 and `StorageClass` STANDARD (their values are checked in
+Neutral: `RequestPayer` (nobody pays), `ContentMD5` and `ChecksumAlgorithm` where the body is XML (the gateway has
+compared that body with them), `ServerSideEncryption` AES256 and `StorageClass` STANDARD (their values are checked in
 `headers`), `WebsiteRedirectLocation` (kept and returned).
 """
 
