@@ -14,10 +14,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One POST that came in: the envelope and its headers (lower-case names)."""
+    """One POST that came in: the envelope (empty where delivery is raw), its headers (lower-case names), its bytes."""
 
     envelope: dict[str, Any]
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def message(self) -> str:
@@ -34,6 +35,8 @@ class Webhook:
 
     url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
+    #: Requests to confirm a subscription.
+    asked: list[Arrival] = field(default_factory=list)
     confirmed: threading.Event = field(default_factory=threading.Event)
     changed: threading.Condition = field(default_factory=threading.Condition)
     #: The status of the next answers; 200 when empty.
@@ -48,6 +51,7 @@ class Webhook:
 
     def take(self, arrival: Arrival) -> int:
         if arrival.envelope.get("Type") == "SubscriptionConfirmation":
+            self.asked.append(arrival)
             threading.Thread(target=self._confirm, args=(arrival.envelope["SubscribeURL"],), daemon=True).start()
             return 200
         with self.changed:
@@ -73,7 +77,8 @@ def webhook() -> Iterator[Webhook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status = sink.take(Arrival(json.loads(body), headers))
+            raw = headers.get("x-amz-sns-rawdelivery") == "true"
+            status = sink.take(Arrival({} if raw else json.loads(body), headers, body))
             self.send_response(status)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -84,7 +89,7 @@ def webhook() -> Iterator[Webhook]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     sink.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield sink

@@ -9,6 +9,7 @@ from typing import Any
 
 from alight import names
 from alight.errors import Fault
+from alight.errors.lambda_ import ResourceNotFoundException
 from alight.events.match import Rule
 from alight.notifications.message import TOPIC, Message
 from alight.notifications.topics import Topics
@@ -71,9 +72,9 @@ class Targets:
             log.warning("an S3 event was not sent to %s: %s", target, fault.message)
 
     def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
-        """A topic's delivery to a function: raises where the function is gone, so that the delivery fails."""
+        """A topic's delivery to a function: a function that is gone is its end, as any 4xx."""
         if self._catalogue.find(function, tx) is None:
-            raise Fault(f"The function {function} does not exist.")
+            raise ResourceNotFoundException(f"Function not found: {function}")
         self.to_function(tx, function, payload, {"kind": "sns", "topic": topic})
 
     def to_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
