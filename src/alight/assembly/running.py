@@ -57,6 +57,8 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
     catalogue = Catalogue(store.database, store.records)
     runner = Runner(catalogue, pool, store.telemetry, clock, settings.retry_delays)
     dispatcher = Dispatcher(store.database, clock, target=runner.target, invoke=runner.event, publishes=topics)
+    # A call that somebody waited for may have held what an event needs.
+    pool.on_free = dispatcher.wake
     queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake)
     return Running(catalogue, pool, runner, queue, dispatcher, endpoints)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alight.clock import Clock
+from alight.errors.store import StoreUnavailable
 from alight.events import policy
 from alight.store import journal
 from alight.store.database import Database, Tx
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which the loop looks again although nobody woke it.
 IDLE = 3600.0
+#: Seconds after which it looks again at a function that could not be served (a full disk, a damaged definition).
+TROUBLE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Dispatcher:
             wait = IDLE
             waiting = self._in_turn(journal.functions_with_work(reader))
             for place, function in enumerate(waiting):
-                wait = min(wait, await self._serve(function, sharers=len(waiting) - place))
+                wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
             await self._sleep(wait)
 
     async def close(self, grace: float = 0.0) -> None:
@@ -121,6 +124,16 @@ class Dispatcher:
         start = self._turn % len(functions) if functions else 0
         return functions[start:] + functions[:start]
 
+    async def _serve_or_report(self, function: str, sharers: int) -> float:
+        """What is wrong with one function, or for a moment with the disk, must not end the loop for all."""
+        try:
+            return await self._serve(function, sharers)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("events of %s wait: it cannot be served now", function)
+            return TROUBLE
+
     async def _serve(self, function: str, sharers: int) -> float:
         """Start what may start now; return the seconds until this function is worth another look.
 
@@ -130,9 +143,8 @@ class Dispatcher:
         target = self._target(function)
         if target is None or target.disabled:
             await self._bury(function, target.disabled if target else "FunctionNotFound", now)
-            return IDLE
-        share = -(-target.free // sharers)
-        if share > 0:
+        share = -(-target.free // sharers) if target else 0
+        if target and share > 0:
             leased = await self._database.write(lambda tx: journal.lease(tx, function, share, now))
             for event in leased:
                 self._start(event, target)
@@ -162,17 +174,34 @@ class Dispatcher:
         self.wake()
 
     async def _attempt(self, event: Event, target: Target) -> None:
+        try:
+            await self._carry_out(event, target)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # What became of it cannot be kept: better a dead letter that says so than a lease that nobody holds.
+            log.exception("an attempt at event %s was not recorded", event.id)
+            dead = {"reason": "NotRecorded", "errorType": type(error).__name__, "errorMessage": str(error)}
+            now = self._clock.now()
+            await self._database.insist(lambda tx: journal.give_up(tx, event, now, dead, attempted=True))
+
+    async def _carry_out(self, event: Event, target: Target) -> None:
         if event.expires <= self._clock.now():
             await self._settle(event, policy.GiveUp("EventAgeExceeded"), None)
             return
+        started = self._clock.now()
         try:
             result = await self._invoke(event)
         except Throttled:
             wait = policy.after_throttle(leases=event.leases, now=self._clock.now())
-            await self._database.write(lambda tx: journal.hand_back(tx, event, wait.moment))
+            await self._database.insist(lambda tx: journal.hand_back(tx, event, wait.moment))
             return
+        except Exception as error:
+            # Whatever it is, the event must not stay leased to an attempt that has ended.
+            log.exception("event %s could not be handed to %s", event.id, event.function)
+            result = _not_invoked(event, error, started, self._clock.now())
         if result.outcome == "ok":
-            await self._database.write(lambda tx: self._succeed(tx, event, result))
+            await self._database.insist(lambda tx: self._succeed(tx, event, result))
             return
         decision = policy.after_failure(
             attempts=event.attempts + 1,
@@ -208,7 +237,13 @@ class Dispatcher:
             else:
                 self._publishes.discard(tx, event.id, event.fence)
 
-        await self._database.write(job)
+        await self._database.insist(job)
+
+
+def _not_invoked(event: Event, error: Exception, started: float, ended: float) -> Result:
+    """A failed attempt whose reason is on this side: the function has gone, or cannot be started."""
+    described = {"errorType": type(error).__name__, "errorMessage": str(error)}
+    return Result("error", json.dumps(described).encode(), event.id, started, ended)
 
 
 def _record(event: Event, result: Result) -> AttemptRecord:
@@ -230,7 +265,7 @@ def _error(result: Result | None) -> dict[str, Any]:
         return {}
     try:
         payload = json.loads(result.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     described = payload if isinstance(payload, dict) else {"errorMessage": result.payload.decode("utf-8", "replace")}
     return {"outcome": result.outcome} | described

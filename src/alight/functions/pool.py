@@ -43,6 +43,8 @@ class FunctionPool:
         endpoint_url: Callable[[], str], log: Log, child: Literal["auto", "awslambdaric", "bootstrap"] = "auto",
     ) -> None:  # fmt: skip
         self.interpreters = Interpreters()
+        #: Called whenever a call has ended: there may be room for another.
+        self.on_free: Callable[[], None] = lambda: None
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._folder = folder.absolute()
@@ -116,6 +118,7 @@ class FunctionPool:
             return outcome
         finally:
             self._slots.release(spec.name)
+            self.on_free()
 
     def _take_warm(self, spec: FunctionSpec) -> Sandbox | None:
         """The worker that was busy last, so that those in excess grow old."""

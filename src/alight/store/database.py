@@ -16,7 +16,7 @@ import apsw
 
 from alight.clock import Clock
 from alight.errors import AlightError
-from alight.errors.store import Damaged, StoreUnavailable
+from alight.errors.store import Damaged, InsufficientStorage, StoreUnavailable
 from alight.store.ballast import SIZE, Ballast
 from alight.store.connections import open_reader, open_writer
 from alight.store.ground import FILE_NAME, Ground, prepare
@@ -28,6 +28,9 @@ __all__ = ["Database", "Reader", "Row", "Tx"]
 
 
 T = TypeVar("T")
+
+#: Seconds between two tries to record something on a full disk.
+FULL_DISK_SECONDS = 1.0
 
 
 class Database:
@@ -92,6 +95,14 @@ class Database:
         ticket: asyncio.Future[T] = self._loop.create_future()
         self._writer.submit(Job(job, ticket.cancelled, ticket))
         return await ticket
+
+    async def insist(self, job: Callable[[Tx], T]) -> T:
+        """`write`, tried again for as long as the disk is full: for the record of what has already happened."""
+        while True:
+            try:
+                return await self.write(job)
+            except InsufficientStorage:
+                await self.clock.sleep(FULL_DISK_SECONDS)
 
     def read(self) -> Reader:
         """Committed rows, for the event loop's thread; microseconds, so no await."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alight.clock import ManualClock
+from alight.errors.store import InsufficientStorage
 from alight.events.dispatch import Dispatcher, Result, Target, Throttled
 from alight.store import journal
 from alight.store.database import Database, Tx
@@ -24,8 +25,11 @@ class Publishes:
     def __init__(self) -> None:
         self.released: list[tuple[str, int]] = []
         self.discarded: list[tuple[str, int]] = []
+        self.failures: list[Exception] = []
 
     def release(self, tx: Tx, event_id: str, fence: int) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
         self.released.append((event_id, fence))
 
     def discard(self, tx: Tx, event_id: str, fence: int) -> None:
@@ -42,9 +46,12 @@ class Bench:
         self.seen: list[Event] = []
         self.free = 4
         self.known = True
+        self.broken: set[str] = set()
         self.dispatcher = Dispatcher(database, clock, target=self.target, invoke=self.invoke, publishes=self.publishes)
 
     def target(self, function: str) -> Target | None:
+        if function in self.broken:
+            raise RuntimeError("the definition is damaged")
         return Target(self.free, (60.0, 120.0)) if self.known else None
 
     async def invoke(self, event: Event) -> Result:
@@ -53,15 +60,17 @@ class Bench:
         outcome = outcomes.pop(0) if outcomes else "ok"
         if outcome == "throttled":
             raise Throttled
+        if outcome == "impossible":
+            raise RuntimeError("the function has just gone")
         payload = b'"done"' if outcome == "ok" else b'{"errorMessage":"no","errorType":"Boom"}'
         return Result(outcome, payload, event.id, self.clock.now(), self.clock.now())
 
-    async def accept(self, *ids: str, retries: int = 2, age: float = 21_600.0) -> None:
+    async def accept(self, *ids: str, retries: int = 2, age: float = 21_600.0, function: str = FUNCTION) -> None:
         now = self.clock.now()
 
         def job(tx: Tx) -> None:
             for id in ids:
-                journal.accept(tx, NewEvent(id, FUNCTION, b"{}", {"kind": "test"}, now, now + age, retries))
+                journal.accept(tx, NewEvent(id, function, b"{}", {"kind": "test"}, now, now + age, retries))
             tx.after_commit(self.dispatcher.wake)
 
         await self.database.write(job)
@@ -228,3 +237,63 @@ async def test_a_long_queue_leaves_workers_to_the_others(bench: Bench) -> None:
     bench.dispatcher.wake()
     await bench.until(lambda: bool(bench.seen) and bench.state("z") is State.SUCCEEDED)
     assert [event.id for event in bench.seen].index("z") <= 2
+
+
+async def test_an_event_that_cannot_be_handed_over_is_a_failed_attempt_and_not_stuck(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["impossible"], "e2": ["impossible"]}
+    await bench.accept("e1")
+    await bench.accept("e2", retries=0)
+    await bench.until(lambda: bench.state("e2") is State.DEAD)
+    event = journal.get(bench.database.read(), "e2")
+    assert event is not None
+    assert event.error is not None
+    assert (event.error["errorType"], event.error["reason"]) == ("RuntimeError", "RetriesExhausted")
+    await bench.until(lambda: bench.state("e1") is State.PENDING)
+    bench.clock.advance(60)
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
+async def test_a_result_waits_for_room_on_the_disk(bench: Bench) -> None:
+    bench.publishes.failures = [InsufficientStorage(), InsufficientStorage()]
+    await bench.accept("e1")
+    for left in (1, 0):
+        await bench.until(lambda left=left: len(bench.publishes.failures) == left)  # type: ignore[misc]
+        assert bench.state("e1") is State.RUNNING
+        await asyncio.sleep(0.02)
+        bench.clock.advance(1)
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+    assert len(bench.seen) == 1, "it did not run again"
+
+
+async def test_a_result_that_cannot_be_recorded_is_a_dead_letter(bench: Bench) -> None:
+    bench.publishes.failures = [RuntimeError("a fault of ours")]
+    await bench.accept("e1")
+    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert event.error == {"reason": "NotRecorded", "errorType": "RuntimeError", "errorMessage": "a fault of ours"}
+
+
+async def test_one_function_that_cannot_be_served_does_not_stop_the_others(bench: Bench) -> None:
+    damaged = FUNCTION + "-damaged"
+    bench.broken.add(damaged)
+    await bench.accept("e1", function=damaged)
+    await bench.accept("e2")
+    await bench.until(lambda: bench.state("e2") is State.SUCCEEDED)
+    assert bench.state("e1") is State.PENDING
+    bench.broken.clear()
+    await asyncio.sleep(0.02)
+    bench.clock.advance(5)
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
+async def test_a_function_that_comes_back_before_its_retry_falls_due_gets_it_in_time(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["error"]}
+    await bench.accept("e1")
+    await bench.until(lambda: bench.publishes.discarded == [("e1", 1)])
+    bench.known = False
+    bench.dispatcher.wake()
+    await asyncio.sleep(0.05)
+    bench.known = True
+    bench.clock.advance(60)
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)

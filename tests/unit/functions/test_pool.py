@@ -46,6 +46,15 @@ async def test_the_limit_makes_callers_wait_and_loses_none(make_bench: Callable[
     assert bench.pool.free_slots(spec) == 2
 
 
+async def test_who_waits_for_room_is_told_when_a_call_has_ended(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(limit=1)
+    spec = bench.spec("def handler(event, context): return event")
+    room: list[int] = []
+    bench.pool.on_free = lambda: room.append(bench.pool.free_slots(spec))
+    await bench.call(spec, b"1")
+    assert room == [1]
+
+
 async def test_waiters_are_served_in_their_order(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(limit=1)
     spec = bench.spec("def handler(event, context): return event")
