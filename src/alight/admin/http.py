@@ -6,6 +6,7 @@ A handler returns what becomes JSON, or an async iterator whose items become JSO
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -92,7 +93,7 @@ class Api:
             await _reply(send, 500, {"error": "Alight made a mistake; its log says which.", "hint": ""})
         else:
             if hasattr(answer, "__aiter__"):
-                await _stream(send, answer)
+                await _stream(receive, send, answer)
             elif isinstance(answer, str):
                 await _reply(send, 200, answer.encode(), b"text/plain; version=0.0.4")
             else:
@@ -116,6 +117,8 @@ async def _body(receive: Receive) -> Any:
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise AlightError("The request did not arrive whole.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > BODY_LIMIT:
@@ -133,7 +136,22 @@ async def _reply(send: Send, status: int, answer: Any, kind: bytes = b"applicati
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(send: Send, lines: AsyncIterator[Any]) -> None:
+async def _stream(receive: Receive, send: Send, lines: AsyncIterator[Any]) -> None:
+    """Until the last line, or until the client goes, which nobody tells who only sends."""
+    telling = asyncio.create_task(_tell(send, lines))
+    leaving = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not telling.done():
+            telling.cancel()
+            await asyncio.wait({telling})
+    if not telling.cancelled():
+        telling.result()
+
+
+async def _tell(send: Send, lines: AsyncIterator[Any]) -> None:
     headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async for line in lines:
@@ -141,3 +159,8 @@ async def _stream(send: Send, lines: AsyncIterator[Any]) -> None:
             {"type": "http.response.body", "body": json.dumps(line, default=str).encode() + b"\n", "more_body": True}
         )
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

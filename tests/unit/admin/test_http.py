@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -71,8 +72,12 @@ async def ask(
         "headers": headers,
     }
 
+    arriving = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not arriving:
+            await asyncio.Event().wait()
+        return arriving.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -121,3 +126,50 @@ async def test_an_iterator_becomes_json_lines() -> None:
 
 async def test_another_method_is_another_route() -> None:
     assert (await ask("/_alight/api/things", "DELETE"))[0] == 404
+
+
+async def test_lines_end_when_the_client_has_gone() -> None:
+    ended = asyncio.Event()
+
+    async def endless(request: Request) -> Any:
+        async def produce() -> AsyncIterator[int]:
+            try:
+                while True:
+                    yield 1
+                    await asyncio.sleep(0.001)
+            finally:
+                ended.set()
+
+        return produce()
+
+    arriving = [{"type": "http.disconnect"}, {"type": "http.request"}]
+
+    async def receive() -> dict[str, Any]:
+        return arriving.pop()
+
+    async def send(message: Any) -> None:
+        return None
+
+    scope = {"type": "http", "method": "GET", "path": "/_alight/follow", "query_string": b"", "headers": []}
+    async with asyncio.timeout(10):
+        await Api("/_alight/", "token", [Route("GET", "follow", endless, open=True)])(scope, receive, send)
+        await ended.wait()
+
+
+async def test_a_request_that_breaks_off_is_not_taken_for_one_without_a_body() -> None:
+    asked: list[Request] = []
+    sent: list[Any] = []
+
+    async def act(request: Request) -> Any:
+        asked.append(request)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/_alight/act", "query_string": b"", "headers": []}
+    await Api("/_alight/", "token", [Route("POST", "act", act, open=True)])(scope, receive, send)
+    assert not asked
+    assert sent[0]["status"] == 400
