@@ -29,7 +29,10 @@ async def tidy_before_serving(store: Store, running: Running) -> None:
 
 async def keep_tidy(store: Store) -> None:
     """Until cancelled. A failure is logged and tried again at the next turn."""
-    await store.objects.sweep()
+    try:
+        await store.objects.sweep()
+    except Exception:
+        log.exception("leftovers of a crash could not be removed; it is tried again at the next start")
     while True:
         try:
             await forget_what_is_old(store)

@@ -76,9 +76,12 @@ SELECT seq, id, function, source, state, attempts, leases, fence, not_before, ac
 FROM events WHERE seq < :before AND (:function = '' OR function = :function) ORDER BY seq DESC LIMIT :limit;
 
 -- name: journal.newest_in_state
--- Events in one state from the newest back, without their payloads.
+-- Events in one state from the newest back, without their payloads; chosen in the index alone, however many there are.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
-FROM events WHERE state = :state AND seq < :before AND (:function = '' OR function = :function) ORDER BY seq DESC LIMIT :limit;
+FROM events WHERE seq IN (
+    SELECT seq FROM events WHERE state = :state AND seq < :before AND (:function = '' OR function = :function)
+    ORDER BY seq DESC LIMIT :limit)
+ORDER BY seq DESC;
 
 -- name: journal.attempted
 -- What became of one attempt.
