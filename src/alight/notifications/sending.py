@@ -79,7 +79,7 @@ class Sender:
         local = self._local.get(outgoing.protocol)
         if local is None:
             await self._channels[outgoing.protocol].send(outgoing)
-            await self._database.write(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
+            await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
             return
         prepared = await asyncio.to_thread(local.prepare, outgoing)
 
@@ -89,7 +89,7 @@ class Sender:
                 local.deliver(tx, outgoing, prepared)
 
         try:
-            await self._database.write(job)
+            await self._database.insist(job)
         except Fault as fault:
             raise Failed(f"{fault.code}: {fault.message}", permanent=fault.by_sender) from fault
 
@@ -136,4 +136,4 @@ class Sender:
             else:
                 self._store.retry(tx, delivery, now + decision.delay, error, failure.uncertain)
 
-        await self._database.write(job)
+        await self._database.insist(job)

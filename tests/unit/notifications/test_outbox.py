@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from alight.clock import ManualClock, SystemClock
+from alight.errors.store import InsufficientStorage
 from alight.notifications.message import Message
 from alight.store.database import Database
 from alight.store.outbox import OutboxStore
@@ -377,3 +378,40 @@ async def test_one_black_hole_among_many_targets(open_house: OpenHouse) -> None:
         await house.until(lambda: heard() == 99)
         assert [row.state for row in store.deliveries_of(message_id) if row.target == dead.url] != ["sent"]
         hanging.set()
+
+
+async def test_a_disk_that_is_full_for_a_moment_stops_nothing_and_sends_nothing_twice(open_house: OpenHouse) -> None:
+    clock = ManualClock()
+    house = await open_house(clock=clock)
+    topic = await house.topic()
+    write = house.database.write
+    room, refused = [0], [0]
+
+    async def nearly_full(job: Any) -> Any:
+        if room[0] == 0:
+            refused[0] += 1
+            raise InsufficientStorage
+        room[0] -= 1
+        return await write(job)
+
+    async def publish_on(writes: int, text: str) -> None:
+        """On a disk that takes so many transactions, the publish itself among them."""
+        room[0], refused[0] = writes, 0
+        house.database.write = nearly_full  # type: ignore[method-assign]
+        await publish(house, topic, text)
+        await house.until(lambda: refused[0])
+        house.database.write = write  # type: ignore[method-assign]
+        await asyncio.sleep(0.02)
+
+    async with receiver() as got:
+        await known_webhook(house, topic, got.url)
+        await house.until_state("sent", 1)  # the confirmation
+        await publish_on(1, "no room to mark it as being sent")
+        assert len(got.requests) == 1
+        clock.advance(5)
+        await house.until_state("sent", 2)
+        await publish_on(2, "no room to record the answer")
+        assert len(got.requests) == 3
+        clock.advance(1)
+        await house.until_state("sent", 3)
+        assert len(got.requests) == 3
