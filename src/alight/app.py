@@ -14,10 +14,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -61,8 +62,8 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         router = Router()
         server = await listen(store, running, telling, doors, templates, template, router)
         exits.push_async_callback(server.stop, GRACE)
-        if template is not None:
-            await templates.apply(template)
+        if template is not None and not await unless_stopped(stopping, templates.apply(template)):
+            return
         await telling.outbox.start()
         exits.push_async_callback(telling.outbox.close)
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
@@ -96,6 +97,22 @@ def announce(store: Store) -> None:
     temporary.rename(path)
     sys.stdout.write(f"Alight ready at {store.address.local()}\n")
     sys.stdout.flush()
+
+
+async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
+    """Do `work`, which may install packages for minutes, or leave off where somebody asks to stop: then False. What
+    was begun is recorded as begun, and the next start goes on from there."""
+    working = asyncio.create_task(work)
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+    if working.cancelled():
+        return False
+    working.result()
+    return True
 
 
 async def wait_for(stopping: asyncio.Event, dispatching: asyncio.Task[None]) -> None:

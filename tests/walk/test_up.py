@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -120,3 +121,32 @@ def test_make_demo_says_which_command_it_runs() -> None:
         cwd=root, capture_output=True, text=True, env=clean_environment(), check=True,
     )  # fmt: skip
     assert ".venv/bin/alight demo birds --once" in done.stdout
+
+
+def test_a_stop_while_packages_are_installed_is_heard(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    (app / "code").mkdir(parents=True)
+    (app / "code" / "app.py").write_text("def handler(event, context): return 1")
+    (app / "template.yaml").write_text(
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Slow:
+            Type: AWS::Serverless::Function
+            Properties: {CodeUri: code, Handler: app.handler, Runtime: python3.11}
+        """
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # an index that never answers
+        index = f"--index-url http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        (app / "code" / "requirements.txt").write_text(f"{index}\nnobody-has-this-package==1\n")
+        command = [str(BIN / "alight"), "up", str(app), "--port", "0", "--data", str(tmp_path / "data")]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
+        ) as process:
+            assert process.stderr is not None
+            assert any("Installing" in line for line in process.stderr)
+            process.send_signal(signal.SIGTERM)
+            try:
+                assert process.wait(15) == 0
+            finally:
+                process.kill()
