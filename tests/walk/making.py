@@ -1,0 +1,101 @@
+"""Small functions and endpoints of a test's own making, and the processes that an instance has."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from alight.cli.instance import open_door
+from tests.support import Instance, eventually
+
+ROLE = "tester"
+
+
+def make_role(instance: Instance) -> None:
+    """The role of every function below; it may do everything."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam = instance.client("iam")
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    iam.put_role_policy(
+        RoleName=ROLE, PolicyName="everything", PolicyDocument=json.dumps({"Statement": [everything]})
+    )  # fmt: skip
+
+
+def make_function(instance: Instance, name: str, code: str, timeout: int = 30, **variables: str) -> str:
+    """A function whose `handler` stands in `code`; its ARN."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", code)
+    made = instance.client("lambda").create_function(
+        FunctionName=name, Runtime="python3.11", Role=f"arn:aws:iam::000000000000:role/{ROLE}", Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()}, Timeout=timeout, MemorySize=256, Environment={"Variables": variables},
+    )  # fmt: skip
+    return str(made["FunctionArn"])
+
+
+def make_endpoint(instance: Instance, name: str, code: str, replicas: int, **environment: str) -> None:
+    """An endpoint in service whose `code/inference.py` is `code`."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as file:
+        member = tarfile.TarInfo("code/inference.py")
+        member.size = len(code.encode())
+        file.addfile(member, io.BytesIO(code.encode()))
+    s3, sagemaker = instance.client("s3"), instance.client("sagemaker")
+    s3.create_bucket(Bucket="models")
+    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive.getvalue())
+    container = {"Image": "any", "ModelDataUrl": "s3://models/model.tar.gz", "Environment": environment}
+    sagemaker.create_model(
+        ModelName=name, PrimaryContainer=container, ExecutionRoleArn=f"arn:aws:iam::000000000000:role/{ROLE}"
+    )
+    variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": replicas}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[variant | {"InstanceType": "ml.t2.medium"}]
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+    def in_service() -> bool:
+        return bool(sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+
+    eventually(in_service, what="the endpoint")
+
+
+def events(instance: Instance, state: str = "", limit: int = 1000) -> list[dict[str, Any]]:
+    """The newest events, as the admin door lists them."""
+    query = {"state": state} if state else {}
+    found: list[dict[str, Any]] = open_door(instance.data).get("events", limit=limit, **query)["events"]
+    return found
+
+
+def books(instance: Instance) -> dict[str, Any]:
+    found: dict[str, Any] = open_door(instance.data).get("books")
+    return found
+
+
+def processes_of(data: Path) -> dict[int, str]:
+    """Every process that has the data folder in its command line or environment, by pid, with its command line."""
+    needle, found = str(data).encode(), {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        words = [_read(entry / "cmdline"), _read(entry / "environ")]
+        if any(needle in part for part in words):
+            found[int(entry.name)] = words[0].replace(b"\0", b" ").decode("utf-8", "replace")
+    return found
+
+
+def state_of(pid: int) -> str:
+    """R, S, T ... as ps shows it; empty where there is no such process."""
+    return _read(Path(f"/proc/{pid}/stat")).rpartition(b")")[2].strip()[:1].decode()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended, or is somebody else's
+        return b""
