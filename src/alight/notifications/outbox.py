@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from alight.clock import Clock
+from alight.errors.store import StoreUnavailable
 from alight.notifications.deadletters import DeadLetters
 from alight.notifications.lanes import Lanes
 from alight.notifications.message import Protocol
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 #: Deliveries looked at in one round.
 BATCH = 64
+
+#: Seconds before another try where something is wrong in this house.
+TROUBLE = 5.0
 
 #: No retry waits longer than this (seconds): what lies further ahead was written by a clock that ran wrong.
 LONGEST_WAIT = 7_200.0
@@ -103,11 +107,18 @@ class Outbox:
         """Send until closed or cancelled. `recover` comes first."""
         while not self._closing:
             self._woken.clear()
-            await self._prune()
-            # One look at the clocks: what falls due between two looks would be seen by neither.
-            now, tick = self._clock.now(), self._clock.monotonic()
-            if not await self._round(now, tick):
-                await self._wait(now, tick)
+            try:
+                await self._prune()
+                # One look at the clocks: what falls due between two looks would be seen by neither.
+                now, tick = self._clock.now(), self._clock.monotonic()
+                if not await self._round(now, tick):
+                    await self._wait(now, tick)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                # A disk that is full for a moment must not end all telling until the next start.
+                log.exception("deliveries wait: none can be started now")
+                await self._clock.sleep(TROUBLE)
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, what is under way has `grace` seconds to end; then the next start finds it."""
@@ -166,7 +177,12 @@ class Outbox:
                 self._store.hold(tx, protocol.value, self._held[protocol])
             return {delivery.id for delivery in chosen if self._store.lease(tx, delivery.id, now)}
 
-        taken = await self._database.write(job)
+        try:
+            taken = await self._database.write(job)
+        except Exception:
+            for delivery in chosen:
+                self._lanes.end(delivery.target, True)
+            raise
         for delivery in chosen:
             if delivery.id in taken:
                 self._start(_leased(delivery, now))
@@ -203,6 +219,7 @@ class Outbox:
             raise
         except Exception:
             log.exception("delivery %d could not be recorded", delivery.id)
+            await self._clock.sleep(TROUBLE)
         finally:
             self._lanes.end(delivery.target, succeeded)
             self._inside.discard(delivery.id)
