@@ -84,8 +84,9 @@ def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[st
 
 
 def attempt_of(pool: FunctionPool, principal: Principal) -> Attempt | None:
-    """The invocation that a worker's request belongs to."""
-    current = pool.current(principal.worker) if principal.worker else None
+    """The invocation that a worker's request belongs to. One that arrives after the end of its attempt still does, and
+    shares the attempt's fate: what a failed attempt's thread publishes late must not leave, as the retry says it."""
+    current = pool.latest(principal.worker) if principal.worker else None
     if current is None:
         return None
     return Attempt(

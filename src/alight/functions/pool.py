@@ -27,6 +27,8 @@ __all__ = ["FunctionPool", "FunctionSpec", "Invocation", "Kind", "Outcome", "Poo
 MAX_AGE = 3600.0
 #: Idle and busy workers together, as a multiple of the limit on busy ones.
 WARM_FACTOR = 4
+#: Workers whose last call is remembered after their end.
+REMEMBERED = 1_000
 
 Credentials = Callable[[FunctionSpec, str], Mapping[str, str]]
 
@@ -58,6 +60,8 @@ class FunctionPool:
         self._prepared: asyncio.Task[tuple[Path, bool]] | None = None
         self._cgroup_parent = find_cgroup_parent()
         self._workers: dict[str, Sandbox] = {}
+        #: The last calls of workers that have ended, oldest first.
+        self._past: dict[str, Invocation] = {}
         #: Idle workers and when they became so, longest idle first.
         self._idle: dict[Sandbox, float] = {}
         self._reaper: asyncio.Task[None] | None = None
@@ -82,6 +86,12 @@ class FunctionPool:
         """What a worker is busy with."""
         worker = self._workers.get(worker_id)
         return worker.current if worker else None
+
+    def latest(self, worker_id: str) -> Invocation | None:
+        """What a worker is busy with, or was last: a request that it has sent may arrive when the call has ended, or
+        when the worker itself has."""
+        worker = self._workers.get(worker_id)
+        return worker.latest if worker else self._past.get(worker_id)
 
     def worker_ids(self, name: str) -> list[str]:
         """Workers of a function, idle ones too."""
@@ -195,6 +205,10 @@ class FunctionPool:
             await worker.stop()
         finally:
             self._workers.pop(worker.worker_id, None)
+            if worker.latest:
+                self._past[worker.worker_id] = worker.latest
+            if len(self._past) > REMEMBERED:
+                del self._past[next(iter(self._past))]
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of the pool's own, kept until it has ended."""

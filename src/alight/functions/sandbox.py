@@ -13,6 +13,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from alight.clock import Clock
@@ -39,6 +40,8 @@ class Sandbox:
         self.spec = spec
         self.worker_id = secrets.token_hex(16)
         self.current: Invocation | None = None
+        #: The present call, or the last one: what the worker still does after its answer belongs to it.
+        self.latest: Invocation | None = None
         self.started = clock.monotonic()
         self.stale = False
         self.stream = report.stream_name(clock.now(), spec.version, self.worker_id)
@@ -96,7 +99,7 @@ class Sandbox:
 
     async def run(self, invocation: Invocation) -> Outcome:
         """One call, from hand-over to REPORT line. Never raises for what the function does."""
-        self.current = invocation
+        self.current, self.latest = invocation, replace(invocation, payload=b"")
         self._guard.watch(self)
         init_ms, duration_ms = None, 0.0
         try:

@@ -55,6 +55,21 @@ async def test_who_waits_for_room_is_told_when_a_call_has_ended(make_bench: Call
     assert room == [1]
 
 
+async def test_a_worker_s_last_call_is_known_after_its_end(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(limit=1)
+    spec = bench.spec("def handler(event, context): return event")
+    await bench.pool.invoke(spec, Invocation("r1", b"1", event_id="e1", fence=3, staged=True))
+    (worker,) = bench.pool.worker_ids("birds")
+    for _ in ("idle", "gone"):
+        last = bench.pool.latest(worker)
+        assert last is not None
+        assert (last.event_id, last.fence, last.staged) == ("e1", 3, True)
+        assert bench.pool.current(worker) is None
+        await bench.pool.retire("birds")
+    assert not bench.pool.worker_ids("birds")
+    assert bench.pool.latest("never heard of") is None
+
+
 async def test_waiters_are_served_in_their_order(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(limit=1)
     spec = bench.spec("def handler(event, context): return event")
