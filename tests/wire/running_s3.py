@@ -41,8 +41,8 @@ class Running:
         return self.clients[-1]
 
     def emit(self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule) -> None:
-        record = json.loads(json.dumps(payload))["Records"][0]
-        tx.after_commit(lambda: self.events.append(record))
+        records = json.loads(json.dumps(payload)).get("Records", [])
+        tx.after_commit(lambda: self.events.extend(records))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What may be reached without a signature: one table. Everything that is not in it is refused.
 
 Mounts (health, console, public APIs ...) are not AWS operations and answer for themselves; those that are let in
-without a signature are listed in `MOUNTS`, so that this file names every unsigned entrance. Policies are evaluated
-in `policy`; `allowed` is offered here too.
+without a signature are listed in `MOUNTS`, so that this file names every unsigned entrance. A browser's form to an S3
+bucket is no such entrance: its signature stands in the form (`forms`). Policies are evaluated in `policy`; `allowed` is
+offered here too.
 """
 
 from __future__ import annotations

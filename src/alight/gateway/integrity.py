@@ -1,7 +1,8 @@
 """What a client says of a body that is read whole: Content-MD5 and x-amz-checksum-*, compared before it is decoded.
 
-For operations of the XML protocol whose model has checksums (DeleteObjects, PutObjectTagging, PutBucketPolicy ...).
-Streamed bodies are compared by whoever reads them.
+For every operation of the XML protocol (DeleteObjects, PutObjectTagging, PutBucketNotificationConfiguration ...). A
+checksum header that is a member of the operation speaks of something else (CompleteMultipartUpload: of the object) and
+is the service's. Streamed bodies are compared by whoever reads them.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ def plain_digest(algorithm: str, data: bytes) -> str:
 
 def check_body(match: Match, request: Request, body: bytes, trailers: Mapping[str, str], digest: Digest) -> None:
     """Raises `InvalidDigest`, `InvalidRequest` (malformed, doubled, missing) or `BadDigest` (another body)."""
-    if match.protocol != "rest-xml" or not match.operation.model.http_checksum:
+    if match.protocol != "rest-xml":
         return
     _check_md5(request.headers.get("content-md5"), body)
     given = {name.lower(): value.strip() for name, value in (*request.headers.items(), *trailers.items())}
-    said = {name: value for name, value in given.items() if name.startswith(_PREFIX) and name not in _OTHERS}
+    others = _OTHERS | {item.name for item in match.operation.inputs.headers}
+    said = {name: value for name, value in given.items() if name.startswith(_PREFIX) and name not in others}
     if len(said) > 1:
         raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
-    chosen = given.get("x-amz-sdk-checksum-algorithm")
+    chosen = given.get("x-amz-sdk-checksum-algorithm") if match.operation.model.http_checksum else None
     if chosen is not None and not said:
         raise InvalidRequest(
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "

@@ -98,7 +98,9 @@ class Form:
         async for piece in self._source:
             size += len(piece)
             if size > MAX_FRONT:
-                raise MalformedPOSTRequest
+                break
+        if size > MAX_FRONT:
+            raise MalformedPOSTRequest
 
     async def _another(self) -> bool:
         """After a delimiter: True where a part begins, False where the form ends."""
