@@ -22,7 +22,7 @@ from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.runner import Runner
 from alight.services.sagemaker.definitions import CONFIGURATION, ENDPOINT
 from alight.store import journal
-from alight.store.database import Database
+from alight.store.database import Database, Reader
 from alight.store.objects import ObjectStore
 from alight.store.outbox import OutboxStore
 from alight.store.records import Records
@@ -106,15 +106,16 @@ class Admin:
 
     async def metrics(self, request: Request) -> str:
         """The books in Prometheus's text format."""
+        books, outbox = await self._counts()
         lines = ["# TYPE alight_events gauge"]
-        lines += [f'alight_events{{state="{state}"}} {number}' for state, number in self._books().items()]
+        lines += [f'alight_events{{state="{state}"}} {number}' for state, number in books.items()]
         lines += ["# TYPE alight_deliveries gauge"]
-        lines += [f'alight_deliveries{{state="{state}"}} {number}' for state, number in self.outbox.counts().items()]
+        lines += [f'alight_deliveries{{state="{state}"}} {number}' for state, number in outbox.items()]
         lines += ["# TYPE alight_telemetry_dropped counter", f"alight_telemetry_dropped {self.telemetry.dropped}"]
         return "\n".join(lines) + "\n"
 
     async def status(self, request: Request) -> dict[str, Any]:
-        about = self.about()
+        about, (books, outbox) = self.about(), await self._counts()
         functions = self.catalogue.page("", 1000)
         return {
             "url": about.url,
@@ -123,8 +124,8 @@ class Admin:
             "pid": about.pid,
             "version": about.version,
             "started": about.started,
-            "books": self._books(),
-            "outbox": self.outbox.counts(),
+            "books": books,
+            "outbox": outbox,
             "functions": [
                 {name: body["Configuration"][member] for name, member in _FUNCTION_COLUMNS.items()}
                 for body in functions
@@ -140,10 +141,11 @@ class Admin:
         return await self.outputs()
 
     async def books(self, request: Request) -> dict[str, Any]:
-        return self._books() | {"outbox": self.outbox.counts()}
+        books, outbox = await self._counts()
+        return books | {"outbox": outbox}
 
     async def deliveries(self, request: Request) -> dict[str, Any]:
-        limit = int(request.query.get("limit", 50))
+        limit = max(int(request.query.get("limit", 50)), 1)
         return {"deliveries": self.outbox.deliveries(request.query.get("state", ""), limit=limit)}
 
     async def redrive(self, request: Request) -> dict[str, Any]:
@@ -228,15 +230,24 @@ class Admin:
     def _groups(self) -> list[str]:
         return [row["log_group"] for row in self.telemetry.groups()]
 
-    def _books(self) -> dict[str, int]:
-        books = journal.books(self.database.read())
-        return {
-            "accepted": books.accepted,
-            "pending": books.pending,
-            "running": books.running,
-            "succeeded": books.succeeded,
-            "dead": books.dead,
-        }
+    async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The books, and the outbox by states. Counting looks at every row, so it is done apart from the loop."""
+
+        def count(reader: Reader) -> tuple[dict[str, int], dict[str, int]]:
+            return _books(reader), self.outbox.counts(reader)
+
+        return await asyncio.to_thread(self.database.run_apart, count)
+
+
+def _books(reader: Reader) -> dict[str, int]:
+    books = journal.books(reader)
+    return {
+        "accepted": books.accepted,
+        "pending": books.pending,
+        "running": books.running,
+        "succeeded": books.succeeded,
+        "dead": books.dead,
+    }
 
 
 _FUNCTION_COLUMNS = {"name": "FunctionName", "runtime": "Runtime", "handler": "Handler", "timeout": "Timeout"}

@@ -114,9 +114,11 @@ class Database:
         return self._reader
 
     def run_apart(self, work: Callable[[Reader], T]) -> T:
-        """Call `work` with a read-only connection of its own: for long reads, in a thread (blocks)."""
+        """Call `work` with a read-only connection of its own: for long reads, in a thread (blocks). All that it reads
+        is of one moment."""
         connection = open_reader(self.folder / FILE_NAME)
         try:
+            connection.execute("BEGIN")
             return work(Reader(connection, self._statements, self._damaged))
         finally:
             connection.close()

@@ -269,7 +269,7 @@ def next_due(reader: Reader, function: str) -> float | None:
 
 
 def books(reader: Reader) -> Books:
-    """Both sides of the books, read in two statements: exact when nothing is being written."""
+    """Both sides of the books: a look at every event. Exact where `reader` reads of one moment (`run_apart`)."""
     counts = {row["state"]: row["events"] for row in reader.all("journal.count")}
     total = reader.one("journal.accepted")
     forgotten = reader.one("counters.get", name=FORGOTTEN)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from alight.store.database import Database
-from alight.store.rows import Row, Tx
+from alight.store.rows import Reader, Row, Tx
 
 PAGE = 1_000
 
@@ -234,9 +234,9 @@ class OutboxStore:
         rows = self._database.read().all("outbox.deliveries", state=state, before=bound, limit=min(limit, PAGE))
         return [{name: value for name, value in row.items() if name != "crc"} for row in rows]
 
-    def counts(self) -> dict[str, int]:
-        """How many deliveries are in each state, and `uncertain` over all."""
-        rows = self._database.read().all("outbox.counts")
+    def counts(self, reader: Reader | None = None) -> dict[str, int]:
+        """How many deliveries are in each state, and `uncertain` over all: a look at every row."""
+        rows = (reader or self._database.read()).all("outbox.counts")
         counts: dict[str, int] = {state.value: 0 for state in DeliveryState}
         counts |= {row["state"]: row["count"] for row in rows}
         return counts | {"uncertain": sum(row["uncertain"] for row in rows)}

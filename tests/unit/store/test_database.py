@@ -18,9 +18,9 @@ import pytest
 from alight.clock import ManualClock
 from alight.errors import AlightError
 from alight.errors.store import Damaged, InsufficientStorage, StoreUnavailable
-from alight.store import writer
+from alight.store import journal, writer
 from alight.store.connections import open_writer
-from alight.store.database import Database, Tx
+from alight.store.database import Database, Reader, Tx
 from tests.crash.unsynced import ForgetfulDisk
 
 _names = (f"forgetful-{number}" for number in itertools.count())
@@ -205,6 +205,42 @@ async def test_readers_see_only_what_is_committed(database: Database) -> None:
     go_on.set()
     await waiting
     assert names(database) == ["open"]
+
+
+async def test_what_is_read_apart_is_of_one_moment(database: Database) -> None:
+    started, written = threading.Event(), threading.Event()
+
+    def look(reader: Reader) -> list[int]:
+        counts = [journal.books(reader).accepted]
+        started.set()
+        assert written.wait(10)
+        return [*counts, journal.books(reader).accepted]
+
+    looking = asyncio.create_task(asyncio.to_thread(database.run_apart, look))
+    await asyncio.to_thread(started.wait, 10)
+    await database.write(lambda tx: journal.accept(tx, journal.NewEvent("e1", "f", b"{}", {}, 0.0, 1.0)))
+    written.set()
+    assert await looking == [0, 0]
+    assert journal.books(database.read()).accepted == 1
+
+
+async def test_what_has_happened_is_recorded_once_there_is_room(on_disk: Database, disk: ForgetfulDisk) -> None:
+    tries = []
+
+    def job(tx: Tx) -> str:
+        tries.append(tx)
+        if len(tries) < 3:
+            raise InsufficientStorage
+        return "recorded"
+
+    recording = asyncio.create_task(on_disk.insist(job))
+    clock = on_disk.clock
+    assert isinstance(clock, ManualClock)
+    async with asyncio.timeout(10):
+        while not recording.done():
+            await asyncio.sleep(0.002)
+            clock.advance(1)
+    assert (recording.result(), len(tries)) == ("recorded", 3)
 
 
 async def test_what_follows_a_commit_comes_before_the_caller_goes_on(database: Database) -> None:
