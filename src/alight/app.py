@@ -151,6 +151,8 @@ async def serve_until_signal(settings: Settings, template: Path | None) -> None:
 
 
 def main(words: Sequence[str]) -> int:
+    # The writer's thread commits what the loop waits for: it must not wait five milliseconds for its turn.
+    sys.setswitchinterval(0.0005)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings, template = parse(words)
