@@ -20,6 +20,7 @@ from alight.events import policy
 from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.journal import AttemptRecord, Event
+from alight.store.waiting import SetBack
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Dispatcher:
         self._invoke = invoke
         self._publishes = publishes
         self._work = asyncio.Event()
+        self._set_back = SetBack(clock)
         self._turn = 0
         self._running: set[asyncio.Task[None]] = set()
 
@@ -94,11 +96,20 @@ class Dispatcher:
         await self._database.write(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
         while True:
             self._work.clear()
+            await self._follow_clock()
             wait = IDLE
             waiting = self._in_turn(journal.functions_with_work(reader))
             for place, function in enumerate(waiting):
                 wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
             await self._sleep(wait)
+
+    async def _follow_clock(self) -> None:
+        """Where the wall clock was set back, what was due must not wait until it is that late again."""
+        seconds = self._set_back.look()
+        if seconds:
+            now = self._clock.now()
+            log.warning("the clock was set back by %.0f s; what waits goes with it", seconds)
+            await self._database.insist(lambda tx: journal.shift(tx, now, seconds))
 
     async def close(self, grace: float = 0.0) -> None:
         """Wait up to `grace` seconds for the attempts under way, then give them up: their events run again after the

@@ -23,7 +23,7 @@ from alight.notifications.sending import Sender
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
-from alight.store.waiting import wait_until
+from alight.store.waiting import SetBack, wait_until
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class Outbox:
         self._keep_seconds = keep_seconds
         self._pruned = clock.now()
         self._woken = asyncio.Event()
+        self._set_back = SetBack(clock)
         self._sending: set[asyncio.Task[None]] = set()
         #: Deliveries under way inside the house: their rows say `ready` until they are done.
         self._inside: set[int] = set()
@@ -108,6 +109,8 @@ class Outbox:
         while not self._closing:
             self._woken.clear()
             try:
+                if seconds := self._set_back.look():
+                    await self._follow_clock(seconds)
                 await self._prune()
                 # One look at the clocks: what falls due between two looks would be seen by neither.
                 now, tick = self._clock.now(), self._clock.monotonic()
@@ -119,6 +122,11 @@ class Outbox:
                 # A disk that is full for a moment must not end all telling until the next start.
                 log.exception("deliveries wait: none can be started now")
                 await self._clock.sleep(TROUBLE)
+
+    async def _follow_clock(self, seconds: float) -> None:
+        """The wall clock was set back: what was due must not wait until it is that late again."""
+        now = self._clock.now()
+        await self._database.insist(lambda tx: self._store.shift(tx, now, seconds))
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, what is under way has `grace` seconds to end; then the next start finds it."""

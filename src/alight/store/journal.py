@@ -185,11 +185,17 @@ def record_attempt(tx: Tx, attempt: AttemptRecord) -> None:
 
 
 def recover(tx: Tx, now: float, longest_delay: float) -> int:
-    """After a start: what was running waits again, nothing waits longer than `longest_delay` seconds."""
+    """After a start: what was running waits again; what was not tried yet is due now, and no retry waits longer than
+    `longest_delay` seconds, however the clock was set."""
     tx.run("journal.recover")
     recovered = tx.changes
-    tx.run("journal.clamp", latest=now + longest_delay)
+    tx.run("journal.clamp", now=now, latest=now + longest_delay)
     return recovered
+
+
+def shift(tx: Tx, now: float, seconds: float) -> None:
+    """The clock was set back by `seconds` to `now`: what waits must not wait longer for it."""
+    tx.run("journal.shift", now=now, seconds=seconds)
 
 
 def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:

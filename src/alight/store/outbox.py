@@ -197,6 +197,10 @@ class OutboxStore:
         tx.run("outbox.clamp", latest=latest)
         return count
 
+    def shift(self, tx: Tx, now: float, seconds: float) -> None:
+        """The clock was set back by `seconds` to `now`: what waits must not wait longer for it."""
+        tx.run("outbox.shift", now=now, seconds=seconds)
+
     def redrive(self, tx: Tx, ids: Sequence[int], now: float) -> int:
         """Put dead deliveries back. Returns how many were dead."""
         count = 0

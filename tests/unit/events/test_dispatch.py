@@ -36,10 +36,19 @@ class Publishes:
         self.discarded.append((event_id, fence))
 
 
+class SteeredClock(ManualClock):
+    """A wall clock that can be set, beside a monotonic one."""
+
+    wrong_by = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.wrong_by
+
+
 class Bench:
     """A journal, a clock that stands still, and a function whose answers the test decides."""
 
-    def __init__(self, database: Database, clock: ManualClock) -> None:
+    def __init__(self, database: Database, clock: SteeredClock) -> None:
         self.database, self.clock = database, clock
         self.publishes = Publishes()
         self.outcomes: dict[str, list[str]] = {}
@@ -89,7 +98,7 @@ class Bench:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Bench]:
-    clock = ManualClock()
+    clock = SteeredClock()
     database = await Database.open(folder, clock)
     bench = Bench(database, clock)
     loop = asyncio.create_task(bench.dispatcher.run())
@@ -297,3 +306,28 @@ async def test_a_function_that_comes_back_before_its_retry_falls_due_gets_it_in_
     bench.known = True
     bench.clock.advance(60)
     await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
+async def test_a_clock_that_is_set_back_does_not_freeze_what_waits(bench: Bench) -> None:
+    bench.outcomes = {"retried": ["error"]}
+    await bench.accept("retried")
+    await bench.until(lambda: bench.publishes.discarded == [("retried", 1)])
+    bench.free = 0
+    await bench.accept("new")
+    bench.clock.wrong_by = -7200.0
+    bench.free = 4
+    bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("new") is State.SUCCEEDED)
+    assert bench.state("retried") is State.PENDING
+    bench.clock.advance(60)
+    await bench.until(lambda: bench.state("retried") is State.SUCCEEDED)
+
+
+async def test_a_start_with_a_clock_of_the_past_runs_what_was_accepted(tmp_path: Path) -> None:
+    clock = SteeredClock()
+    database = await Database.open(tmp_path, clock)
+    new = NewEvent("e1", FUNCTION, b"{}", {}, clock.now() + 7200, clock.now() + 9000)
+    await database.write(lambda tx: journal.accept(tx, new))
+    await database.close()
+    async with opened(tmp_path) as bench:
+        await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)

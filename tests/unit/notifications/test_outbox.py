@@ -415,3 +415,30 @@ async def test_a_disk_that_is_full_for_a_moment_stops_nothing_and_sends_nothing_
         clock.advance(1)
         await house.until_state("sent", 3)
         assert len(got.requests) == 3
+
+
+async def test_a_clock_that_is_set_back_does_not_freeze_a_repeat(open_house: OpenHouse) -> None:
+    class SteeredClock(ManualClock):
+        wrong_by = 0.0
+
+        def now(self) -> float:
+            return super().now() + self.wrong_by
+
+    clock, status = SteeredClock(), [200]
+
+    async def answer(request: web.Request, number: int) -> web.StreamResponse:
+        return web.Response(status=status[0])
+
+    house = await open_house(clock=clock)
+    topic = await house.topic()
+    async with receiver(answer) as got:
+        await known_webhook(house, topic, got.url)
+        await house.until_state("sent", 1)  # the confirmation
+        status[0] = 500
+        await publish(house, topic)
+        await house.until(lambda: [row.last_error for row in house.deliveries("ready")] > [""])
+        status[0] = 200
+        clock.wrong_by = -7200.0
+        await asyncio.sleep(0.02)
+        clock.advance(25)
+        await house.until_state("sent", 2)

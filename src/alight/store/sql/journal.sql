@@ -56,8 +56,12 @@ WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :fun
 UPDATE events SET state = 'pending' WHERE state = 'running';
 
 -- name: journal.clamp
--- A clock that was set back must not freeze what waits.
-UPDATE events SET not_before = :latest WHERE state = 'pending' AND not_before > :latest;
+-- A clock that was set back must not freeze what waits: a first attempt is due at once, a retry after the longest delay.
+UPDATE events SET not_before = min(not_before, iif(attempts = 0, :now, :latest)) WHERE state = 'pending' AND not_before > :now;
+
+-- name: journal.shift
+-- The clock was set back while we ran: what waits goes with it.
+UPDATE events SET not_before = not_before - :seconds WHERE state = 'pending' AND not_before > :now;
 
 -- name: journal.redrive
 -- A dead event starts anew, with the attempts of a new one.

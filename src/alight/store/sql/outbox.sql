@@ -104,6 +104,10 @@ WHERE state = 'sending';
 -- A clock that was set back must not freeze what waits.
 UPDATE deliveries SET not_before = :latest WHERE state = 'ready' AND not_before > :latest;
 
+-- name: outbox.shift
+-- The clock was set back while we ran: what waits goes with it.
+UPDATE deliveries SET not_before = not_before - :seconds WHERE state = 'ready' AND not_before > :now;
+
 -- name: outbox.redrive
 -- A dead delivery starts anew, with the attempts of a new one.
 UPDATE deliveries SET state = 'ready', attempts = 0, not_before = :now, finished = NULL, reason = ''
