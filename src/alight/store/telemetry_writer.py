@@ -99,7 +99,8 @@ class TelemetryWriter:
                     self._write(entry)
                 for name, row in _summaries(batch):
                     self._connection.execute(self._statements[name].sql, row)
-        except apsw.Error:
+        except (apsw.Error, TypeError, ValueError):
+            # A disk that refuses, or a name that is not text; the thread goes on.
             self.dropped += len(batch)
 
     def _write(self, entry: Entry) -> None:

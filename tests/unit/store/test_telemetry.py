@@ -206,3 +206,12 @@ def parameters(sql: str) -> set[str]:
 
 async def test_it_does_not_wait_for_the_disk(telemetry: Telemetry) -> None:
     assert telemetry._writer._connection.pragma("synchronous") == 1
+
+
+async def test_a_name_that_is_not_text_does_not_end_the_thread(telemetry: Telemetry) -> None:
+    telemetry.log("g", "\ud800", 1.0, "lost")
+    await telemetry.flush()
+    telemetry.log("g", "s", 1.0, "kept")
+    await telemetry.flush()
+    assert texts(telemetry.logs("g")) == ["kept"]
+    assert telemetry.dropped > 0
