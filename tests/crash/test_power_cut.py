@@ -21,7 +21,7 @@ from alight.clock import ManualClock
 from alight.errors import AlightError
 from alight.errors.store import StoreUnavailable
 from alight.store import writer
-from alight.store.connections import open_writer
+from alight.store.connections import DURABLE, open_writer
 from alight.store.database import Database, Tx
 from alight.store.verify import verify
 from tests.crash.unsynced import ForgetfulDisk
@@ -146,7 +146,7 @@ def names(folder: Path, kind: str) -> set[int]:
 
 
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:
-    outcome = cut_often(template, tmp_path, "FULL", CUTS)
+    outcome = cut_often(template, tmp_path, DURABLE, CUTS)
     assert outcome.acknowledged > CUTS
     assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt, outcome.refused) == (CUTS, 0, 0, 0, 0)
 
