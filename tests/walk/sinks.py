@@ -81,6 +81,8 @@ def webhook() -> Iterator[Webhook]:
             status = sink.take(Arrival({} if raw else json.loads(body), headers, body))
             self.send_response(status)
             self.send_header("content-length", "0")
+            if 300 <= status < 400:
+                self.send_header("location", sink.url)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:

@@ -5,6 +5,7 @@ Throttling is waiting: whatever the limit, no event uses up an attempt on it.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,17 +32,25 @@ sns = boto3.client("sns")
 def handler(event, context):
     with open(f"{os.environ['LOCKS']}.{context.function_name}", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        [record] = event["Records"]
-        key = unquote_plus(record["s3"]["object"]["key"])
-        sns.publish(TopicArn=os.environ["TOPIC"], Message=f"{key} {context.aws_request_id}")
+        for record in event.get("Records", []):
+            key = unquote_plus(record["s3"]["object"]["key"])
+            sns.publish(TopicArn=os.environ["TOPIC"], Message=f"{key} {context.aws_request_id}")
 """
 
 
 @dataclass
 class Burst:
-    """Threads that put tiny objects until each has had its 200, also across a restart on the same port."""
+    """Threads that put tiny objects until each has had its 200, also across a restart on the same port.
+
+    One more calls a function all the while, so that its events find their worker taken.
+    """
 
     client: Any
+    functions: Any
+    rival: str
+    #: What the rival was told that is no throttling.
+    wrong: list[str] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
     keys: SimpleQueue[str] = field(default_factory=SimpleQueue)
     #: Keys that were put again, since it was not known what had become of the first time.
     unsure: list[str] = field(default_factory=list)
@@ -52,13 +61,27 @@ class Burst:
         for key in keys:
             self.keys.put(key)
         self.threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
+        self.threads.append(threading.Thread(target=self._compete, daemon=True))
         for thread in self.threads:
             thread.start()
 
     def join(self) -> None:
+        self.done.set()
         for thread in self.threads:
             thread.join(60)
             assert not thread.is_alive()
+
+    def _compete(self) -> None:
+        while not self.done.is_set():
+            try:
+                answer = self.functions.invoke(FunctionName=self.rival)
+            except (BotoCoreError, ClientError):  # throttled, or the instance is away
+                self.done.wait(0.02)
+                continue
+            # A stop may end it; the lock of a second one may not.
+            error = json.loads(answer["Payload"].read())
+            if "FunctionError" in answer and error["errorType"] != "Runtime.ExitError":
+                self.wrong.append(str(error))
 
     def _work(self) -> None:
         while True:
@@ -90,9 +113,11 @@ def prepare(instance: Instance, functions: dict[str, str]) -> str:
     return topic
 
 
-def restarted_in_the_middle(first: Instance, again: Callable[[], Instance], keys: list[str]) -> tuple[Instance, Burst]:
+def restarted_in_the_middle(
+    first: Instance, again: Callable[[], Instance], keys: list[str], rival: str
+) -> tuple[Instance, Burst]:
     """Put the burst; stop the instance while both puts and events are under way, and start it on its port again."""
-    burst = Burst(first.client("s3"))
+    burst = Burst(first.client("s3"), first.client("lambda"), rival)
     burst.start(keys)
     eventually(lambda: books(first)["succeeded"] >= OBJECTS // 10, what="a tenth of the events")
     assert processes_of(first.data).keys() - {first.process.pid}, "there are workers"
@@ -101,14 +126,15 @@ def restarted_in_the_middle(first: Instance, again: Callable[[], Instance], keys
     assert processes_of(first.data) == {}
     second = again()
     burst.back.set()
-    burst.join()
     eventually(lambda: books(second)["succeeded"] + books(second)["dead"] >= OBJECTS, timeout=60, what="all events")
+    burst.join()
     eventually(lambda: books(second)["pending"] + books(second)["running"] == 0, what="the last event")
     return second, burst
 
 
 def check(instance: Instance, burst: Burst, keys: list[str], messages: list[str]) -> None:
     """Every accepted object is one event, one attempt, one message."""
+    assert burst.wrong == []
     found = events(instance)
     assert {(event["state"], event["attempts"]) for event in found} == {("succeeded", 1)}
     assert Counter(message.split()[1] for message in messages) == Counter(event["id"] for event in found)
@@ -130,7 +156,7 @@ def test_one_worker_for_everything(start: Start, hook: Webhook) -> None:
     assert hook.confirmed.wait(20)
     keys = [f"{number}" for number in range(OBJECTS)]
     port = int(first.url.rpartition(":")[2])
-    second, burst = restarted_in_the_middle(first, lambda: start(port=port, **settings), keys)
+    second, burst = restarted_in_the_middle(first, lambda: start(port=port, **settings), keys, "alone")
     messages = [arrival.message for arrival in hook.wait_for(books(second)["accepted"])]
     eventually(lambda: books(second)["outbox"]["sending"] == 0, what="the last answer on the books")
     check(second, burst, keys, messages)
@@ -148,7 +174,7 @@ def test_two_functions_with_one_reserved_worker_each(start: Start) -> None:
     )
     keys = [f"{'ab'[number % 2]}/{number}" for number in range(OBJECTS)]
     port = int(first.url.rpartition(":")[2])
-    second, burst = restarted_in_the_middle(first, lambda: start(port=port), keys)
+    second, burst = restarted_in_the_middle(first, lambda: start(port=port), keys, "left")
     eventually(lambda: books(second)["outbox"]["sent"] >= books(second)["accepted"], what="the last message")
     sqs, messages = second.client("sqs"), list[str]()
     while page := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
