@@ -36,6 +36,7 @@ from alight.gateway.route import Router
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
+from alight.stacks.record import KIND as STACK
 
 #: Seconds that running work gets at SIGTERM.
 GRACE = 5.0
@@ -62,7 +63,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         router = Router()
         server = await listen(store, running, telling, doors, templates, template, router)
         exits.push_async_callback(server.stop, GRACE)
-        if template is not None and not await unless_stopped(stopping, templates.apply(template)):
+        if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):
             return
         await telling.outbox.start()
         exits.push_async_callback(telling.outbox.close)
@@ -97,6 +98,19 @@ def announce(store: Store) -> None:
     temporary.rename(path)
     sys.stdout.write(f"Alight ready at {store.address.local()}\n")
     sys.stdout.flush()
+
+
+async def bring_up(store: Store, templates: Templates, template: Path) -> None:
+    """Apply the template. One that cannot be applied ends a first start; a later one goes on with what is there, as
+    accepted events must not wait until somebody has found the mistake."""
+    known = bool(store.records.list(STACK, limit=1))
+    try:
+        await templates.apply(template)
+    except AlightError as error:
+        if not known:
+            raise
+        say(f"{error.message} {error.hint}".strip())
+        say("The template was not applied; Alight goes on with what was there before.")
 
 
 async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:

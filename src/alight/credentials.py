@@ -69,6 +69,12 @@ def load_or_create(folder: Path) -> Credentials:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
+    # What is signed with these keys from now on must be theirs after a power cut too.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     return made
 
 

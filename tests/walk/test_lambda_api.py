@@ -208,6 +208,7 @@ def test_a_function_that_is_deleted_is_gone(functions: Any, make: Any) -> None:
 def test_bad_input_gets_lambdas_errors(functions: Any, make: Any) -> None:
     name = make()
     refused("InvalidRequestContentException", functions.invoke, FunctionName=name, Payload=b"{not json")
+    refused("InvalidRequestContentException", functions.invoke, FunctionName=name, Payload=b"[" * 100_000)
     too_large = b'"' + b"x" * (6 * 1024 * 1024) + b'"'
     refused("RequestTooLargeException", functions.invoke, FunctionName=name, Payload=too_large)
     refused("ResourceNotFoundException", functions.invoke, FunctionName=name, Qualifier="7")

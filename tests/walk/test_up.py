@@ -150,3 +150,18 @@ def test_a_stop_while_packages_are_installed_is_heard(tmp_path: Path) -> None:
                 assert process.wait(15) == 0
             finally:
                 process.kill()
+
+
+def test_a_template_that_broke_later_does_not_keep_accepted_events_waiting(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    template = folder / "template.yaml"
+    template.write_text("Resources: {Inbox: {Type: 'AWS::S3::Bucket', Properties: {BucketName: inbox-of-app}}}\n")
+    first = start(template)
+    assert first.stop() == 0
+    template.write_text("Resources: {Inbox: {Type: 'AWS::S3::Bucket', Properties: {Nonsense: 1}}}\n")
+    second = start(template)
+    assert second.client("s3").list_buckets()["Buckets"][0]["Name"] == "inbox-of-app"
+    told = second.stderr.read_text()
+    assert "Nonsense" in told
+    assert "goes on with what was there before" in told

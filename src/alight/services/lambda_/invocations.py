@@ -107,7 +107,7 @@ def _check(payload: bytes, limit: int) -> None:
         )
     try:
         json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}", Type="User") from None
 
 
