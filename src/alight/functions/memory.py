@@ -19,7 +19,7 @@ from alight.clock import Clock
 from alight.functions.processes import descendants
 
 #: Seconds between two looks at a busy worker.
-INTERVAL = 0.02
+INTERVAL = 0.1
 #: Seconds for which a measure is good enough at the end of a call.
 LOOK_AGAIN = 0.1
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -85,7 +85,7 @@ class Watched(Protocol):
 
 
 class MemoryGuard:
-    """Looks at busy workers every 20 ms; sleeps when there are none."""
+    """Looks at busy workers every 100 ms; sleeps when there are none."""
 
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
