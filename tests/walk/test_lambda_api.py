@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,22 @@ def test_a_role_cannot_be_anything(functions: Any) -> None:
 def test_the_folder_of_the_data_holds_no_default_keys(instance: Instance) -> None:
     path = Path(instance.data) / "credentials.json"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_updates_of_one_revision_one_succeeds(instance: Instance, functions: Any, make: Any) -> None:
+    name = make()
+    revision = functions.get_function_configuration(FunctionName=name)["RevisionId"]
+
+    def update(number: int) -> bool:
+        try:
+            instance.client("lambda").update_function_configuration(
+                FunctionName=name, RevisionId=revision, Description=str(number)
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailedException":
+                raise
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(update, range(8))) == 1

@@ -49,23 +49,23 @@ class Functions:
         return _configuration(body)
 
     async def update_function_code(self, call: Call, given: Members) -> Members:
-        self._check_revision(given)
         runtime = self._catalogue.body(given["FunctionName"])["Configuration"]["Runtime"]
         code = await self._code(call, given, runtime)
         if given.get("DryRun"):
-            return _configuration(self._catalogue.body(given["FunctionName"]))
+            return _configuration(_at_revision(self._catalogue.body(given["FunctionName"]), given))
         now = self._clock.now()
-        body = await self._catalogue.change(given["FunctionName"], lambda body: definitions.with_code(body, code, now))
+        body = await self._catalogue.change(
+            given["FunctionName"], lambda body: definitions.with_code(_at_revision(body, given), code, now)
+        )
         await self._retire(body["Configuration"]["FunctionName"])
         return _configuration(body)
 
     async def update_function_configuration(self, call: Call, given: Members) -> Members:
-        self._check_revision(given)
         if "Role" in given:
             definitions.role_name(given["Role"])
         now = self._clock.now()
         body = await self._catalogue.change(
-            given["FunctionName"], lambda body: definitions.reconfigured(body, given, now)
+            given["FunctionName"], lambda body: definitions.reconfigured(_at_revision(body, given), given, now)
         )
         await self._retire(body["Configuration"]["FunctionName"])
         return _configuration(body)
@@ -99,11 +99,6 @@ class Functions:
         await self._retire(name)
         return {}
 
-    def _check_revision(self, given: Members) -> None:
-        configuration = self._catalogue.body(given["FunctionName"])["Configuration"]
-        if given.get("RevisionId", configuration["RevisionId"]) != configuration["RevisionId"]:
-            raise PreconditionFailedException(Type="User")
-
     async def _code(self, call: Call, given: Members, runtime: str) -> Members:
         """Unpack the package that `Code` names; `Local` is for templates, which name a path of their own."""
         if "Local" in given and call.principal.kind == "service":
@@ -128,6 +123,15 @@ class Functions:
             "Sha256": b64encode(bytes.fromhex(package.code_hash)).decode(),
             "Size": package.size,
         }
+
+
+def _at_revision(body: dict[str, Any], given: Members) -> dict[str, Any]:
+    """The body, where it is the revision that the request was made for. Asked inside the job that writes, so that of
+    two updates of one revision only one succeeds."""
+    revision = body["Configuration"]["RevisionId"]
+    if given.get("RevisionId", revision) != revision:
+        raise PreconditionFailedException(Type="User")
+    return body
 
 
 def _configuration(body: dict[str, Any]) -> Members:
