@@ -165,3 +165,13 @@ def test_a_template_that_broke_later_does_not_keep_accepted_events_waiting(start
     told = second.stderr.read_text()
     assert "Nonsense" in told
     assert "goes on with what was there before" in told
+
+
+def test_copies_of_packages_do_not_pile_up(start: Start) -> None:
+    first = start()
+    assert first.stop() == 0
+    copy = first.data / "fetched" / "0123456789abcdef.zip"
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(b"unpacked long ago")
+    start()
+    assert not copy.exists()

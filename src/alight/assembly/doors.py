@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alight.assembly.running import Running
-from alight.assembly.store import Store
+from alight.assembly.store import FETCHED, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.services import sts
@@ -39,7 +39,7 @@ class Doors:
 def build_doors(
     store: Store, running: Running, telling: Telling, targets: Targets, sqs: Sqs, say: Callable[[str], None]
 ) -> Doors:
-    fetcher = Fetcher(store.objects, store.settings.data / "fetched")
+    fetcher = Fetcher(store.objects, store.settings.data / FETCHED)
     functions = Functions(
         running.catalogue,
         store.clock,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from pathlib import Path
 
 from alight.assembly.running import Running
-from alight.assembly.store import Store
+from alight.assembly.store import FETCHED, Store
 from alight.errors.store import Damaged
 from alight.functions.package import discard_unused
 from alight.store import journal
@@ -20,11 +21,12 @@ BATCH = 1000
 
 
 async def tidy_before_serving(store: Store, running: Running) -> None:
-    """Remove function code that no record names; nothing runs yet."""
+    """Remove function code that no record names, and copies of packages that were unpacked; nothing runs yet."""
     keep = []
     for body in running.catalogue.page("", 100_000):
         keep += [Path(path) for path in (body["Code"]["Dir"], body["Code"]["Venv"]) if path]
     await asyncio.to_thread(discard_unused, store.settings.data / "functions", keep)
+    await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)
 
 
 async def keep_tidy(store: Store) -> None:

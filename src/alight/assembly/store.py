@@ -15,6 +15,9 @@ from alight.store.objects import ObjectStore
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
 
+#: Folder of objects that were copied out to be unpacked.
+FETCHED = "fetched"
+
 
 @dataclass(slots=True)
 class Address:
