@@ -59,7 +59,7 @@ chaos: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.laws.coverage
 
-LOCK := uv pip compile pyproject.toml --extra sms --universal --python-version 3.11 --generate-hashes \
+LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE)
 
 lock: $(VENV)/.dev

@@ -46,7 +46,8 @@ def unlocked(declared: Iterable[str], text: str) -> list[str]:
 
 def _declared_by_package() -> set[str]:
     extras = PROJECT["project"]["optional-dependencies"].values()
-    return names([*PROJECT["project"]["dependencies"], *(item for extra in extras for item in extra)])
+    # An extra may name other extras of the package itself.
+    return names([*PROJECT["project"]["dependencies"], *(item for extra in extras for item in extra)]) - {"alight"}
 
 
 def _scripts(folder: Path) -> list[Module]:

@@ -1,0 +1,45 @@
+"""The table of every resource type: which property is honoured (H), neutral (N) or refused, and why.
+
+Pure data, a file for each family of resources: `properties` reads it at plan time, and the coverage page is made
+from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alight.stacks.properties import Table
+from alight.stacks.tables import iam, lambda_, messaging, s3, sagemaker
+
+_FAMILIES = (iam, lambda_, messaging, s3, sagemaker)
+
+TABLES: Mapping[str, Table] = {name: table for family in _FAMILIES for name, table in family.TABLES.items()}
+
+#: Properties that must be there (`*`: in every item), where what holds them is.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    name: required for family in _FAMILIES for name, required in family.REQUIRED.items()
+}
+
+#: Types that templates of this kind often hold, with what to say of them.
+REFUSED_TYPES: Mapping[str, str] = {
+    "AWS::ApiGateway::": "HTTP APIs are not offered yet.",
+    "AWS::ApiGatewayV2::": "HTTP APIs are not offered yet.",
+    "AWS::CloudFormation::CustomResource": "custom resources are not offered yet.",
+    "AWS::CloudFormation::Stack": "nested stacks are not offered; put the resources into this template.",
+    "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
+    "AWS::Lambda::LayerVersion": "layers are not offered yet; put the packages into requirements.txt.",
+    "AWS::Lambda::Url": "function URLs are not offered yet.",
+    "AWS::S3::BucketPolicy": "bucket policies are not offered yet; roles say who may do what.",
+    "AWS::Scheduler::": "schedules are not offered yet.",
+    "Custom::": "custom resources are not offered yet.",
+}
+
+
+def refusal_of(type_name: str) -> str | None:
+    """Why a type cannot be applied, or None where it can."""
+    if type_name in TABLES:
+        return None
+    for prefix, why in REFUSED_TYPES.items():
+        if type_name.startswith(prefix):
+            return f"{type_name}: {why}"
+    return f"{type_name} is not offered."

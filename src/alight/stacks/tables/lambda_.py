@@ -1,0 +1,123 @@
+"""Functions and what is attached to them, and where they log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alight.stacks.properties import Neutral, Only, Refused, Table
+from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NO_OWN_KEYS, TAGS, TEXT, TEXTS, WHOLE, N
+
+_FUNCTION: Table = {
+    "FunctionName": TEXT,
+    "Code": {
+        "Local": TEXT,
+        "ZipFile": TEXT,
+        "S3Bucket": TEXT,
+        "S3Key": TEXT,
+        "S3ObjectVersion": Refused("versioning of buckets is not offered yet."),
+        "ImageUri": Refused("container images need a container engine; use a folder or a zip."),
+        "SourceKMSKeyArn": NO_OWN_KEYS,
+    },
+    "Handler": TEXT,
+    "Runtime": TEXT,
+    "Role": TEXT,
+    "Timeout": WHOLE,
+    "MemorySize": WHOLE,
+    "Environment": {"Variables": MAPPING},
+    "Description": TEXT,
+    "ReservedConcurrentExecutions": WHOLE,
+    "DeadLetterConfig": Refused("what fails for good is kept (alight events); a target of its own is not offered yet."),
+    "LoggingConfig": {
+        "LogGroup": TEXT,
+        "LogFormat": Only(("Text",), "only Text is offered.", neutral=True),
+        "ApplicationLogLevel": Refused("filters the log by level: not offered."),
+        "SystemLogLevel": Refused("filters the log by level: not offered."),
+    },
+    "PackageType": Only(("Zip",), "container images need a container engine; use a folder or a zip."),
+    "Architectures": Neutral("texts"),
+    "EphemeralStorage": {"Size": N_WHOLE},
+    "TracingConfig": N,
+    "Tags": TAGS,
+    "RuntimeManagementConfig": N,
+    "RecursiveLoop": Only(("Terminate",), "loops are always ended.", neutral=True),
+    "SnapStart": {"ApplyOn": Only(("None",), "workers start in milliseconds; there are no snapshots.", neutral=True)},
+    "Layers": Refused("layers are not offered yet; put the packages into requirements.txt."),
+    "ImageConfig": Refused("container images need a container engine."),
+    "VpcConfig": Refused("there is no VPC here: the function would see other networks than its template says."),
+    "FileSystemConfigs": Refused("EFS is not offered."),
+    "KmsKeyArn": NO_OWN_KEYS,
+    "CodeSigningConfigArn": Refused("code signing is not offered: unsigned code would run."),
+}
+
+_PERMISSION: Table = {
+    "FunctionName": TEXT,
+    "Action": TEXT,
+    "Principal": TEXT,
+    "SourceArn": TEXT,
+    "SourceAccount": TEXT,
+    "EventSourceToken": Refused("is not offered."),
+    "FunctionUrlAuthType": Refused("function URLs are not offered yet."),
+    "PrincipalOrgID": Refused("there are no organisations here."),
+}
+
+_EVENT_INVOKE_CONFIG: Table = {
+    "FunctionName": TEXT,
+    "Qualifier": Only(("$LATEST",), "versions of functions are not offered yet."),
+    "MaximumRetryAttempts": WHOLE,
+    "MaximumEventAgeInSeconds": WHOLE,
+    "DestinationConfig": Refused("destinations are not offered yet."),
+}
+
+_EVENT_SOURCE_MAPPING: Table = {
+    "FunctionName": TEXT,
+    "EventSourceArn": TEXT,
+    "BatchSize": WHOLE,
+    "MaximumBatchingWindowInSeconds": WHOLE,
+    "Enabled": FLAG,
+    "FilterCriteria": MAPPING,
+    "FunctionResponseTypes": TEXTS,
+    "ScalingConfig": MAPPING,
+    "Tags": TAGS,
+}
+
+TABLES: Mapping[str, Table] = {
+    "AWS::Lambda::Alias": {
+        "FunctionName": TEXT,
+        "FunctionVersion": TEXT,
+        "Name": TEXT,
+        "Description": TEXT,
+        "ProvisionedConcurrencyConfig": N,  # workers stay warm as it is
+        "RoutingConfig": Refused("weighted versions are not offered yet."),
+    },
+    "AWS::Lambda::EventInvokeConfig": _EVENT_INVOKE_CONFIG,
+    "AWS::Lambda::EventSourceMapping": _EVENT_SOURCE_MAPPING,
+    "AWS::Lambda::Function": _FUNCTION,
+    "AWS::Lambda::Permission": _PERMISSION,
+    "AWS::Lambda::Version": {
+        "FunctionName": TEXT,
+        "Description": TEXT,
+        "CodeSha256": TEXT,
+        "ProvisionedConcurrencyConfig": N,
+        "RuntimePolicy": N,
+    },
+    "AWS::Logs::LogGroup": {
+        "LogGroupName": TEXT,
+        "RetentionInDays": WHOLE,
+        "KmsKeyId": NO_OWN_KEYS,
+        "Tags": TAGS,
+        "LogGroupClass": N,
+        "DeletionProtectionEnabled": Only(("false",), "is not offered.", neutral=True),
+        "DataProtectionPolicy": Refused("would hide parts of the log; not offered."),
+        "FieldIndexPolicies": N,
+        "ResourcePolicyDocument": Refused("is not offered."),
+    },
+}
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "AWS::Lambda::Alias": ("FunctionName", "FunctionVersion", "Name"),
+    "AWS::Lambda::EventInvokeConfig": ("FunctionName", "Qualifier"),
+    "AWS::Lambda::EventSourceMapping": ("FunctionName", "EventSourceArn"),
+    "AWS::Lambda::Function": ("Code", "Role", "Handler", "Runtime"),
+    "AWS::Lambda::Permission": ("FunctionName", "Action", "Principal"),
+    "AWS::Lambda::Version": ("FunctionName",),
+}

@@ -1,0 +1,85 @@
+"""Models and endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alight.stacks.properties import Only, Refused, Table
+from alight.stacks.tables.kinds import MAPPING, N_WHOLE, NUMBER, TAGS, TEXT, WHOLE, N
+
+_CONTAINER = {
+    "ModelDataUrl": TEXT,
+    "Environment": MAPPING,
+    "Image": N,  # the archive itself says how it is served
+    "ContainerHostname": N,
+    "ImageConfig": N,
+    "Mode": Only(("SingleModel",), "one model per container is offered.", neutral=True),
+    "ModelDataSource": Refused("is not offered; give ModelDataUrl."),
+    "MultiModelConfig": Refused("one model per container is offered."),
+    "ModelPackageName": Refused("the model registry is not offered; give ModelDataUrl."),
+    "InferenceSpecificationName": Refused("the model registry is not offered."),
+}
+_MODEL: Table = {
+    "ModelName": TEXT,
+    "PrimaryContainer": _CONTAINER,
+    "Containers": Refused("inference pipelines are not offered; give PrimaryContainer."),
+    "InferenceExecutionConfig": Refused("inference pipelines are not offered."),
+    "ExecutionRoleArn": N,
+    "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
+    "VpcConfig": N,
+    "Tags": TAGS,
+}
+_VARIANT = {
+    "VariantName": TEXT,
+    "ModelName": TEXT,
+    "InitialInstanceCount": WHOLE,
+    "InitialVariantWeight": NUMBER,
+    "InstanceType": N,  # the machine is the one that runs this
+    "AcceleratorType": N,
+    "ContainerStartupHealthCheckTimeoutInSeconds": N_WHOLE,
+    "ModelDataDownloadTimeoutInSeconds": N_WHOLE,
+    "EnableSSMAccess": N,
+    "VolumeSizeInGB": N_WHOLE,
+    "InferenceAmiVersion": N,
+    "ServerlessConfig": N,  # replicas answer as they do for instances
+    "ManagedInstanceScaling": Refused("scaling by load is not offered yet."),
+    "RoutingConfig": N,
+}
+_ENDPOINT_CONFIG: Table = {
+    "EndpointConfigName": TEXT,
+    "ProductionVariants": [_VARIANT],
+    "ShadowProductionVariants": Refused("shadow variants are not offered yet."),
+    "DataCaptureConfig": Refused("data capture is not offered yet."),
+    "AsyncInferenceConfig": Refused("asynchronous endpoints are not offered yet."),
+    "ExplainerConfig": Refused("explainers are not offered."),
+    "VpcConfig": N,
+    "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
+    "ExecutionRoleArn": N,
+    "KmsKeyId": N,
+    "Tags": TAGS,
+}
+_ENDPOINT: Table = {
+    "EndpointName": TEXT,
+    "EndpointConfigName": TEXT,
+    "DeploymentConfig": N,
+    "ExcludeRetainedVariantProperties": N,
+    "RetainAllVariantProperties": Only(("false",), "is not offered.", neutral=True),
+    "RetainDeploymentConfig": N,
+    "Tags": TAGS,
+}
+
+TABLES: Mapping[str, Table] = {
+    "AWS::SageMaker::Endpoint": _ENDPOINT,
+    "AWS::SageMaker::EndpointConfig": _ENDPOINT_CONFIG,
+    "AWS::SageMaker::Model": _MODEL,
+}
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "AWS::SageMaker::Endpoint": ("EndpointConfigName",),
+    "AWS::SageMaker::EndpointConfig": (
+        "ProductionVariants",
+        "ProductionVariants.*.VariantName",
+        "ProductionVariants.*.ModelName",
+    ),
+    "AWS::SageMaker::Model": ("PrimaryContainer",),
+}
