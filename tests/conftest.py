@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.response import StreamingBody
 
 from tests.support import Instance, Start, find_tool, start_alight, sweep
 
@@ -40,6 +41,25 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("skipped, and why")
         for reason, count in sorted(reasons.items()):
             terminalreporter.write_line(f"{count:4d}  {reason}")
+
+
+@pytest.fixture(autouse=True)
+def every_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An answer whose body nobody reads keeps its connection, which is then found open in whichever test comes when it
+    is collected. So the test that leaves one fails itself."""
+    given: list[Any] = []
+    make = StreamingBody.__init__
+
+    def remember(self: Any, raw: Any, length: Any) -> None:
+        given.append(raw)
+        make(self, raw, length)
+
+    monkeypatch.setattr(StreamingBody, "__init__", remember)
+    yield
+    left = [raw for raw in given if (wire := getattr(raw, "_fp", None)) is not None and not wire.isclosed()]
+    for raw in left:
+        raw.close()
+    assert not left, f"{len(left)} answers of boto3 were not read to their end"
 
 
 @pytest.fixture

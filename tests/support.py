@@ -81,6 +81,12 @@ class Instance:
         return self.process.returncode
 
 
+def invoke(functions: Any, **given: Any) -> dict[str, Any]:
+    """Invoke through boto3 and read the whole answer, so that no connection is left open; `Payload` is bytes."""
+    answer = functions.invoke(**given)
+    return {**answer, "Payload": answer["Payload"].read()}
+
+
 #: The fixture `start`: `start(template=None, data=None, port=0, **environment)`.
 Start = Callable[..., Instance]
 

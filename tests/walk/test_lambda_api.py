@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import Instance, eventually, start_alight, sweep
+from tests.support import Instance, eventually, invoke, start_alight, sweep
 
 ROLE = "arn:aws:iam::000000000000:role/tester"
 CODE = """
@@ -104,7 +104,7 @@ def test_a_timeout_is_told_in_lambdas_words(functions: Any, make: Any) -> None:
 
 
 def test_an_event_is_accepted_and_handled_later(instance: Instance, functions: Any, make: Any) -> None:
-    answer = functions.invoke(FunctionName=make(), InvocationType="Event", Payload=b'"later"')
+    answer = invoke(functions, FunctionName=make(), InvocationType="Event", Payload=b'"later"')
     assert answer["StatusCode"] == 202
     id = answer["ResponseMetadata"]["RequestId"]
     event = eventually(lambda: _in_state(instance, id, "succeeded"))
@@ -115,11 +115,11 @@ def test_a_failing_event_is_a_dead_letter_after_three_attempts_or_as_configured(
     instance: Instance, functions: Any, make: Any
 ) -> None:
     name = make("app.fails")
-    id = functions.invoke(FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
+    id = invoke(functions, FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
     assert len(eventually(lambda: _in_state(instance, id, "dead"))["history"]) == 3
     functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
     assert functions.get_function_event_invoke_config(FunctionName=name)["MaximumRetryAttempts"] == 0
-    id = functions.invoke(FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
+    id = invoke(functions, FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
     assert len(eventually(lambda: _in_state(instance, id, "dead"))["history"]) == 1
 
 
@@ -130,7 +130,7 @@ def _in_state(instance: Instance, id: str, state: str) -> Any:
 
 def test_a_dry_run_runs_nothing(instance: Instance, functions: Any, make: Any) -> None:
     name = make("app.fails")
-    assert functions.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
+    assert invoke(functions, FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
     groups = instance.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
     assert groups == []
 
@@ -146,7 +146,7 @@ def test_the_client_context_and_the_time_left_reach_the_handler(functions: Any, 
 
 def test_new_code_and_new_configuration_are_in_force_with_the_next_call(functions: Any, make: Any) -> None:
     name = make()
-    functions.invoke(FunctionName=name)
+    invoke(functions, FunctionName=name)
     before = functions.get_function_configuration(FunctionName=name)
     functions.update_function_code(FunctionName=name, ZipFile=package("def echo(event, context):\n    return 'new'\n"))
     assert json.loads(functions.invoke(FunctionName=name)["Payload"].read()) == "new"
@@ -225,7 +225,7 @@ def test_bad_input_gets_lambdas_errors(functions: Any, make: Any) -> None:
 def test_log_events_are_paged_and_filtered(instance: Instance, functions: Any, make: Any) -> None:
     name = make()
     for number in range(5):
-        functions.invoke(FunctionName=name, Payload=json.dumps(number).encode())
+        invoke(functions, FunctionName=name, Payload=json.dumps(number).encode())
     logs = instance.client("logs")
     group = f"/aws/lambda/{name}"
     found = logs.filter_log_events(logGroupName=group, filterPattern='"got"')["events"]
@@ -243,13 +243,13 @@ def test_log_events_are_paged_and_filtered(instance: Instance, functions: Any, m
 def test_reserved_concurrency_of_none_at_all_buries_events(instance: Instance, functions: Any, make: Any) -> None:
     name = make()
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    id = functions.invoke(FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
+    id = invoke(functions, FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"]
     event = eventually(lambda: _in_state(instance, id, "dead"))
     assert event["error"]["type"] == "ZeroReservedConcurrency"
     error = refused("TooManyRequestsException", functions.invoke, FunctionName=name)
     assert error.response["Error"]["Message"] == "Rate Exceeded."
     functions.delete_function_concurrency(FunctionName=name)
-    assert functions.invoke(FunctionName=name)["StatusCode"] == 200
+    assert invoke(functions, FunctionName=name)["StatusCode"] == 200
 
 
 def test_a_role_cannot_be_anything(functions: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from alight.cli.instance import open_door
-from tests.support import Instance, Start, eventually
+from tests.support import Instance, Start, eventually, invoke
 from tests.walk.making import events, make_endpoint, make_function, make_role, processes_of, state_of
 
 #: Notes who works on which request, and works until it may end.
@@ -56,7 +56,7 @@ class House:
 
     def event(self, function: str) -> str:
         """Hand an event to a function; its id."""
-        answer = self.instance.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+        answer = invoke(self.instance.client("lambda"), FunctionName=function, InvocationType="Event", Payload=b"{}")
         return str(answer["ResponseMetadata"]["RequestId"])
 
     def workers(self, name: str, count: int = 1) -> list[int]:

@@ -20,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from alight.calls import Call, Members
 from alight.errors import Fault
 from alight.errors.common import AccessDenied
+from tests.support import invoke
 from tests.wire.served import ACCESS_KEY, ROOT, client, gateway, served
 
 
@@ -424,7 +425,7 @@ def test_lambda(port: int) -> None:
     reply = functions.invoke(FunctionName=name, Payload=b'{"a": [1]}')
     assert json.loads(reply["Payload"].read()) == {"a": [1]}
     assert (reply["StatusCode"], reply["ExecutedVersion"]) == (200, "$LATEST")
-    assert functions.invoke(FunctionName="f", InvocationType="Event")["StatusCode"] == 202
+    assert invoke(functions, FunctionName="f", InvocationType="Event")["StatusCode"] == 202
     with pytest.raises(functions.exceptions.ResourceNotFoundException, match="Function not found: g"):
         functions.get_function(FunctionName="g")
     with pytest.raises(functions.exceptions.ClientError) as caught:

@@ -142,7 +142,7 @@ def test_headers_and_metadata(s3: Any, bucket: str) -> None:
     assert {name: head[name] for name in said} == said
     assert head["Expires"] == expires
     reply = s3.get_object(Bucket=bucket, Key="k", ResponseContentType="text/plain")
-    assert (reply["ContentType"], reply["TagCount"]) == ("text/plain", 1)
+    assert (reply["ContentType"], reply["TagCount"], reply["Body"].read()) == ("text/plain", 1, b"x")
     with pytest.raises(ClientError) as problem:
         s3.put_object(Bucket=bucket, Key="k", Metadata={"m": "v" * 2048})
     assert failed(problem) == ("MetadataTooLarge", 400)
