@@ -1,4 +1,4 @@
-"""Outputs that spell AWS's own host of something in the stack are shown as the address where it is served here. Pure."""
+"""Outputs that spell AWS's own host of something in the stack are shown as the address that serves it here. Pure."""
 
 from __future__ import annotations
 
