@@ -39,6 +39,7 @@ class Running:
     events: list[dict[str, Any]] = field(default_factory=list)
     clients: list[Any] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    mounts: dict[str, Any] = field(default_factory=dict)
     objects: ObjectStore | None = None
     #: The identity policies of the role `r`, which signs with `ASIASESSION`.
     policies: list[Members] = field(default_factory=list)
@@ -59,8 +60,8 @@ class Running:
 
 @contextmanager
 def running_s3(folder: Path, **options: Any) -> Iterator[Running]:
-    """Serve in a thread with a loop of its own; `options` are the gateway's."""
-    here = Running(folder, options=options)
+    """Serve in a thread with a loop of its own; `options` are the gateway's, `more_mounts` more of its mounts."""
+    here = Running(folder, mounts=options.pop("more_mounts", {}), options=options)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -96,6 +97,7 @@ async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:
             keys_of=condition_keys,
         ),
     }
+    options["mounts"] |= here.mounts
     server = await serve(gateway(service.operations(), **options | here.options))
     here.port = server.port
 

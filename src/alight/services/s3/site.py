@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from alight.calls import ANONYMOUS, Call
 from alight.errors import Fault
@@ -173,15 +173,7 @@ class Site:
             told |= self._cross_origin.headers(visit.bucket, origin, visit.method)
         if visit.by_path:
             told["content-security-policy"] = SANDBOX
-            if origin == "null" and "access-control-allow-origin" not in told and _is_from(visit.home, asked):
-                told["access-control-allow-origin"] = "null"
         return told
-
-
-def _is_from(home: Home, asked: Mapping[str, str]) -> bool:
-    """Whether a sandboxed page of ours asks: its origin says nothing, but no browser lets others send our Referer."""
-    referrer = urlsplit(asked.get("referer", ""))
-    return (referrer.scheme, referrer.netloc.lower()) == (home.scheme, home.host.lower())
 
 
 def _redirected(redirect: Redirect) -> Answer:
