@@ -89,6 +89,15 @@ def test_preflights_that_are_refused(
     assert "access-control-allow-origin" not in heard.headers
 
 
+def test_a_bucket_in_the_host(here: Running) -> None:
+    host = f"{BUCKET}.s3.localhost"
+    heard = ask(here, "/k", "OPTIONS", host=host, Origin=PAGE, Access_Control_Request_Method="PUT")
+    assert (heard.status, heard.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert ask(here, "/k", host=host, Origin=PAGE).headers["access-control-allow-origin"] == PAGE
+    assert ask(here, "/new", "PUT", host=host, Origin=PAGE).status == 200
+    assert ask(here, "/new", "PUT", host=host, Origin="https://evil.example").status == 403
+
+
 def test_what_goes_with_answers_and_errors(here: Running) -> None:
     for path, status in ((f"/{BUCKET}/k", 200), (f"/{BUCKET}/none", 404), (f"/{BUCKET}?list-type=2", 200)):
         heard = ask(here, path, Origin=PAGE)

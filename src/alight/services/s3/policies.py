@@ -92,9 +92,8 @@ class Policies:
         policy = policy_of(bucket.settings)
         if policy is None:
             raise NoSuchBucketPolicy(BucketName=bucket.name)
-        # What is restricted is not public, whatever its policy says.
-        is_public = policy_is_public(policy) and not block_of(bucket.settings).restrict_public_buckets
-        return {"PolicyStatus": {"IsPublic": is_public}}
+        # By its words alone: whether the access block holds them off is another question.
+        return {"PolicyStatus": {"IsPublic": policy_is_public(policy)}}
 
     async def get_block(self, call: Call, given: Members) -> Members:
         bucket = self._ground.bucket(given)
