@@ -1,4 +1,4 @@
-"""What stands before the operations: the gateway with its keys and policies, and the admin door."""
+"""What stands before the operations: the gateway with its keys and policies, the websites and the admin door."""
 
 from __future__ import annotations
 
