@@ -1,4 +1,7 @@
-"""The S3 service behind the gateway on a real socket, over a real store: `running_s3(folder)`."""
+"""The S3 service behind the gateway on a real socket, over a real store: `running_s3(folder)`.
+
+With what the composition root gives it: websites, CORS, and what policies and ACLs open to strangers.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alight.calls import Members
 from alight.clock import SystemClock
 from alight.events.match import Rule
+from alight.gateway.asgi import Mount
+from alight.gateway.authorize import Authorizer, strangers
 from alight.gateway.server import serve
+from alight.services.permissions import condition_keys, needs
 from alight.services.s3 import S3
+from alight.services.s3.cors import CrossOrigin
+from alight.services.s3.public import Access
+from alight.services.s3.site import Site
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
 from tests.wire.served import client, gateway
@@ -29,7 +39,10 @@ class Running:
     events: list[dict[str, Any]] = field(default_factory=list)
     clients: list[Any] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    mounts: dict[str, Any] = field(default_factory=dict)
     objects: ObjectStore | None = None
+    #: The identity policies of the role `r`, which signs with `ASIASESSION`.
+    policies: list[Members] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -47,8 +60,8 @@ class Running:
 
 @contextmanager
 def running_s3(folder: Path, **options: Any) -> Iterator[Running]:
-    """Serve in a thread with a loop of its own; `options` are the gateway's."""
-    here = Running(folder, options=options)
+    """Serve in a thread with a loop of its own; `options` are the gateway's, `more_mounts` more of its mounts."""
+    here = Running(folder, mounts=options.pop("more_mounts", {}), options=options)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -70,7 +83,22 @@ async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:
     objects = ObjectStore(database, here.folder)
     service = S3(database, objects, clock=clock, emit=here.emit, target_exists=lambda arn: None)
     here.objects = objects
-    server = await serve(gateway(service.operations(), **here.options))
+    access, cross_origin = Access(objects, strangers(clock)), CrossOrigin(objects)
+    site = Mount(Site(objects, access, cross_origin))
+    options: dict[str, Any] = {
+        "public": access.public,
+        "cross_origin": cross_origin,
+        "mounts": {"/_aws/s3-website/": site, "s3-website": site, "s3-website-us-east-1": site},
+        "authorize": Authorizer(
+            needs=needs,
+            policies_of=lambda role: here.policies,
+            clock=clock,
+            resource_policies_of=access.policies_of,
+            keys_of=condition_keys,
+        ),
+    }
+    options["mounts"] |= here.mounts
+    server = await serve(gateway(service.operations(), **options | here.options))
     here.port = server.port
 
     async def stop() -> None:

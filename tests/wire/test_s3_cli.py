@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -142,3 +144,28 @@ def test_low_level_commands(aws: Aws, bucket: str, tmp_path: Path) -> None:
     )
     (rule,) = ask("get-bucket-notification-configuration", "--bucket", bucket)["LambdaFunctionConfigurations"]
     assert rule["Filter"]["Key"]["FilterRules"] == [{"Name": "Prefix", "Value": "birds/"}]
+
+
+def test_a_website_by_the_command_line(aws: Aws, running: Running) -> None:
+    """Closed until block and ownership say otherwise, with AWS's own refusals; then open, object by object."""
+    bucket = f"site-{len(running.client().list_buckets()['Buckets'])}"
+    aws("s3", "mb", f"s3://{bucket}")
+    aws("s3", "website", f"s3://{bucket}", "--index-document", "index.html", "--error-document", "wrong.html")
+    shown = json.loads(aws("s3api", "get-bucket-website", "--bucket", bucket))
+    assert shown == {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "wrong.html"}}
+    copy = ("s3", "cp", "-", f"s3://{bucket}/index.html", "--acl", "public-read", "--content-type", "text/html")
+    with pytest.raises(AssertionError, match=r"AccessControlListNotSupported.*The bucket does not allow ACLs"):
+        aws(*copy, data=b"home")
+    owners = "Rules=[{ObjectOwnership=ObjectWriter}]"
+    aws("s3api", "put-bucket-ownership-controls", "--bucket", bucket, "--ownership-controls", owners)
+    with pytest.raises(AssertionError, match=r"AccessDenied.*BlockPublicAcls"):
+        aws(*copy, data=b"home")
+    aws("s3api", "delete-public-access-block", "--bucket", bucket)
+    aws(*copy, data=b"home")
+    aws("s3", "cp", "-", f"s3://{bucket}/secret.html", data=b"secret")
+    with urllib.request.urlopen(f"{running.url}/_aws/s3-website/{bucket}/", timeout=10) as answer:
+        assert (answer.read(), answer.headers["content-type"]) == (b"home", "text/html")
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(f"{running.url}/_aws/s3-website/{bucket}/secret.html", timeout=10)
+    told.value.close()
+    assert told.value.code == 403

@@ -1,4 +1,4 @@
-"""What stands before the operations: the gateway with its keys and policies, and the admin door."""
+"""What stands before the operations: the gateway with its keys and policies, the websites and the admin door."""
 
 from __future__ import annotations
 
@@ -15,30 +15,46 @@ from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
 from alight.assembly.telling import Telling
 from alight.assembly.templates import Templates
-from alight.gateway.access import allowed
 from alight.gateway.asgi import Gateway, Mount
-from alight.gateway.authorize import Authorizer
+from alight.gateway.authorize import Authorizer, strangers
 from alight.gateway.hosts import Hosts, configured_hosts
 from alight.gateway.keyring import Keyring
 from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
-from alight.services.permissions import needs
+from alight.names import REGION
+from alight.services.permissions import condition_keys, needs
+from alight.services.s3.cors import CrossOrigin
+from alight.services.s3.public import Access
+from alight.services.s3.site import Site
 from alight.store.checksums import checksum
 
 
 def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, router: Router) -> Gateway:
     settings = store.settings
+    access, cross_origin = Access(store.objects, strangers(store.clock)), CrossOrigin(store.objects)
+    site = Mount(Site(store.objects, access, cross_origin))
     return Gateway(
         operations=doors.operations,
         keys=Keyring(store.keys),
         clock=store.clock,
         hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
-        authorize=Authorizer(needs=needs, policies_of=doors.iam.roles.policies_of, allowed=allowed),
+        authorize=Authorizer(
+            needs=needs,
+            policies_of=doors.iam.roles.policies_of,
+            clock=store.clock,
+            resource_policies_of=access.policies_of,
+            keys_of=condition_keys,
+        ),
+        public=access.public,
+        cross_origin=cross_origin,
         digest=checksum,
         attempt_of=lambda principal: attempt_of(running.pool, principal),
         mounts={
             "/_alight/": Mount(admin),
             "/_aws/sns/": Mount(doors.sns.pages, any_origin=True),
+            "/_aws/s3-website/": site,
+            "s3-website": site,
+            f"s3-website-{REGION}": site,
         },
         router=router,
     )

@@ -13,6 +13,7 @@ from alight.assembly.store import Store
 from alight.calls import Call, Members, Principal
 from alight.functions.interpreters import Interpreters
 from alight.names import ACCOUNT, new_request_id
+from alight.services.s3.publicity import opening
 from alight.stacks.apply import Means, apply, plan
 from alight.stacks.outputs import outputs
 from alight.stacks.plan import Plan, Step
@@ -48,7 +49,9 @@ class Templates:
         )
 
     async def advise(self, type_name: str, properties: Members) -> str:
-        """Which Python will run a function, where that is not the one it asks for."""
+        """Which Python will run a function, where that is not the one it asks for; what becomes public."""
+        if type_name.startswith("AWS::S3::"):
+            return opening(type_name, properties)
         if type_name != "AWS::Lambda::Function" or not properties.get("Runtime"):
             return ""
         return (await self.interpreters.choose(str(properties["Runtime"]))).warning

@@ -5,8 +5,28 @@ from __future__ import annotations
 from alight.errors import Fault
 
 
+class AccessControlListNotSupported(Fault):
+    """The bucket does not allow ACLs"""
+
+    status = 400
+
+
+class AccessForbidden(Fault):
+    """CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request \
+method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS \
+spec."""
+
+    status = 403
+
+
 class BadDigest(Fault):
     """The Content-MD5 you specified did not match what we received."""
+
+    status = 400
+
+
+class BadRequest(Fault):
+    """An error occurred when parsing the HTTP request."""
 
     status = 400
 
@@ -71,6 +91,12 @@ class InvalidArgument(Fault):
     status = 400
 
 
+class InvalidBucketAclWithObjectOwnership(Fault):
+    """Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"""
+
+    status = 400
+
+
 class InvalidBucketName(Fault):
     """The specified bucket is not valid."""
 
@@ -112,6 +138,12 @@ class InvalidRange(Fault):
     """The requested range is not satisfiable"""
 
     status = 416
+
+
+class InvalidRedirectLocation(Fault):
+    """The website redirect location must have a prefix of 'http://' or 'https://' or '/'."""
+
+    status = 400
 
 
 class InvalidRequest(Fault):
@@ -156,6 +188,12 @@ class MalformedPOSTRequest(Fault):
     status = 400
 
 
+class MalformedPolicy(Fault):
+    """Policies must be valid JSON and the first byte must be '{'"""
+
+    status = 400
+
+
 class MalformedXML(Fault):
     """The XML you provided was not well-formed or did not validate against our published schema"""
 
@@ -186,8 +224,26 @@ class NoSuchBucket(Fault):
     status = 404
 
 
+class NoSuchBucketPolicy(Fault):
+    """The bucket policy does not exist"""
+
+    status = 404
+
+
+class NoSuchCORSConfiguration(Fault):
+    """The CORS configuration does not exist"""
+
+    status = 404
+
+
 class NoSuchKey(Fault):
     """The specified key does not exist."""
+
+    status = 404
+
+
+class NoSuchPublicAccessBlockConfiguration(Fault):
+    """The public access block configuration was not found"""
 
     status = 404
 
@@ -211,6 +267,12 @@ class NoSuchVersion(Fault):
     status = 404
 
 
+class NoSuchWebsiteConfiguration(Fault):
+    """The specified bucket does not have a website configuration"""
+
+    status = 404
+
+
 class NotFound(Fault):
     """Not Found"""
 
@@ -223,6 +285,12 @@ class NotModified(Fault):
 
     status = 304
     code = "304"
+
+
+class OwnershipControlsNotFoundError(Fault):
+    """The bucket ownership controls were not found"""
+
+    status = 404
 
 
 class PreconditionFailed(Fault):

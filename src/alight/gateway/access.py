@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from alight.calls import Call, Members
+from alight.errors.common import AccessDenied
 from alight.errors.gateway import MissingAuthentication
 from alight.gateway.policy import allowed, everybody_may
 from alight.gateway.route import Match, Pending
@@ -42,6 +43,7 @@ OPERATIONS: dict[tuple[str, str], Unsigned] = {
     ("sns", "Unsubscribe"): Unsigned.TOKEN,
     ("s3", "GetObject"): Unsigned.POLICY,
     ("s3", "HeadObject"): Unsigned.POLICY,
+    ("s3", "HeadBucket"): Unsigned.POLICY,
     ("s3", "ListObjects"): Unsigned.POLICY,
     ("s3", "ListObjectsV2"): Unsigned.POLICY,
     ("s3", "PutObject"): Unsigned.POLICY,
@@ -57,20 +59,26 @@ MOUNTS: dict[str, str] = {
     "/_aws/execute-api/": "public APIs: their own authorizers",
     "execute-api": "public APIs: their own authorizers",
     "lambda-url": "function URLs: their own AuthType",
-    "s3-website": "website buckets: their own policy",
+    "/_aws/s3-website/": "website buckets: GET and HEAD of what their own policy or ACLs open",
+    "s3-website": "website buckets: the same, by Host",
+    "s3-website-us-east-1": "website buckets: the same, by Host",
 }
 
 Public = Callable[[Call, Members], bool]
 
 
 def admit_anonymous(call: Call, given: Members, public: Public) -> None:
-    """Raises `MissingAuthentication` unless the table, and where it says so the resource's policy, lets anybody in."""
+    """Lets in whom the table, and where it says so the resource's policy, lets in.
+
+    Raises `AccessDenied` where a policy could have allowed it and does not, else `MissingAuthentication`.
+    """
     why = OPERATIONS.get((call.service, call.operation))
     if why is Unsigned.TOKEN:
         return
-    if why is Unsigned.POLICY and public(call, given):
-        return
-    raise MissingAuthentication
+    if why is not Unsigned.POLICY:
+        raise MissingAuthentication
+    if not public(call, given):
+        raise AccessDenied
 
 
 def may_be_anonymous(found: Match | Pending) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from alight.errors.common import NotImplemented_
 from alight.errors.gateway import InvalidAction, MissingAuthentication, MissingContentLength
 from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
 from alight.gateway.body import Body, RawBody, Receive, WholeStream, without_framing
+from alight.gateway.cors import CrossOrigin, SameOriginOnly, opened, preflight, with_headers
 from alight.gateway.encode import BODILESS
 from alight.gateway.forms import POST_OBJECT, bucket_of, read_form
 from alight.gateway.hosts import Hosts
@@ -52,6 +54,7 @@ DRAIN = 64 * 1024
 #: Seconds and bytes for which a larger unread body is still taken, so that the client gets to read our answer.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * MEGABYTE
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class _Walk:
     request: Request | None = None
     found: Match | Pending | Miss | None = None
     raw: RawBody | None = None
+    #: What a page of another origin is told with any answer (`cors`).
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def _allow(call: Call, given: Members) -> None:
@@ -89,8 +94,9 @@ class Gateway:
     """The ASGI application. Everything it needs is handed over.
 
     `keys(access_key_id, token)` finds a `Key`; `authorize(call, given)` raises AccessDenied; `public(call, given)`
-    says whether a resource's own policy lets anybody in; `digest(algorithm, data)` makes checksums; `mounts` maps
-    `/prefix/` or a host label to an app.
+    says whether a resource's own policy lets anybody in, `cross_origin` what a bucket's CORS rules let in;
+    `digest(algorithm, data)` makes checksums; `mounts` maps `/prefix/` or a host label to an app, which finds the
+    labels before its own in the scope as `alight.name`.
     """
 
     operations: Operations
@@ -101,6 +107,7 @@ class Gateway:
     authorize: Callable[[Call, Members], None] = _allow
     attempt_of: Callable[[Principal], Attempt | None] = _no_attempt
     public: Public = _nothing_is_public
+    cross_origin: CrossOrigin = field(default_factory=SameOriginOnly)
     mounts: Mapping[str, Mount | ASGIApp] = field(default_factory=dict)
     router: Router = field(default_factory=Router)
     digest: Digest = plain_digest
@@ -115,23 +122,27 @@ class Gateway:
         try:
             walk.request = request = read_request(scope)
             self.hosts.check(request, (scope.get("server") or ("", None))[1])
-            mount = self._mount(request)
+            mount, name = self._mount(request)
+            in_host = self.hosts.split_bucket(request.host)
             bucket = self._posted_to(request) if mount is None else None
-            if bucket is None and (mount is None or not mount.any_origin):
+            if mount is None:
+                walk.told = opened(request, in_host, self.router, self.cross_origin)
+            if bucket is None and not walk.told and (mount is None or not mount.any_origin):
                 self.hosts.check_origin(request)
             if bucket is not None:
                 response = await self._take_form(request, receive, walk, bucket)
             elif mount is None:
-                response = await self._answer(request, receive, walk)
+                asked_first = preflight(request, in_host, self.cross_origin, walk.request_id)
+                response = asked_first or await self._answer(request, receive, walk)
         except Fault as fault:
             mount, response = None, self._refuse(fault, walk)
         except Exception:
             log.exception("request %s failed", walk.request_id)
             mount, response = None, self._refuse(Fault(), walk)
         if mount is not None:
-            await mount.app(scope, receive, send)
+            await mount.app({**scope, "alight.name": name} if name else scope, receive, send)
         else:
-            await _send(response, scope["method"], walk.raw, receive, send)
+            await _send(with_headers(response, walk.told), scope["method"], walk.raw, receive, send)
 
     async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
         walk.raw = raw = RawBody(receive, request.headers)
@@ -247,18 +258,19 @@ class Gateway:
         port = f":{request.port}" if request.port else ""
         return f"{request.scheme}://{self.hosts.base_of(request.host)[1]}{port}"
 
-    def _mount(self, request: Request) -> Mount | None:
-        """By the label after the first in the Host, or by path where the Host has no further labels."""
+    def _mount(self, request: Request) -> tuple[Mount | None, str]:
+        """By Host (`NAME.LABEL` or `NAME.LABEL.REGION` before our own name; NAME may have dots), with the name, or by
+        path where the Host has no further labels."""
         labels, _ = self.hosts.base_of(request.host)
         steps = labels.split(".")
-        if len(steps) > 1 and steps[1] in self.mounts:
-            return _as_mount(self.mounts[steps[1]])
-        if labels:
-            return None
-        for prefix, mount in self.mounts.items():
+        if len(steps) > 2 and _REGION.fullmatch(steps[-1]):
+            steps.pop()
+        if len(steps) > 1 and steps[-1] in self.mounts:
+            return _as_mount(self.mounts[steps[-1]]), ".".join(steps[:-1])
+        for prefix, mount in self.mounts.items() if not labels else ():
             if prefix[0] == "/" and (request.path.startswith(prefix) or request.path == prefix.rstrip("/")):
-                return _as_mount(mount)
-        return None
+                return _as_mount(mount), ""
+        return None, ""
 
     def _refuse(self, fault: Fault, walk: _Walk) -> Response:
         found = walk.found

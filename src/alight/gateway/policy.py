@@ -1,7 +1,8 @@
 """Policy documents, evaluated: pure, and closed where something cannot be understood.
 
 An explicit Deny wins, then any Allow, else no. What cannot be read (an unknown condition operator, a broken
-statement) never matches as Allow and always matches as Deny.
+statement) never matches as Allow and always matches as Deny. A role's own policies speak of the role; in a resource's
+policy each statement says of whom it speaks (`Who`).
 """
 
 from __future__ import annotations
@@ -9,36 +10,76 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from alight.calls import Members
+from alight.calls import Members, Principal
+from alight.names import ACCOUNT, role_arn
 
 Context = Mapping[str, str]
 
 
+class Verdict(Enum):
+    """What policies say of one action; `SILENT` where none of them speaks of it."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The names under which a resource's policy can mean a caller.
+
+    `account` is the caller's account. To name it denies all that it holds, but allows nothing by itself: that hands
+    the decision to the caller's own policies, as on AWS.
+    """
+
+    names: frozenset[str] = frozenset()
+    account: str = ""
+
+
+#: A caller without a name: only `*` means them.
+NOBODY = Who()
+
+
+def who(principal: Principal) -> Who:
+    """The names of a caller who signed."""
+    if principal.kind == "anonymous":
+        return NOBODY
+    role = {role_arn(principal.role)} if principal.role else set()
+    return Who(frozenset({principal.arn, *role}), _account_arn(ACCOUNT))
+
+
 def allowed(policies: Sequence[Members], action: str, resource: str, context: Context) -> bool:
     """May this action (`s3:GetObject`) be done to this resource (an ARN)? `policies` are whole documents."""
-    return _decide([item for policy in policies for item in _statements(policy)], action, resource, context)
+    return verdict(policies, action, resource, context) is Verdict.ALLOWED
 
 
 def everybody_may(policy: Members, action: str, resource: str, context: Context) -> bool:
     """The same for a resource's own policy and a caller without a name: only Principal `*` speaks of that."""
-    public = [item for item in _statements(policy) if item.get("Effect") != "Allow" or _is_everybody(item)]
-    return _decide(public, action, resource, context)
+    return verdict([policy], action, resource, context, NOBODY) is Verdict.ALLOWED
 
 
-def _decide(statements: list[Members], action: str, resource: str, context: Context) -> bool:
+def verdict(
+    policies: Sequence[Members], action: str, resource: str, context: Context, caller: Who | None = None
+) -> Verdict:
+    """What policies say: those of the caller (`caller` None), or those of a resource, about `caller`."""
     keys = {name.lower(): value for name, value in context.items()}
-    is_allowed = False
-    for statement in statements:
+    found = Verdict.SILENT
+    for statement in (item for policy in policies for item in _statements(policy)):
+        if caller is not None and not _speaks_of(statement, caller):
+            continue
         match statement.get("Effect"):
-            case "Allow" if not is_allowed:
-                is_allowed = _matches(statement, action, resource, keys, unsure=False)
+            case "Allow" if found is Verdict.SILENT:
+                if _matches(statement, action, resource, keys, unsure=False):
+                    found = Verdict.ALLOWED
             case "Deny" if _matches(statement, action, resource, keys, unsure=True):
-                return False
-    return is_allowed
+                return Verdict.DENIED
+    return found
 
 
 def _statements(policy: Members) -> list[Members]:
@@ -46,10 +87,40 @@ def _statements(policy: Members) -> list[Members]:
     return [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, dict)]
 
 
-def _is_everybody(statement: Members) -> bool:
-    principal = statement.get("Principal")
-    named = principal.get("AWS") if isinstance(principal, dict) else principal
-    return named == "*" or (isinstance(named, list) and "*" in named)
+# Principals ----------------------------------------------------------------------------------------------------------
+
+_ROLE = re.compile(r"(arn:aws:iam::\d{12}:role/)(?:.*/)?([^/]+)")
+
+
+def _speaks_of(statement: Members, caller: Who) -> bool:
+    """Whether a statement of a resource's policy is about this caller; one that names nobody can only deny."""
+    denies = statement.get("Effect") == "Deny"
+    if "Principal" in statement:
+        named = _named(statement["Principal"])
+        return bool(named & {"*", *caller.names}) or (denies and bool(caller.account) and caller.account in named)
+    if "NotPrincipal" in statement:
+        return not _named(statement["NotPrincipal"]) & {"*", *caller.names}
+    return denies
+
+
+def _named(principal: Any) -> frozenset[str]:
+    """The AWS principals of a statement in one spelling: roles without their path, accounts as their root's ARN."""
+    aws = principal.get("AWS", []) if isinstance(principal, dict) else principal
+    return frozenset(_spelt(name) for name in _listed(aws) if isinstance(name, str))
+
+
+def _spelt(name: str) -> str:
+    if re.fullmatch(r"\d{12}", name):
+        return _account_arn(name)
+    role = _ROLE.fullmatch(name)
+    return role[1] + role[2] if role else name
+
+
+def _account_arn(account: str) -> str:
+    return f"arn:aws:iam::{account}:root"
+
+
+# Statements ----------------------------------------------------------------------------------------------------------
 
 
 def _matches(statement: Members, action: str, resource: str, keys: Context, *, unsure: bool) -> bool:

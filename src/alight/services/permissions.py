@@ -27,6 +27,17 @@ def needs(service: str, operation: str, given: Members) -> Needs:
     return [(f"{_PREFIXES.get(service, service)}:{operation}", "*")]
 
 
+def condition_keys(service: str, operation: str, given: Members) -> dict[str, str]:
+    """The service's own condition keys that a request gives: what policies may ask beyond AWS's global ones."""
+    if service != "s3":
+        return {}
+    return {
+        key: str(given[member]).lower() if isinstance(given[member], bool) else str(given[member])
+        for key, member, operations in _S3_KEYS
+        if given.get(member) is not None and (not operations or operation in operations)
+    }
+
+
 # S3 ------------------------------------------------------------------------------------------------------------------
 
 _S3_ACTIONS: Mapping[str, str] = {
@@ -66,6 +77,21 @@ _S3_ACTIONS: Mapping[str, str] = {
 _S3_VERSIONED = frozenset(
     {"GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "GetObjectTagging", "PutObjectTagging"}
     | {"DeleteObjectTagging", "GetObjectAttributes"}
+)
+
+
+_LISTS = ("ListObjects", "ListObjectsV2", "ListObjectVersions")
+#: (condition key, member, the operations of which it is a key; none: of all).
+_S3_KEYS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("s3:prefix", "Prefix", _LISTS),
+    ("s3:delimiter", "Delimiter", _LISTS),
+    ("s3:max-keys", "MaxKeys", _LISTS),
+    ("s3:VersionId", "VersionId", ()),
+    ("s3:x-amz-acl", "ACL", ()),
+    ("s3:x-amz-copy-source", "CopySource", ()),
+    ("s3:x-amz-metadata-directive", "MetadataDirective", ()),
+    ("s3:x-amz-server-side-encryption", "ServerSideEncryption", ()),
+    ("s3:x-amz-storage-class", "StorageClass", ()),
 )
 
 

@@ -19,6 +19,7 @@ UNSIGNED_REQUESTS = {
     ("sns", "Unsubscribe"): ("GET", "/?Action=Unsubscribe&SubscriptionArn=s"),
     ("s3", "GetObject"): ("GET", "/pics/k"),
     ("s3", "HeadObject"): ("HEAD", "/pics/k"),
+    ("s3", "HeadBucket"): ("HEAD", "/pics"),
     ("s3", "ListObjects"): ("GET", "/pics"),
     ("s3", "ListObjectsV2"): ("GET", "/pics?list-type=2"),
     ("s3", "PutObject"): ("PUT", "/pics/k"),

@@ -167,8 +167,15 @@ def test_arns_of_functions() -> None:
 def test_what_everybody_may(principal: Any, expected: bool) -> None:
     document = policy(statement(Principal=principal))
     assert everybody_may(document, "s3:GetObject", OBJECT, {}) is expected
-    denied = policy(statement(Principal=principal), statement("Deny", Principal={"AWS": "arn:x"}))
-    assert not everybody_may(denied, "s3:GetObject", OBJECT, {})
+    others = policy(statement(Principal=principal), statement("Deny", Principal={"AWS": "arn:x"}))
+    assert everybody_may(others, "s3:GetObject", OBJECT, {}) is expected
+    for denial in (
+        statement("Deny", Principal="*"),
+        statement("Deny", NotPrincipal={"AWS": "arn:x"}),
+        statement("Deny"),
+    ):
+        denied = policy(statement(Principal=principal), denial)
+        assert not everybody_may(denied, "s3:GetObject", OBJECT, {})
 
 
 def test_a_single_statement_needs_no_list() -> None:

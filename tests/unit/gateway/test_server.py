@@ -336,6 +336,10 @@ async def test_mounts(server: Server) -> None:
     assert await ask(b"POST", b"/prod/x", b"abc.execute-api.localhost", foreign) == 200
     assert await ask(b"POST", b"/prod/x", b"abc.execute-api.us-east-1.localhost") == 200
     assert await ask(b"GET", b"/prod/x", b"execute-api.localhost") == 403
+    assert await ask(b"GET", b"/prod/x", b"a.b.c.execute-api.localhost") == 200
+    # A bucket of such a name stays a bucket.
+    assert await ask(b"GET", b"/prod/x", b"abc.execute-api.s3.localhost") == 403
+    assert await ask(b"GET", b"/prod/x", b"abc.execute-api.pics.s3.localhost") == 403
 
 
 async def until(condition: Any) -> None:

@@ -46,7 +46,8 @@ MODEL = "AWS::SageMaker::Model"
     [
         (BUCKET, "BucketName: b", None),
         (BUCKET, "Tags: []", "neutral Tags"),
-        (BUCKET, "WebsiteConfiguration: {}", "refused WebsiteConfiguration"),
+        (BUCKET, "WebsiteConfiguration: {IndexDocument: index.html}", None),
+        (BUCKET, "LifecycleConfiguration: {}", "refused LifecycleConfiguration"),
         (BUCKET, "Colour: red", "refused Colour"),
         (BUCKET, "VersioningConfiguration: {Status: Suspended}", "neutral VersioningConfiguration.Status"),
         (BUCKET, "VersioningConfiguration: {Status: Enabled}", "refused VersioningConfiguration.Status"),
@@ -141,7 +142,6 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
     ("type_name", "words"),
     [
         ("AWS::Lambda::LayerVersion", "layer"),
-        ("AWS::S3::BucketPolicy", "bucket policies"),
         ("AWS::ApiGateway::RestApi", "HTTP APIs"),
         ("AWS::ApiGatewayV2::Api", "HTTP APIs"),
         ("Custom::Thing", "custom resources"),

@@ -524,7 +524,19 @@ async def test_the_services_know_every_member_that_is_given(scene: Scene, source
             "Properties": {"TopicArn": "t", "Protocol": "sms", "Endpoint": "+1", "FilterPolicy": {"a": ["b"]}},
         },
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 1, "Tags": tags}},
-        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": tags, "NotificationConfiguration": {}}},
+        "Bucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                "Tags": tags,
+                "NotificationConfiguration": {},
+                "AccessControl": "PublicRead",
+                "CorsConfiguration": {"CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]},
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]},
+                "PublicAccessBlockConfiguration": {"BlockPublicAcls": False},
+                "WebsiteConfiguration": {"IndexDocument": "index.html"},
+            },
+        },
+        "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": "b", "PolicyDocument": POLICY}},
         "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1, "Tags": tags}},
     }
     asked: list[tuple[str, str, Members]] = []

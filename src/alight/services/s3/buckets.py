@@ -7,17 +7,20 @@ from typing import Any
 from alight.calls import Call, Handler, Members
 from alight.errors.common import NotImplemented_
 from alight.errors.s3 import (
+    AccessControlListNotSupported,
     BucketNotEmpty,
     IllegalLocationConstraintException,
     InvalidArgument,
+    InvalidBucketAclWithObjectOwnership,
     MalformedXML,
     NoSuchTagSet,
 )
 from alight.names import REGION, bucket_arn
+from alight.services.s3.acl import acl_for
 from alight.services.s3.ground import OWNER, Ground, moment
-from alight.services.s3.headers import check_acl
 from alight.services.s3.listing import opened, sealed
 from alight.services.s3.naming import check_bucket_name
+from alight.services.s3.sharing import OWNERSHIP, OWNERSHIPS
 from alight.services.s3.tagging import BUCKET_TAGS, from_set, to_set
 from alight.store.database import Tx
 from alight.store.shapes import Bucket
@@ -51,6 +54,9 @@ class Buckets:
         check_bucket_name(name)
         tags = _check_creation(given)
         settings: dict[str, Any] = {"tags": tags} if tags else {}
+        if given.get("ObjectOwnership"):
+            settings[OWNERSHIP] = given["ObjectOwnership"]
+        _check_acl(call, Bucket(name, 0.0, settings), given)
         await self._ground.database.write(lambda tx: self._ground.objects.create_bucket(tx, name, settings))
         return {"Location": f"/{name}", "BucketArn": bucket_arn(name)}
 
@@ -127,11 +133,10 @@ class Buckets:
 
 def _check_creation(given: Members) -> dict[str, str]:
     """Refuse by name what would make another kind of bucket; the bucket's tags."""
-    check_acl(given)
     if given.get("ObjectLockEnabledForBucket"):
         raise NotImplemented_("Alight does not support ObjectLockEnabledForBucket of s3 CreateBucket.")
-    if given.get("ObjectOwnership") not in (None, "BucketOwnerEnforced"):
-        raise NotImplemented_(f"Alight does not support ObjectOwnership {given['ObjectOwnership']} of s3 CreateBucket.")
+    if given.get("ObjectOwnership") not in (None, *OWNERSHIPS):
+        raise InvalidArgument(ArgumentName="x-amz-object-ownership", ArgumentValue=given["ObjectOwnership"])
     configuration = dict(given.get("CreateBucketConfiguration") or {})
     region = configuration.pop("LocationConstraint", None)
     tags = configuration.pop("Tags", None) or ()
@@ -143,6 +148,14 @@ def _check_creation(given: Members) -> dict[str, str]:
     if other := [name for name, value in configuration.items() if value]:
         raise NotImplemented_(f"Alight does not support CreateBucketConfiguration.{other[0]} of s3 CreateBucket.")
     return from_set(tags, BUCKET_TAGS)
+
+
+def _check_acl(call: Call, bucket: Bucket, given: Members) -> None:
+    """New buckets block public ACLs, so a public one cannot be given at creation. Raises S3's refusal of it."""
+    try:
+        acl_for(call, bucket, given)
+    except AccessControlListNotSupported:
+        raise InvalidBucketAclWithObjectOwnership(BucketName=bucket.name) from None
 
 
 def _listed(row: Bucket) -> Members:

@@ -12,6 +12,7 @@ from alight.errors.s3 import ConditionalRequestConflict, InvalidArgument, Invali
 from alight.events.event import CREATED_COPY
 from alight.names import ACCOUNT
 from alight.services.s3 import checksums, conditions, headers
+from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import DEFAULT, FULL, SIZES
 from alight.services.s3.ground import Ground, change, check_version, moment, quoted
 from alight.services.s3.naming import check_key, copy_source
@@ -36,9 +37,11 @@ class Copying:
         return {"CopyObject": self.copy_object}
 
     async def copy_object(self, call: Call, given: Members) -> Members:
-        bucket, key = self._ground.bucket(given).name, str(given["Key"])
+        home, key = self._ground.bucket(given), str(given["Key"])
+        bucket = home.name
         check_key(key)
         _check(given, bucket, key)
+        acl_for(call, home, given)
         for _ in range(_TRIES):
             row = await self._try(call, given, bucket, key)
             if row is not None:
@@ -63,7 +66,9 @@ class Copying:
             if there is None or there.version_id != source.version_id:
                 return None
             place = (source.bucket, source.key)
-            row = self._ground.objects.copy(tx, place, bucket, key, _info(there, given, sums))
+            row = self._ground.objects.copy(
+                tx, place, bucket, key, replace(_info(there, given, sums), acl=acl_for(call, home, given))
+            )
             if row is not None:
                 self._ground.tell(tx, home, change(call, CREATED_COPY, row, row.last_modified))
             return row

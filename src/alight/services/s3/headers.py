@@ -12,7 +12,8 @@ from typing import Any
 
 from alight.calls import Members
 from alight.errors.common import NotImplemented_
-from alight.errors.s3 import InvalidArgument, InvalidStorageClass, MetadataTooLarge
+from alight.errors.s3 import InvalidArgument, InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
+from alight.services.s3.site_rules import is_redirect_location
 from alight.store.shapes import ObjectInfo
 
 DEFAULT_TYPE = "binary/octet-stream"
@@ -25,8 +26,8 @@ _STORAGE_CLASSES = frozenset({
     "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM",
     "AWS_BACKUP_LOW_COST_WARM",
 })  # fmt: skip
-_PRIVATE = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
-_PUBLIC = frozenset({"public-read", "public-read-write", "authenticated-read", "aws-exec-read", "log-delivery-write"})
+_ALLOWED = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read", "public-read"})
+_UNKNOWN_HERE = frozenset({"public-read-write", "authenticated-read", "aws-exec-read", "log-delivery-write"})
 
 # GetObject's overrides: member of the request → member of the reply.
 OVERRIDES = {
@@ -44,7 +45,9 @@ def content_type(given: Members) -> str:
 
 
 def kept(given: Members) -> dict[str, str]:
-    """The headers to keep with an object."""
+    """The headers to keep with an object. Raises `InvalidRedirectLocation` for what a website cannot lead to."""
+    if given.get("WebsiteRedirectLocation") and not is_redirect_location(given["WebsiteRedirectLocation"]):
+        raise InvalidRedirectLocation
     headers = {name: str(given[name]) for name in _PLAIN if given.get(name)}
     codings = [each.strip() for each in (given.get("ContentEncoding") or "").split(",")]
     # aws-chunked says how the body travelled, not what it is.
@@ -123,10 +126,10 @@ def check_storage(given: Members) -> None:
 
 
 def check_acl(given: Members) -> None:
-    """Objects and buckets are their owner's; an ACL that would open them is refused by name."""
+    """Which canned ACLs there are: the owner's, and `public-read` (`acl`); the others are refused by name."""
     acl = given.get("ACL")
-    if acl is None or acl in _PRIVATE:
+    if acl is None or acl in _ALLOWED:
         return
-    if acl in _PUBLIC:
+    if acl in _UNKNOWN_HERE:
         raise NotImplemented_(f"Alight does not support the ACL {acl}.")
     raise InvalidArgument(ArgumentName="x-amz-acl", ArgumentValue=acl)

@@ -13,6 +13,7 @@ from alight.calls import Call, Handler, Members
 from alight.errors.s3 import EntityTooLarge, InvalidArgument, InvalidRequest, NoSuchUpload
 from alight.events.event import CREATED_MULTIPART
 from alight.services.s3 import assembly, checksums, conditions, headers
+from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import store_name
 from alight.services.s3.copying import source_of
 from alight.services.s3.ground import Ground, change, moment, quoted
@@ -55,12 +56,15 @@ class Multipart:
         }
 
     async def create(self, call: Call, given: Members) -> Members:
-        bucket, key = self._ground.bucket(given).name, str(given["Key"])
+        home, key = self._ground.bucket(given), str(given["Key"])
+        bucket = home.name
         check_key(key)
         asked = given.get("ChecksumAlgorithm")
         algorithm, kind = checksums.upload_type(asked, given.get("ChecksumType"))
         said = info_of(given)
-        info = replace(said, storage={**said.storage, _SETUP: [algorithm, kind, asked is not None]})
+        info = replace(
+            said, acl=acl_for(call, home, given), storage={**said.storage, _SETUP: [algorithm, kind, asked is not None]}
+        )
 
         def job(tx: Tx) -> Upload:
             self._ground.require(tx, bucket)

@@ -6,12 +6,14 @@ said of it, then one transaction re-checks the conditions, writes the row and ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import format_datetime
 
 from alight.calls import Call, Handler, Members
 from alight.errors.s3 import InvalidArgument, InvalidPartNumber, InvalidRequest, NotModified
 from alight.events.event import CREATED_POST, CREATED_PUT
 from alight.services.s3 import conditions, headers
+from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import FULL
 from alight.services.s3.ground import Ground, moment, quoted
 from alight.services.s3.listing import page_size
@@ -51,7 +53,7 @@ class Objects:
     async def _create(self, call: Call, given: Members, event_name: str) -> Members:
         bucket, key = self._ground.bucket(given), str(given["Key"])
         check_key(key)
-        info = info_of(given)
+        info = replace(info_of(given), acl=acl_for(call, bucket, given))
         asked = conditions.of(given)
         conditions.check_form(asked)
         # Asked twice: here so that a body which cannot be kept need not travel, and again when it counts.

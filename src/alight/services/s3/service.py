@@ -11,6 +11,7 @@ from alight.services.members import guarded
 from alight.services.s3.acl import Acls
 from alight.services.s3.buckets import Buckets
 from alight.services.s3.copying import Copying
+from alight.services.s3.cors import Cors
 from alight.services.s3.deletes import Deletes
 from alight.services.s3.ground import Emit, Ground
 from alight.services.s3.listing import Listing
@@ -18,14 +19,19 @@ from alight.services.s3.multipart import Multipart
 from alight.services.s3.notifications import Notifications
 from alight.services.s3.object_tags import ObjectTags
 from alight.services.s3.objects import Objects
+from alight.services.s3.policies import Policies
 from alight.services.s3.tables import TABLE
 from alight.services.s3.uploads import UploadListing
 from alight.services.s3.validation import TargetCheck
+from alight.services.s3.websites import Websites
 from alight.store.database import Database
 from alight.store.objects import ObjectStore
 
 _NOUNS = (
     Buckets,
+    Policies,
+    Cors,
+    Websites,
     Notifications,
     Objects,
     ObjectTags,

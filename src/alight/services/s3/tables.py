@@ -2,7 +2,7 @@
 
 Neutral: `RequestPayer` (nobody pays), `ContentMD5` and `ChecksumAlgorithm` where the body is XML (the gateway has
 compared that body with them), `ServerSideEncryption` AES256 and `StorageClass` STANDARD (their values are checked in
-`headers`), `WebsiteRedirectLocation` (kept and returned).
+`headers`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ _SUMS = (
     "ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256 ChecksumSHA512 ChecksumMD5 "
     "ChecksumXXHASH64 ChecksumXXHASH3 ChecksumXXHASH128"
 )
-_HEADERS = "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata"
-_STORED = "ServerSideEncryption StorageClass WebsiteRedirectLocation RequestPayer"
+_HEADERS = (
+    "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata "
+    "WebsiteRedirectLocation"
+)
+_STORED = "ServerSideEncryption StorageClass RequestPayer"
 _READ = (
     f"{_OBJECT} IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range PartNumber ChecksumMode VersionId "
     "ResponseCacheControl ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage "
@@ -41,6 +44,22 @@ TABLE: Table = {
     "DeleteBucketTagging": support(_AT),
     "GetBucketAcl": support(_AT),
     "PutBucketAcl": support(f"{_AT} ACL", _XML_BODY),
+    "GetBucketPolicy": support(_AT),
+    "PutBucketPolicy": support(f"{_AT} Policy", f"ConfirmRemoveSelfBucketAccess {_XML_BODY}"),
+    "DeleteBucketPolicy": support(_AT),
+    "GetBucketPolicyStatus": support(_AT),
+    "GetPublicAccessBlock": support(_AT),
+    "PutPublicAccessBlock": support(f"{_AT} PublicAccessBlockConfiguration", _XML_BODY),
+    "DeletePublicAccessBlock": support(_AT),
+    "GetBucketOwnershipControls": support(_AT),
+    "PutBucketOwnershipControls": support(f"{_AT} OwnershipControls", _XML_BODY),
+    "DeleteBucketOwnershipControls": support(_AT),
+    "GetBucketCors": support(_AT),
+    "PutBucketCors": support(f"{_AT} CORSConfiguration", _XML_BODY),
+    "DeleteBucketCors": support(_AT),
+    "GetBucketWebsite": support(_AT),
+    "PutBucketWebsite": support(f"{_AT} WebsiteConfiguration", _XML_BODY),
+    "DeleteBucketWebsite": support(_AT),
     "GetBucketNotificationConfiguration": support(_AT),
     "PutBucketNotificationConfiguration": support(f"{_AT} NotificationConfiguration SkipDestinationValidation"),
     "PutObject": support(

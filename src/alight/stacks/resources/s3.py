@@ -1,4 +1,8 @@
-"""AWS::S3::Bucket: CreateBucket, PutBucketNotificationConfiguration, DeleteBucket."""
+"""AWS::S3::Bucket and ::BucketPolicy: CreateBucket and what is put on it, PutBucketPolicy.
+
+What opens a bucket comes after what blocks it: the access block and the ownership rule are the bucket's own, the policy
+is a resource that needs it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from alight.calls import Members
 from alight.errors import Fault
 from alight.names import REGION
 from alight.stacks.provider import Kept, Named, Naming, Provider, Work
-from alight.stacks.resources.values import tag_list
+from alight.stacks.resources.values import as_document, tag_list
 
 
 async def _create(work: Work) -> None:
@@ -24,8 +28,64 @@ async def _update(work: Work) -> None:
             await work.call("s3", "PutBucketTagging", Bucket=work.name, Tagging=tags)
         elif work.before:
             await work.call("s3", "DeleteBucketTagging", Bucket=work.name)
+    await _share(work)
+    if work.changed("CorsConfiguration"):
+        await _allow_origins(work)
+    if work.changed("WebsiteConfiguration"):
+        await _serve(work)
     if work.changed("NotificationConfiguration"):
         await _notify(work)
+
+
+async def _share(work: Work) -> None:
+    """Block, ownership and ACL; a public ACL goes before the rule that would not have it, and comes after."""
+    private = work.properties.get("AccessControl", "Private") != "PublicRead"
+    acl_changed = work.changed("AccessControl") and (not private or bool(work.before))
+    if acl_changed and private:
+        await work.call("s3", "PutBucketAcl", Bucket=work.name, ACL="private")
+    if work.changed("PublicAccessBlockConfiguration"):
+        block = work.properties.get("PublicAccessBlockConfiguration")
+        # No block in the template is a new bucket's: everything blocked.
+        given = dict.fromkeys(_FLAGS, True) if block is None else block
+        await work.call("s3", "PutPublicAccessBlock", Bucket=work.name, PublicAccessBlockConfiguration=given)
+    if work.changed("OwnershipControls"):
+        controls = work.properties.get("OwnershipControls") or {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        await work.call("s3", "PutBucketOwnershipControls", Bucket=work.name, OwnershipControls=controls)
+    if acl_changed and not private:
+        await work.call("s3", "PutBucketAcl", Bucket=work.name, ACL="public-read")
+
+
+_FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_CORS_MEMBERS = {"ExposedHeaders": "ExposeHeaders", "Id": "ID", "MaxAge": "MaxAgeSeconds"}
+
+
+async def _allow_origins(work: Work) -> None:
+    wanted = work.properties.get("CorsConfiguration")
+    if wanted is None:
+        await work.call("s3", "DeleteBucketCors", Bucket=work.name)
+        return
+    rules = [{_CORS_MEMBERS.get(name, name): value for name, value in rule.items()} for rule in wanted["CorsRules"]]
+    await work.call("s3", "PutBucketCors", Bucket=work.name, CORSConfiguration={"CORSRules": rules})
+
+
+async def _serve(work: Work) -> None:
+    wanted = work.properties.get("WebsiteConfiguration")
+    if wanted is None:
+        await work.call("s3", "DeleteBucketWebsite", Bucket=work.name)
+        return
+    given: Members = {name: wanted[name] for name in ("RedirectAllRequestsTo",) if name in wanted}
+    if "IndexDocument" in wanted:
+        given["IndexDocument"] = {"Suffix": wanted["IndexDocument"]}
+    if "ErrorDocument" in wanted:
+        given["ErrorDocument"] = {"Key": wanted["ErrorDocument"]}
+    if wanted.get("RoutingRules"):
+        given["RoutingRules"] = [_routing(rule) for rule in wanted["RoutingRules"]]
+    await work.call("s3", "PutBucketWebsite", Bucket=work.name, WebsiteConfiguration=given)
+
+
+def _routing(rule: Members) -> Members:
+    condition = rule.get("RoutingRuleCondition")
+    return {"Redirect": rule["RedirectRule"]} | ({"Condition": condition} if condition else {})
 
 
 async def _notify(work: Work) -> None:
@@ -68,9 +128,19 @@ def _attributes(one: Named) -> Members:
         "Ref": one.name,
         "Arn": names.bucket_arn(one.name),
         "DomainName": f"{one.name}.s3.amazonaws.com",
+        "DualStackDomainName": f"{one.name}.s3.dualstack.{REGION}.amazonaws.com",
         "RegionalDomainName": f"{one.name}.s3.{REGION}.amazonaws.com",
-        "WebsiteURL": f"http://{one.name}.s3-website-{REGION}.amazonaws.com",
+        "WebsiteURL": f"{one.base_url}/_aws/s3-website/{one.name}",
     }
+
+
+async def _put_policy(work: Work) -> None:
+    document = as_document(work.properties["PolicyDocument"])
+    await work.call("s3", "PutBucketPolicy", Bucket=work.properties["Bucket"], Policy=document)
+
+
+async def _delete_policy(work: Work) -> None:
+    await work.quietly("s3", "DeleteBucketPolicy", Bucket=work.properties["Bucket"])
 
 
 BUCKET = Provider(
@@ -84,4 +154,15 @@ BUCKET = Provider(
     needs=(("s3", "CreateBucket"), ("s3", "PutBucketNotificationConfiguration"), ("s3", "DeleteBucket")),
 )
 
-PROVIDERS = (BUCKET,)
+BUCKET_POLICY = Provider(
+    type="AWS::S3::BucketPolicy",
+    naming=Naming(),
+    create=_put_policy,
+    update=_put_policy,
+    delete=_delete_policy,
+    attributes=lambda one: {"Ref": one.name},
+    replaced_by=frozenset({"Bucket"}),
+    needs=(("s3", "PutBucketPolicy"), ("s3", "DeleteBucketPolicy")),
+)
+
+PROVIDERS = (BUCKET, BUCKET_POLICY)

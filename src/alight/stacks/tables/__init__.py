@@ -29,7 +29,6 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
     "AWS::Lambda::LayerVersion": "layers are not offered yet; put the packages into requirements.txt.",
     "AWS::Lambda::Url": "function URLs are not offered yet.",
-    "AWS::S3::BucketPolicy": "bucket policies are not offered yet; roles say who may do what.",
     "AWS::Scheduler::": "schedules are not offered yet.",
     "Custom::": "custom resources are not offered yet.",
 }

@@ -1,11 +1,11 @@
-"""Buckets."""
+"""Buckets and their policies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from alight.stacks.properties import Only, Refused, Table
-from alight.stacks.tables.kinds import NO_OWN_KEYS, TAGS, TEXT, N
+from alight.stacks.tables.kinds import DOCUMENT, FLAG, NO_OWN_KEYS, TAGS, TEXT, TEXTS, WHOLE, N
 
 _RULES = {"S3Key": {"Rules": [{"Name": TEXT, "Value": TEXT}]}}
 _BUCKET: Table = {
@@ -27,12 +27,47 @@ _BUCKET: Table = {
             }
         ]
     },
-    "PublicAccessBlockConfiguration": N,  # nothing is public here that a policy did not open
-    "OwnershipControls": N,  # one account owns everything
+    "PublicAccessBlockConfiguration": {
+        "BlockPublicAcls": FLAG,
+        "BlockPublicPolicy": FLAG,
+        "IgnorePublicAcls": FLAG,
+        "RestrictPublicBuckets": FLAG,
+    },
+    "OwnershipControls": {"Rules": [{"ObjectOwnership": TEXT}]},
     "VersioningConfiguration": {"Status": Only(("Suspended",), "versioning is not offered yet.", neutral=True)},
-    "AccessControl": Only(("Private", "BucketOwnerFullControl"), "public buckets are not offered yet.", neutral=True),
-    "CorsConfiguration": Refused("CORS of buckets is not offered yet."),
-    "WebsiteConfiguration": Refused("static websites are not offered yet."),
+    "AccessControl": Only(
+        ("Private", "BucketOwnerFullControl", "PublicRead"),
+        "only Private, BucketOwnerFullControl and PublicRead are offered; use a bucket policy.",
+    ),
+    "CorsConfiguration": {
+        "CorsRules": [
+            {
+                "AllowedHeaders": TEXTS,
+                "AllowedMethods": TEXTS,
+                "AllowedOrigins": TEXTS,
+                "ExposedHeaders": TEXTS,
+                "Id": TEXT,
+                "MaxAge": WHOLE,
+            }
+        ]
+    },
+    "WebsiteConfiguration": {
+        "ErrorDocument": TEXT,
+        "IndexDocument": TEXT,
+        "RedirectAllRequestsTo": {"HostName": TEXT, "Protocol": TEXT},
+        "RoutingRules": [
+            {
+                "RedirectRule": {
+                    "HostName": TEXT,
+                    "HttpRedirectCode": TEXT,
+                    "Protocol": TEXT,
+                    "ReplaceKeyPrefixWith": TEXT,
+                    "ReplaceKeyWith": TEXT,
+                },
+                "RoutingRuleCondition": {"HttpErrorCodeReturnedEquals": TEXT, "KeyPrefixEquals": TEXT},
+            }
+        ],
+    },
     "LifecycleConfiguration": Refused("lifecycle rules are not offered yet: nothing would expire."),
     "ReplicationConfiguration": Refused("replication is not offered."),
     "ObjectLockEnabled": Only(("false",), "object lock is not offered: objects could be deleted.", neutral=True),
@@ -49,6 +84,7 @@ _RULE = "NotificationConfiguration.{0}Configurations.*.{1}"
 
 TABLES: Mapping[str, Table] = {
     "AWS::S3::Bucket": _BUCKET,
+    "AWS::S3::BucketPolicy": {"Bucket": TEXT, "PolicyDocument": DOCUMENT},
 }
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -58,5 +94,11 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
             _RULE.format(kind, target)
             for kind, target in (("Lambda", "Function"), ("Topic", "Topic"), ("Queue", "Queue"))
         ),
+        "CorsConfiguration.CorsRules.*.AllowedMethods",
+        "CorsConfiguration.CorsRules.*.AllowedOrigins",
+        "OwnershipControls.Rules.*.ObjectOwnership",
+        "WebsiteConfiguration.RedirectAllRequestsTo.HostName",
+        "WebsiteConfiguration.RoutingRules.*.RedirectRule",
     ),
+    "AWS::S3::BucketPolicy": ("Bucket", "PolicyDocument"),
 }

@@ -10,9 +10,11 @@ import pytest
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, NotImplemented_
 from alight.errors.s3 import (
+    AccessControlListNotSupported,
     BucketNotEmpty,
     IllegalLocationConstraintException,
     InvalidArgument,
+    InvalidBucketAclWithObjectOwnership,
     InvalidBucketName,
     InvalidTag,
     MalformedACLError,
@@ -37,9 +39,11 @@ async def test_create_again_is_fine(s3: Service) -> None:
         ({"Bucket": ".."}, InvalidBucketName),
         ({"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}, IllegalLocationConstraintException),
         ({"CreateBucketConfiguration": {"Location": {"Type": "AvailabilityZone"}}}, NotImplemented_),
-        ({"ACL": "public-read"}, NotImplemented_),
+        ({"ACL": "public-read"}, InvalidBucketAclWithObjectOwnership),
+        ({"ACL": "public-read", "ObjectOwnership": "ObjectWriter"}, AccessDenied),
+        ({"ACL": "public-read-write"}, NotImplemented_),
         ({"ObjectLockEnabledForBucket": True}, NotImplemented_),
-        ({"ObjectOwnership": "ObjectWriter"}, NotImplemented_),
+        ({"ObjectOwnership": "Nobody"}, InvalidArgument),
         ({"GrantRead": "id=1"}, NotImplemented_),
     ],
 )
@@ -113,13 +117,14 @@ async def test_tags(s3: Service) -> None:
         await s3("GetBucketTagging", Bucket="photos")
 
 
-async def test_the_one_acl(s3: Service) -> None:
+async def test_without_acls_there_is_one(s3: Service) -> None:
     await s3.put("k")
     for name, given in (("Bucket", {"Bucket": "photos"}), ("Object", {"Bucket": "photos", "Key": "k"})):
         await s3(f"Put{name}Acl", **given, ACL="private")
         (grant,) = (await s3(f"Get{name}Acl", **given))["Grants"]
         assert grant["Permission"] == "FULL_CONTROL"
-        with pytest.raises(NotImplemented_):
+        await s3(f"Put{name}Acl", **given, ACL="bucket-owner-full-control")
+        with pytest.raises(AccessControlListNotSupported):
             await s3(f"Put{name}Acl", **given, ACL="public-read")
         with pytest.raises(MalformedACLError):
             await s3(f"Put{name}Acl", **given)

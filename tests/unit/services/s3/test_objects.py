@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, NotImplemented_
 from alight.errors.s3 import (
+    AccessControlListNotSupported,
     BadDigest,
     EntityTooLarge,
     IncompleteBody,
@@ -22,6 +23,7 @@ from alight.errors.s3 import (
     InvalidDigest,
     InvalidPartNumber,
     InvalidRange,
+    InvalidRedirectLocation,
     InvalidRequest,
     KeyTooLongError,
     NoSuchBucket,
@@ -222,7 +224,8 @@ async def test_checksums_in_trailers(s3: Service, name: str) -> None:
         ({"ChecksumAlgorithm": "ROT13", "ChecksumCRC32": "AAAAAA=="}, InvalidRequest),
         ({"SSECustomerKey": "k"}, NotImplemented_),
         ({"StorageClass": "GLACIER"}, NotImplemented_),
-        ({"ACL": "public-read"}, NotImplemented_),
+        ({"ACL": "public-read"}, AccessControlListNotSupported),
+        ({"WebsiteRedirectLocation": "ftp://elsewhere"}, InvalidRedirectLocation),
         ({"ExpectedBucketOwner": "111111111111"}, AccessDenied),
     ],
 )

@@ -97,9 +97,10 @@ def test_neutral_storage() -> None:
     headers.check_storage({})
 
 
-@pytest.mark.parametrize(("acl", "fault"), [("public-read", NotImplemented_), ("mine", InvalidArgument)])
+@pytest.mark.parametrize(("acl", "fault"), [("public-read-write", NotImplemented_), ("mine", InvalidArgument)])
 def test_acl(acl: str, fault: type[Fault]) -> None:
     headers.check_acl({"ACL": "private"})
+    headers.check_acl({"ACL": "public-read"})
     headers.check_acl({})
     with pytest.raises(fault):
         headers.check_acl({"ACL": acl})
