@@ -34,6 +34,7 @@ from alight.endpoints import formats
 from alight.endpoints.contract import CANNOT_SERVE, CannotServe, Model, Refusal, Reply, Request
 from alight.endpoints.models.onnx import OnnxModel
 from alight.endpoints.models.script import ScriptModel
+from alight.endpoints.models.xgboost import XgboostModel
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 1 << 30
@@ -83,8 +84,11 @@ def become(command: list[str]) -> NoReturn:
 
 def open_model(folder: Path, environment: Mapping[str, str]) -> Model:
     """Load what is in the folder. Raises `CannotServe`."""
-    if formats.detect(folder, environment) == formats.SCRIPT:
-        return ScriptModel.open(folder, environment)
+    match formats.detect(folder, environment):
+        case formats.SCRIPT:
+            return ScriptModel.open(folder, environment)
+        case formats.XGBOOST:
+            return XgboostModel.open(folder, environment)
     return OnnxModel.open(folder)
 
 
