@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 
 #: Exit status of a replica that cannot serve its model; the last line on stderr says why.
 CANNOT_SERVE = 70
+#: In the answer to a ping: how many requests the replica takes before it has answered the first; without it, one.
+AT_ONCE = "X-Alight-At-Once"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
