@@ -28,7 +28,7 @@ FILES = {ONNX: "model.onnx", XGBOOST: "xgboost-model", SKLEARN: "model.skops", T
 #: What each extra (of the format's own name) brings.
 _MODULES = {XGBOOST: ("xgboost",), SKLEARN: ("sklearn", "skops"), TFLITE: ("ai_edge_litert",)}
 
-_SAFE_WAY = (
+SAFE_WAY = (
     "Loading it runs code, so it is only loaded by a model_fn of your own in code/inference.py; "
     "or export the model to ONNX and pack it as model.onnx."
 )
@@ -120,7 +120,7 @@ def _what_else(folder: Path) -> str:
     for path in files:
         kind = _BY_NAME.get(path.suffix.lower()) or _by_bytes(path)
         if kind:
-            return f"{path.relative_to(folder)} is {kind}. {_SAFE_WAY}"
+            return f"{path.relative_to(folder)} is {kind}. {SAFE_WAY}"
     names = ", ".join(str(path.relative_to(folder)) for path in files[:5]) or "nothing"
     wanted = ", ".join(FILES.values())
     return f"The package has none of {wanted} and no code/inference.py; it has {names}."
@@ -135,7 +135,7 @@ def _check_bytes(path: Path, kind: str) -> None:
             f"{path.name} is a pickle. {_CONVERT} --unpickle. Loading it runs code: only if you trust it."
         )
     if found and not (kind == SKLEARN and found.startswith("a zip")):
-        raise CannotServe(f"{path.name} is {found}, not a model of its format. {_SAFE_WAY}")
+        raise CannotServe(f"{path.name} is {found}, not a model of its format. {SAFE_WAY}")
 
 
 def _is_booster(path: Path) -> bool:

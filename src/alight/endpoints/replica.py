@@ -45,6 +45,8 @@ from alight.endpoints.contract import (
 )
 from alight.endpoints.models.onnx import OnnxModel
 from alight.endpoints.models.script import ScriptModel
+from alight.endpoints.models.sklearn import SklearnModel
+from alight.endpoints.models.tflite import TfliteModel
 from alight.endpoints.models.xgboost import XgboostModel
 
 MAX_HEAD = 64 * 1024
@@ -103,7 +105,11 @@ def open_model(folder: Path, environment: Mapping[str, str]) -> Model:
             return ScriptModel.open(folder, environment)
         case formats.XGBOOST:
             return XgboostModel.open(folder, environment)
-    return OnnxModel.open(folder)
+        case formats.SKLEARN:
+            return SklearnModel.open(folder, environment)
+        case formats.TFLITE:
+            return TfliteModel.open(folder)
+    return OnnxModel.open(folder, environment)
 
 
 def serve(path: Path, model: Model) -> None:
