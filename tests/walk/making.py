@@ -73,8 +73,7 @@ def make_packed_endpoint(
         found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
         return None if found["EndpointStatus"] == "Creating" else found
 
-    made = eventually(settled, what="the endpoint")
-    assert made is not None
+    made: dict[str, Any] = eventually(settled, what="the endpoint")
     return made
 
 
