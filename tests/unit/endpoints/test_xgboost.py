@@ -70,6 +70,13 @@ def test_forms_of_csv(model: XgboostModel, booster: Any, body: str, rows: list[l
     assert ask(model, body).body == expected(booster, rows)
 
 
+def test_a_model_of_one_feature_has_no_delimiter(tmp_path: Path) -> None:
+    booster = boosters.train(width=1)
+    model = XgboostModel.open(boosters.save(booster, tmp_path), {})
+    assert ask(model, "-1.5").body == expected(booster, [[-1.5]])
+    assert ask(model, "1\n\n2.5\n").body == expected(booster, [[1], [NAN], [2.5]])
+
+
 @pytest.mark.parametrize("content_type", ["text/csv; charset=utf-8", "Text/CSV", "text/csv;label_size=1"])
 def test_content_types_of_csv(model: XgboostModel, booster: Any, content_type: str) -> None:
     assert ask(model, "1,2,3,4", content_type).body == expected(booster, [[1, 2, 3, 4]])

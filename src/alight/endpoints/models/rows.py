@@ -67,7 +67,7 @@ def from_libsvm(body: bytes) -> Sparse:
 
 def _whole_numbers(body: bytes) -> Floats | None:
     """Rows of nothing but digits and commas, all cells at once; None where the body is anything else."""
-    if not body or body.translate(None, _WHOLE):
+    if not body or body[:256].translate(None, _WHOLE) or body.translate(None, _WHOLE):
         return None
     letters = np.frombuffer(body, np.uint8)
     ends = np.append(np.flatnonzero(letters < _ZERO), len(letters))  # comma and newline are below the digits
@@ -91,23 +91,26 @@ def _whole_numbers(body: bytes) -> Floats | None:
 
 
 def _any_numbers(body: bytes) -> Floats:
-    lines = body.strip().decode("utf-8").split("\n")
+    lines = [line.rstrip("\r") for line in body.strip().decode("utf-8").split("\n")]
     delimiter = _delimiter(lines[0][:512])
-    rows = [line.rstrip("\r").split(delimiter) for line in lines]
-    width = len(rows[0])
-    for number, row in enumerate(rows):
-        if len(row) != width:
-            raise ValueError(f"line {number + 1} has {len(row)} values, the first has {width}")
-    cells = [cell or "nan" for row in rows for cell in row]
+    width = lines[0].count(delimiter) + 1
+    for number, line in enumerate(lines[1:], 2):
+        if line.count(delimiter) != width - 1:
+            raise ValueError(f"line {number} has {line.count(delimiter) + 1} values, the first has {width}")
+    values = _plain_numbers(lines, delimiter)
+    if values is None or values.shape != (len(lines), width):
+        values = np.array(
+            [_number(cell or "nan", at) for at, line in enumerate(lines) for cell in line.split(delimiter)]
+        )
+    return _narrow(values).reshape(len(lines), width)
+
+
+def _plain_numbers(lines: list[str], delimiter: str) -> NDArray[np.float64] | None:
+    """By numpy's own reader, which is twice as fast, but knows no empty cells and skips empty lines."""
     try:
-        if "_" in "".join(cells):  # Python reads 1_000 as a number, nobody else does
-            raise ValueError
-        values = np.array(cells, np.float64)
+        return np.loadtxt(lines, np.float64, delimiter=delimiter, comments=None, ndmin=2)
     except ValueError:
-        for at, cell in enumerate(cells):
-            _number(cell, at // width)
-        raise
-    return _narrow(values).reshape(len(rows), width)
+        return None
 
 
 def _delimiter(line: str) -> str:
