@@ -198,6 +198,16 @@ def test_pickles_are_refused(tmp_path: Path, name: str) -> None:
         formats.detect(tmp_path, {})
 
 
+def test_a_replica_has_one_core(forest: Any, tmp_path: Path) -> None:
+    assert forest.n_jobs == 2
+    assert SklearnModel.open(save(forest, tmp_path / "forest"), {})._estimator.n_jobs == 1
+    inside = make_pipeline(StandardScaler(), RandomForestClassifier(2, n_jobs=2)).fit(FLOWERS, KINDS)
+    model = SklearnModel.open(save(inside, tmp_path / "pipeline"), {})
+    assert model._estimator.get_params()["randomforestclassifier__n_jobs"] == 1
+    # Trees answer several requests in one run, a pipeline that may multiply does not
+    assert SklearnModel.open(tmp_path / "forest", {}).at_once > model.at_once == 1
+
+
 async def test_a_replica_serves_it_to_several_at_once(endpoints: Endpoints, forest: Any, tmp_path: Path) -> None:
     await endpoints.deploy(one(save(forest, tmp_path / "package"), ALIGHT_SKLEARN_METHOD="predict_proba"))
 
