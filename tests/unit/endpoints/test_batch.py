@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alight.endpoints import batch, replica
@@ -95,6 +95,7 @@ def test_an_answer_that_cannot_be_split_is_asked_for_one_by_one() -> None:
     assert bodies(outcomes) == [[3], [3]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=5), min_size=1, max_size=8))
 def test_together_is_as_one_by_one(given: list[list[int]]) -> None:
     requests = [request([[value] for value in rows]) for rows in given]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alight.endpoints.models import rows
@@ -24,6 +24,7 @@ def plainly(text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return np.array(cells, np.float64).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(NUMBERS, min_size=width, max_size=width), min_size=1)))
 def test_csv_is_read_as_python_reads_it(table: list[list[str]]) -> None:
     table = [["0" if cell.strip() == "" else cell for cell in row[:1]] + row[1:] for row in table]
@@ -38,6 +39,7 @@ def test_csv_is_read_as_python_reads_it(table: list[list[str]]) -> None:
     assert np.array_equal(rows.from_csv(text.replace("\n", "\r\n").encode()), found, equal_nan=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 10**9), min_size=3, max_size=3), min_size=1, max_size=6))
 def test_whole_numbers_are_exact_or_left_to_the_other_way(table: list[list[int]]) -> None:
     body = "\n".join(",".join(map(str, row)) for row in table).encode()

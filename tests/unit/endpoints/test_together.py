@@ -196,13 +196,13 @@ async def test_a_new_request_does_not_overtake_one_that_waits_to_be_alone(tmp_pa
 async def test_one_that_runs_out_of_time_ends_its_replica_and_the_others_are_asked_again(
     make_endpoints: Make, greedy: dict[str, Any], tmp_path: Path
 ) -> None:
-    endpoints = make_endpoints(invocation=1.5)
+    endpoints = make_endpoints(invocation=3.0)
     await endpoints.deploy(one(**greedy))
     (pid,) = pids(endpoints)
     stuck = asyncio.create_task(say(endpoints, f"wait {tmp_path / 'never'}"))
     await until(lambda: (tmp_path / "never.here").exists())
     # The others must have more time left than the one that is stuck
-    later = asyncio.get_running_loop().time() + 1.0
+    later = asyncio.get_running_loop().time() + 2.5
     await until(lambda: asyncio.get_running_loop().time() > later)
     others = [asyncio.create_task(say(endpoints, f"{n}")) for n in range(3)]
     with pytest.raises(ModelError, match="timed out"):
