@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,24 @@ def make_function(instance: Instance, name: str, code: str, timeout: int = 30, *
 
 def make_endpoint(instance: Instance, name: str, code: str, replicas: int, **environment: str) -> None:
     """An endpoint in service whose `code/inference.py` is `code`."""
+    made = make_packed_endpoint(instance, name, {"code/inference.py": code.encode()}, replicas, **environment)
+    assert made["EndpointStatus"] == "InService", made["FailureReason"]
+
+
+def make_packed_endpoint(
+    instance: Instance, name: str, files: Mapping[str, bytes], replicas: int, **environment: str
+) -> dict[str, Any]:
+    """An endpoint of a model package that holds these files; how it is described once it is in service, or failed."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as file:
-        member = tarfile.TarInfo("code/inference.py")
-        member.size = len(code.encode())
-        file.addfile(member, io.BytesIO(code.encode()))
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
     s3, sagemaker = instance.client("s3"), instance.client("sagemaker")
     s3.create_bucket(Bucket="models")
-    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive.getvalue())
-    container = {"Image": "any", "ModelDataUrl": "s3://models/model.tar.gz", "Environment": environment}
+    s3.put_object(Bucket="models", Key=f"{name}.tar.gz", Body=archive.getvalue())
+    container = {"Image": "any", "ModelDataUrl": f"s3://models/{name}.tar.gz", "Environment": environment}
     sagemaker.create_model(
         ModelName=name, PrimaryContainer=container, ExecutionRoleArn=f"arn:aws:iam::000000000000:role/{ROLE}"
     )
@@ -59,10 +69,12 @@ def make_endpoint(instance: Instance, name: str, code: str, replicas: int, **env
     )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
-    def in_service() -> bool:
-        return bool(sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+    def settled() -> dict[str, Any] | None:
+        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+        return None if found["EndpointStatus"] == "Creating" else found
 
-    eventually(in_service, what="the endpoint")
+    made: dict[str, Any] = eventually(settled, what="the endpoint")
+    return made
 
 
 def events(instance: Instance, state: str = "", limit: int = 1000) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A checked package. `format` is `onnx` or `script`."""
+    """A checked package. `format` is a name of `formats`."""
 
     dir: Path
     sha256: str

@@ -1,8 +1,13 @@
-"""The supervisor's end of a replica's socket: one kept-alive HTTP/1.1 connection, one request at a time."""
+"""The supervisor's end of a replica's socket: one kept-alive HTTP/1.1 connection.
+
+Requests may follow one another before the first is answered (pipelining); the answers come in their order. Whether a
+replica takes more than one is the fleet's to know.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +30,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, max_answer: int) -> None:
         self._max = max_answer
         self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Future[Reply] | None = None
+        self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
@@ -38,12 +43,10 @@ class Connection(asyncio.Protocol):
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {' '.join(value.splitlines())}" for name, value in headers.items() if value]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-        self._waiting = self._loop.create_future()
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting.append(answer)
         self._transport.writelines([head, body] if body else [head])
-        try:
-            return await self._waiting
-        finally:
-            self._waiting = None
+        return await answer
 
     def close(self) -> None:
         if self._transport is not None:
@@ -53,7 +56,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._fail(ReplicaGone())
+        while self._waiting:
+            self._fail(ReplicaGone())
         self._end()
 
     def data_received(self, data: bytes) -> None:
@@ -86,10 +90,12 @@ class Connection(asyncio.Protocol):
             status=self._parser.get_status_code(),
             headers=self._headers,
         )
+        if self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_result(reply)
         if not self._parser.should_keep_alive():
             self._end()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(reply)
 
     def _end(self) -> None:
         if not self.lost.done():
@@ -97,8 +103,11 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _fail(self, error: Exception) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
+        """The answer that is due first will not come."""
+        if self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(error)
 
 
 async def connect(path: Path, max_answer: int) -> Connection:

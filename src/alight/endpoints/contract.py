@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 #: Exit status of a replica that cannot serve its model; the last line on stderr says why.
 CANNOT_SERVE = 70
+#: In the answer to a ping: how many requests the replica takes before it has answered the first; without it, one.
+AT_ONCE = "X-Alight-At-Once"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
@@ -44,8 +46,23 @@ class CannotServe(Exception):
     """The package cannot be served at all; the text says why and what to do instead."""
 
 
+#: What became of one request among several.
+Outcome = Reply | Exception
+
+
 class Model(Protocol):
     """A loaded model. Called from one thread only."""
 
     def answer(self, request: Request) -> Reply:
         """Raises `Refusal`; anything else that it raises is answered as 500."""
+
+
+@runtime_checkable
+class BatchModel(Model, Protocol):
+    """A model that answers several requests in one run, bit for bit as one after the other."""
+
+    #: How many it takes at once; with fewer it does not wait for more.
+    at_once: int
+
+    def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
+        """One outcome for each, in their order; an exception is what `answer` would have raised."""

@@ -1,9 +1,10 @@
 """The replicas of one variant: who is free, who waits, who is started again.
 
-A replica answers one request at a time. A request that finds none free waits in a bounded line; one that cannot
-wait is refused at once. A replica that dies is started again, after a pause that doubles while it keeps dying;
-the request that it held is asked again of another one, unless it ran out of time: then the replica is ended,
-since nothing else gives its place back.
+A replica answers one request at a time, or as many as it says at its start that it takes at once; the least busy one
+gets the next. A request that finds no place waits in a bounded line; one that cannot wait is refused at once. A replica
+that dies is started again, after a pause that doubles while it keeps dying; the requests that it held are asked again,
+each alone, so that the one that ends replicas takes no other with it twice. One that ran out of time is not: its
+replica is ended, since nothing else gives the place back.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Died(Exception):
 class _Waiter:
     place: asyncio.Future[ReplicaProcess]
     size: int
+    alone: bool
 
 
 class Fleet:
@@ -57,8 +59,8 @@ class Fleet:
         self._sockets = [sockets / f"{prefix}.{number}" for number in range(count)]
         self._limits = limits
         self._clock = clock
-        self._free: deque[ReplicaProcess] = deque()
-        self._alive: set[ReplicaProcess] = set()
+        #: How many places of each are taken; the one that got a request last comes last.
+        self._alive: dict[ReplicaProcess, int] = {}
         self._waiters: deque[_Waiter] = deque()
         self._waiting_bytes = 0
         self._open = 0
@@ -93,7 +95,7 @@ class Fleet:
             raise failed[0]
         made = [start.result() for start in starts]
         for path, replica in zip(self._sockets, made, strict=True):
-            self._alive.add(replica)
+            self._alive[replica] = 0
             self._keepers.append(asyncio.create_task(self._keep(path, replica)))
 
     async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -102,10 +104,11 @@ class Fleet:
         self._open += 1
         self._quiet.clear()
         try:
-            for _ in range(TRIES):
-                replica = await self._place(len(body), deadline)
+            for attempt in range(TRIES):
+                alone = attempt > 0
+                replica = await self._place(len(body), deadline, alone)
                 # The caller may go away; the replica is free only when it has answered.
-                task = asyncio.create_task(self._ask(replica, headers, body, deadline))
+                task = asyncio.create_task(self._ask(replica, headers, body, deadline, alone))
                 self._running.add(task)
                 task.add_done_callback(self._finished)
                 try:
@@ -134,15 +137,14 @@ class Fleet:
         await asyncio.gather(*self._keepers, return_exceptions=True)
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _place(self, size: int, deadline: float) -> ReplicaProcess:
-        while self._free:
-            replica = self._free.popleft()
-            if replica in self._alive and replica.alive():
-                return replica
+    async def _place(self, size: int, deadline: float, alone: bool) -> ReplicaProcess:
+        replica = None if self._waiters else self._take(alone)
+        if replica is not None:
+            return replica
         line_is_full = len(self._waiters) >= self._limits.waiting
         if self._closed or line_is_full or self._waiting_bytes + size > self._limits.waiting_bytes:
             raise Busy(f"{len(self._waiters)} requests are waiting")
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), size)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), size, alone)
         self._waiters.append(waiter)
         self._waiting_bytes += size
         try:
@@ -162,9 +164,12 @@ class Fleet:
             self._waiters.remove(waiter)
         place = waiter.place
         if place.done() and not place.cancelled() and place.exception() is None:
-            self._release(place.result())
+            self._release(place.result(), waiter.alone)
+        self._serve_line()
 
-    async def _ask(self, replica: ReplicaProcess, headers: Mapping[str, str], body: bytes, deadline: float) -> Reply:
+    async def _ask(
+        self, replica: ReplicaProcess, headers: Mapping[str, str], body: bytes, deadline: float, alone: bool
+    ) -> Reply:
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await replica.connected()
@@ -175,18 +180,34 @@ class Fleet:
         except (ReplicaGone, BadAnswer):
             replica.kill()
             raise
-        self._release(replica)
+        self._release(replica, alone)
         return reply
 
-    def _release(self, replica: ReplicaProcess) -> None:
-        if replica not in self._alive:
-            return
+    def _take(self, alone: bool) -> ReplicaProcess | None:
+        """A place at the least busy replica, or all of them at an idle one."""
+        for replica in sorted(self._alive, key=self._alive.__getitem__):
+            taken = self._alive[replica]
+            if taken + _places(replica, alone) <= replica.at_once and replica.alive():
+                del self._alive[replica]
+                self._alive[replica] = taken + _places(replica, alone)
+                return replica
+        return None
+
+    def _release(self, replica: ReplicaProcess, alone: bool) -> None:
+        if replica in self._alive:
+            self._alive[replica] -= _places(replica, alone)
+            self._serve_line()
+
+    def _serve_line(self) -> None:
+        """In order: nobody overtakes who waits for a replica alone."""
         while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.place.done():
-                waiter.place.set_result(replica)
-                return
-        self._free.append(replica)
+            first = self._waiters[0]
+            if not first.place.done():
+                replica = self._take(first.alone)
+                if replica is None:
+                    return
+                first.place.set_result(replica)
+            self._waiters.popleft()
 
     def _finished(self, task: asyncio.Task[Reply]) -> None:
         self._running.discard(task)
@@ -202,13 +223,13 @@ class Fleet:
         """One place of the fleet: watch its replica, start the next one when it ends."""
         pause = 0.0
         while True:
-            self._alive.add(replica)
-            self._release(replica)
+            self._alive.setdefault(replica, 0)
+            self._serve_line()
             started = self._clock.monotonic()
             try:
                 how = await replica.ended()
             finally:
-                self._alive.discard(replica)
+                self._alive.pop(replica, None)
                 await replica.stop()
             pause = 0.0 if self._clock.monotonic() - started > STEADY else pause
             self._launch.log(f"Replica {replica.pid} ended ({how}); it is started again in {pause:g} s.")
@@ -228,3 +249,7 @@ class Fleet:
 async def _stop_all(starts: list[asyncio.Task[ReplicaProcess]]) -> None:
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
     await asyncio.gather(*(made.stop() for made in outcomes if isinstance(made, ReplicaProcess)))
+
+
+def _places(replica: ReplicaProcess, alone: bool) -> int:
+    return replica.at_once if alone else 1

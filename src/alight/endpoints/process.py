@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, connect
-from alight.endpoints.contract import CANNOT_SERVE, CannotServe
+from alight.endpoints.contract import AT_ONCE, CANNOT_SERVE, CannotServe
 
 LogLine = Callable[[str], None]
 #: Seconds between two pings of a replica that starts.
@@ -50,6 +50,8 @@ class ReplicaProcess:
         self._last_lines: deque[str] = deque(maxlen=20)
         self._readers = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
         self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self.at_once = 1
 
     @classmethod
     async def start(cls, socket: Path, launch: Launch) -> ReplicaProcess:
@@ -89,12 +91,13 @@ class ReplicaProcess:
 
     async def connected(self) -> Connection:
         """The connection; a new one where the replica closed the last. Raises `ReplicaGone`."""
-        if self._connection is None or self._connection.lost.done():
-            try:
-                self._connection = await connect(self._socket, self._launch.max_answer)
-            except OSError:
-                raise ReplicaGone from None
-        return self._connection
+        async with self._connecting:
+            if self._connection is None or self._connection.lost.done():
+                try:
+                    self._connection = await connect(self._socket, self._launch.max_answer)
+                except OSError:
+                    raise ReplicaGone from None
+            return self._connection
 
     def alive(self) -> bool:
         """Whether the child has not ended, looked at now and not when the loop comes to hear of it."""
@@ -130,7 +133,9 @@ class ReplicaProcess:
                 await asyncio.wait(self._readers, timeout=LAST_WORDS)
                 raise CannotServe(self._reason())
             with contextlib.suppress(ReplicaGone, BadAnswer):
-                if (await (await self.connected()).ask("GET", "/ping", {})).status == 200:
+                pong = await (await self.connected()).ask("GET", "/ping", {})
+                if pong.status == 200:
+                    self.at_once = max(1, int(pong.headers.get(AT_ONCE.lower(), 1)))
                     return
             await asyncio.sleep(POLL)
 

@@ -4,7 +4,8 @@
 
 Each connection has a thread that reads requests; pings are answered there, invocations go into one queue. The
 main thread takes them from it, asks the model and writes the answer: the model has one thread, the next body is
-read while it works, and a script finds itself on the main thread, where libraries expect to be.
+read while it works, and a script finds itself on the main thread, where libraries expect to be. A model that answers
+several requests in one run is given those that wait in the queue; it never waits for more.
 
 The process gives up rights before it loads anything: no new privileges, no core files, limits on files and
 address space, and it dies with its parent.
@@ -24,20 +25,35 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn
 
-from alight.endpoints import formats
-from alight.endpoints.contract import CANNOT_SERVE, CannotServe, Model, Refusal, Reply, Request
+from alight.endpoints import batch, formats
+from alight.endpoints.contract import (
+    AT_ONCE,
+    CANNOT_SERVE,
+    BatchModel,
+    CannotServe,
+    Model,
+    Outcome,
+    Refusal,
+    Reply,
+    Request,
+)
 from alight.endpoints.models.onnx import OnnxModel
 from alight.endpoints.models.script import ScriptModel
+from alight.endpoints.models.sklearn import SklearnModel
+from alight.endpoints.models.tflite import TfliteModel
+from alight.endpoints.models.xgboost import XgboostModel
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 1 << 30
 READ_SIZE = 256 * 1024
+#: Bodies that are taken together end with the one that reaches this size: a large one keeps nobody waiting.
+BATCH_BYTES = 1 << 20
 #: An outer fence only: ONNX Runtime and numpy reserve far more address space than they use.
 ADDRESS_SPACE = max(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -52,6 +68,7 @@ class Arrived:
 
 
 Inbox = queue.SimpleQueue[Arrived]
+Answers = Callable[[Sequence[Request]], list[Outcome]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -83,9 +100,16 @@ def become(command: list[str]) -> NoReturn:
 
 def open_model(folder: Path, environment: Mapping[str, str]) -> Model:
     """Load what is in the folder. Raises `CannotServe`."""
-    if formats.detect(folder, environment) == formats.SCRIPT:
-        return ScriptModel.open(folder, environment)
-    return OnnxModel.open(folder)
+    match formats.detect(folder, environment):
+        case formats.SCRIPT:
+            return ScriptModel.open(folder, environment)
+        case formats.XGBOOST:
+            return XgboostModel.open(folder, environment)
+        case formats.SKLEARN:
+            return SklearnModel.open(folder, environment)
+        case formats.TFLITE:
+            return TfliteModel.open(folder)
+    return OnnxModel.open(folder, environment)
 
 
 def serve(path: Path, model: Model) -> None:
@@ -95,10 +119,46 @@ def serve(path: Path, model: Model) -> None:
     path.chmod(0o600)
     listener.listen(64)
     inbox: Inbox = queue.SimpleQueue()
-    threading.Thread(target=_accept, args=(listener, inbox), daemon=True).start()
+    most, answers = _manner(model)
+    pong = Reply(b"", "text/plain", headers={AT_ONCE: str(most)})
+    threading.Thread(target=_accept, args=(listener, inbox, pong), daemon=True).start()
     while True:
-        arrived = inbox.get()
-        _send(arrived.connection, _ask(model, arrived.request))
+        turn(inbox, most, answers)
+
+
+def turn(inbox: Inbox, most: int, answers: Answers) -> None:
+    """Wait for a request, take those that came with it, answer them."""
+    _answer(batch.gather(inbox.get(), _more(inbox), lambda item: len(item.request.body), most, BATCH_BYTES), answers)
+
+
+def _manner(model: Model) -> tuple[int, Answers]:
+    """How many requests the model takes at once, and what answers them."""
+    if isinstance(model, BatchModel):
+        return model.at_once, model.answer_many
+    return 1, lambda requests: [batch.attempt(model.answer, request) for request in requests]
+
+
+def _more(inbox: Inbox) -> Callable[[], Arrived | None]:
+    def more() -> Arrived | None:
+        try:
+            return inbox.get_nowait()
+        except queue.Empty:
+            return None
+
+    return more
+
+
+def _answer(taken: Sequence[Arrived], answers: Answers) -> None:
+    """Answer each, in one piece per connection."""
+    try:
+        outcomes = answers([arrived.request for arrived in taken])
+    except Exception as error:  # a fault of the model that `answer_many` did not keep to its request
+        outcomes = [error] * len(taken)
+    pieces: dict[socket.socket, list[bytes]] = {}
+    for arrived, outcome in zip(taken, outcomes, strict=True):
+        pieces.setdefault(arrived.connection, []).append(_bytes(_reply(outcome)))
+    for connection, parts in pieces.items():
+        _send(connection, b"".join(parts))
 
 
 def give_up_rights(parent: int) -> None:
@@ -129,13 +189,13 @@ def _follow(parent: int) -> None:
     os._exit(0)
 
 
-def _accept(listener: socket.socket, inbox: Inbox) -> None:
+def _accept(listener: socket.socket, inbox: Inbox, pong: Reply) -> None:
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_read_requests, args=(connection, inbox), daemon=True).start()
+        threading.Thread(target=_read_requests, args=(connection, inbox, pong), daemon=True).start()
 
 
-def _read_requests(connection: socket.socket, inbox: Inbox) -> None:
+def _read_requests(connection: socket.socket, inbox: Inbox, pong: Reply) -> None:
     buffer = bytearray()
     try:
         while True:
@@ -145,11 +205,11 @@ def _read_requests(connection: socket.socket, inbox: Inbox) -> None:
             method, path, headers = head
             body = _read_body(connection, buffer, headers)
             if (method, path) == ("GET", "/ping"):
-                _send(connection, Reply(b"", "text/plain"))
+                _send(connection, _bytes(pong))
             elif (method, path) == ("POST", "/invocations"):
                 inbox.put(Arrived(connection, _request(headers, body)))
             else:
-                _send(connection, Reply(b"", "text/plain", 404))
+                _send(connection, _bytes(Reply(b"", "text/plain", 404)))
     except (OSError, ValueError):
         connection.close()  # the supervisor went away, or it is not the supervisor
 
@@ -197,17 +257,17 @@ def _header(headers: Mapping[str, str], wanted: str) -> str | None:
     return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
-def _ask(model: Model, request: Request) -> Reply:
-    try:
-        return model.answer(request)
-    except Refusal as refusal:
-        return Reply(json.dumps({"error": refusal.message}).encode(), "application/json", refusal.status)
-    except Exception:
-        traceback.print_exc()
-        return Reply(traceback.format_exc().encode(), "text/plain", 500)
+def _reply(outcome: Outcome) -> Reply:
+    if isinstance(outcome, Reply):
+        return outcome
+    if isinstance(outcome, Refusal):
+        return Reply(json.dumps({"error": outcome.message}).encode(), "application/json", outcome.status)
+    text = "".join(traceback.format_exception(outcome))
+    sys.stderr.write(text)
+    return Reply(text.encode(), "text/plain", 500)
 
 
-def _send(connection: socket.socket, reply: Reply) -> None:
+def _bytes(reply: Reply) -> bytes:
     phrase = HTTPStatus(reply.status).phrase if reply.status in HTTPStatus._value2member_map_ else "Unknown"
     lines = [
         f"HTTP/1.1 {reply.status} {phrase}",
@@ -216,8 +276,12 @@ def _send(connection: socket.socket, reply: Reply) -> None:
         *(f"{name}: {value}" for name, value in reply.headers.items()),
     ]
     head = "\r\n".join(" ".join(line.splitlines()) for line in lines) + "\r\n\r\n"
+    return head.encode("latin-1", "replace") + reply.body
+
+
+def _send(connection: socket.socket, answer: bytes) -> None:
     try:
-        connection.sendall(head.encode("latin-1", "replace") + reply.body)
+        connection.sendall(answer)
     except OSError:
         connection.close()  # nobody waits any more
 

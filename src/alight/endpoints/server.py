@@ -219,7 +219,7 @@ class Endpoints:
 
         python = Path(sys.executable)
         kind = await asyncio.to_thread(formats.detect, variant.model_dir, variant.environment)
-        if kind != formats.ONNX:
+        if kind in (formats.SCRIPT, formats.SERVER):
             python = await venv.prepare(variant.model_dir / "code", self._folder / "venvs", log)
         launch = Launch(
             python=python,

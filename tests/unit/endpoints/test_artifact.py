@@ -183,7 +183,7 @@ async def test_a_pickle_beside_a_script_is_the_scripts_own_matter(tmp_path: Path
 
 
 async def test_an_empty_package_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(CannotServe, match=r"neither model\.onnx nor code/inference\.py; it has README"):
+    with pytest.raises(CannotServe, match=r"none of model\.onnx, .* and no code/inference\.py; it has README"):
         await unpack(tiny.tar([tiny.entry("README", b"hello")]), tmp_path / "store")
 
 

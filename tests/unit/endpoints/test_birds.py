@@ -16,7 +16,8 @@ from PIL import Image
 
 from alight.endpoints.artifact import unpack
 from alight.endpoints.contract import Request
-from alight.endpoints.models.onnx import OnnxModel, read_labels
+from alight.endpoints.models.onnx import OnnxModel
+from alight.endpoints.models.pictures import read_labels
 from alight.endpoints.models.script import ScriptModel
 from alight.endpoints.server import Endpoints
 from tests.unit.endpoints.conftest import BIRDS, one

@@ -187,3 +187,45 @@ def test_data_outside_the_package_is_not_loaded(tmp_path: Path) -> None:
     # Then it cannot be served
     with pytest.raises(CannotServe):
         OnnxModel.open(tmp_path / "package")
+
+
+def test_requests_run_together_only_where_it_is_said(tmp_path: Path) -> None:
+    folder = tiny.halves(tmp_path)
+    assert OnnxModel.open(folder).at_once == 1
+    model = OnnxModel.open(folder, {"ALIGHT_AT_ONCE": "8"})
+    assert model.at_once == 8
+    for wrong in ("0", "257", "many", "-1"):
+        with pytest.raises(CannotServe, match="ALIGHT_AT_ONCE is"):
+            OnnxModel.open(folder, {"ALIGHT_AT_ONCE": wrong})
+    # A model with a fixed number of rows never does, nor does one with several outputs
+    row: Any = (TensorProto.FLOAT, [1, 2])
+    tiny.save(tmp_path / "model.onnx", [helper.make_node("Abs", ["x"], ["y"])], {"x": row}, {"y": row})
+    assert OnnxModel.open(folder, {"ALIGHT_AT_ONCE": "8"}).at_once == 1
+    row = (TensorProto.FLOAT, ["N", 2])
+    nodes = [helper.make_node("Abs", ["x"], ["y"]), helper.make_node("Neg", ["x"], ["z"])]
+    tiny.save(tmp_path / "model.onnx", nodes, {"x": row}, {"y": row, "z": row})
+    assert OnnxModel.open(folder, {"ALIGHT_AT_ONCE": "8"}).at_once == 1
+
+
+def test_rows_that_run_together_are_answered_each(tmp_path: Path) -> None:
+    model = OnnxModel.open(tiny.halves(tmp_path), {"ALIGHT_AT_ONCE": "8"})
+    runs: list[int] = []
+    session = model._session
+
+    class Counting:
+        def run(self, outputs: Any, feeds: Any) -> Any:
+            runs.append(len(feeds["x"]))
+            return session.run(outputs, feeds)
+
+    model._session = Counting()
+    bodies = [b"[[2, 4]]", b"[[6, 8], [1, 3]]", b"[1, 2, 3]", b"[[0, 1]]", b"[10, 20]"]
+    good, wide, _, bad, row = model.answer_many([Request(body, "application/json", None) for body in bodies])
+    assert [reply.body for reply in (good, wide, row) if isinstance(reply, Reply)] == [
+        b"[[1.0, 2.0]]",
+        b"[[3.0, 4.0], [0.5, 1.5]]",
+        b"[[5.0, 10.0]]",
+    ]
+    # The one whose answer is no number made the joint run fail, and failed alone in the second
+    assert isinstance(bad, Refusal)
+    assert "NaN" in bad.message
+    assert runs == [5, 1, 2, 1, 1, 1]

@@ -3,24 +3,28 @@
 One session, one thread: a machine's cores are used by as many replica processes. Labels (`labels.txt`, one name
 a line, or `labels.json`, an array) only have to be as many as the model has classes; the answer to a picture is
 the JSON array of its probabilities, in the order of the labels, as the built-in image classification answers.
+
+Requests are run together only where `ALIGHT_AT_ONCE` says so: ONNX Runtime multiplies one row in another order than
+several, so that the last bits of an answer may depend on its neighbours.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from alight.endpoints.contract import CannotServe, Refusal, Reply, Request
-from alight.endpoints.models import description, images, tensors
+from alight.endpoints import batch
+from alight.endpoints.contract import CannotServe, Outcome, Refusal, Reply, Request
+from alight.endpoints.models import description, pictures, tensors
 from alight.endpoints.models.tensors import Array
 
 FILE_NAME = "model.onnx"
-PICTURES = frozenset({"application/x-image", "image/jpeg", "image/jpg", "image/png", "image/webp"})
+#: How many requests are run together, for a model that takes any number of rows.
+TOGETHER = "ALIGHT_AT_ONCE"
 _DTYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -41,21 +45,23 @@ _DTYPES = {
 class OnnxModel:
     """See the module. `open` loads and tries the model; one instance is used from one thread."""
 
-    def __init__(self, session: Any, given: dict[str, Any], labels: list[str]) -> None:
+    def __init__(self, session: Any, given: dict[str, Any], labels: list[str], together: int) -> None:
         self._session = session
         self._inputs: dict[str, Any] = {item.name: item for item in session.get_inputs()}
         self._outputs: list[str] = [given["output"]] if "output" in given else [o.name for o in session.get_outputs()]
         self._signature: dict[str, Any] = {item.name: item for item in session.get_outputs()}
-        self._picture_input = _picture_input(given, self._inputs)
-        self._preprocessing: description.Preprocessing | None = None
-        self._labels = labels
-        self._softmax = False
-        if self._picture_input:
-            entry = self._inputs[self._picture_input]
-            self._preprocessing = description.describe(given, entry.shape, np.dtype(_DTYPES[entry.type]))
+        self._classifier: pictures.Classifier | None = None
+        picture = _picture_input(given, self._inputs)
+        if picture:
+            entry = self._inputs[picture]
+            preprocessing = description.describe(given, entry.shape, np.dtype(_DTYPES[entry.type]))
+            self._classifier = pictures.Classifier(
+                preprocessing, labels, lambda pixels: self._run({picture: pixels}), self._outputs[0]
+            )
+        self.at_once = together if self._takes_any_number_of_rows() else 1
 
     @classmethod
-    def open(cls, folder: Path) -> OnnxModel:
+    def open(cls, folder: Path, environment: Mapping[str, str] | None = None) -> OnnxModel:
         """Raises `CannotServe` with the reason."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -68,28 +74,42 @@ class OnnxModel:
         for key, names in (("input", session.get_inputs()), ("output", session.get_outputs())):
             if key in given and given[key] not in [item.name for item in names]:
                 raise CannotServe(f"{description.FILE_NAME}: the model has no {key} {given[key]!r}.")
-        model = cls(session, given, read_labels(folder))
-        model._try()
+        model = cls(session, given, pictures.read_labels(folder), _together(environment or {}))
+        if model._classifier is not None:
+            model._classifier.try_out(FILE_NAME)
         return model
 
     def answer(self, request: Request) -> Reply:
-        content_type = tensors.media_type(request.content_type)
-        if content_type in PICTURES:
-            return tensors.write(self._classify(request.body), request.accept)
-        feeds = self._feeds(tensors.read(request.body, content_type))
-        found = self._run(feeds)
-        return tensors.write(found[self._outputs[0]] if len(found) == 1 else found, request.accept)
+        outcome = self.answer_many([request])[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _classify(self, body: bytes) -> Any:
-        if self._preprocessing is None or self._picture_input is None:
-            raise Refusal(415, "This model takes no pictures; it takes " + ", ".join(tensors.WIRE_TYPES) + ".")
-        pixels = images.load(body, self._preprocessing.framing)
-        found = self._run({self._picture_input: self._preprocessing.apply(pixels)})
-        if len(found) > 1:
-            return found
-        scores = found[self._outputs[0]]
-        row = scores[0] if scores.ndim > 1 else scores
-        return _softmax(row) if self._softmax else row
+    def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
+        return batch.answer(requests, self._read, self._answer, lambda asked, found: tensors.write(found, asked.accept))
+
+    def _read(self, request: Request) -> Any:
+        """The bytes of a picture, the rows of the only input, or all inputs by name."""
+        content_type = tensors.media_type(request.content_type)
+        if content_type in pictures.TYPES:
+            return request.body
+        feeds = self._feeds(tensors.read(request.body, content_type))
+        return next(iter(feeds.values())) if len(feeds) == 1 else feeds
+
+    def _answer(self, given: Any) -> Any:
+        if isinstance(given, bytes):
+            if self._classifier is None:
+                raise Refusal(415, "This model takes no pictures; it takes " + ", ".join(tensors.WIRE_TYPES) + ".")
+            return self._classifier.answer(given)
+        found = self._run(given if isinstance(given, dict) else {next(iter(self._inputs)): given})
+        return found[self._outputs[0]] if len(found) == 1 else found
+
+    def _takes_any_number_of_rows(self) -> bool:
+        """One input, one output, and the first dimension of both is open."""
+        if len(self._inputs) != 1 or len(self._outputs) != 1:
+            return False
+        shapes = (next(iter(self._inputs.values())).shape, self._signature[self._outputs[0]].shape)
+        return all(shape and not isinstance(shape[0], int) for shape in shapes)
 
     def _feeds(self, given: Array | dict[str, Array]) -> dict[str, Array]:
         if not isinstance(given, dict):
@@ -119,36 +139,6 @@ class OnnxModel:
         if len(declared) != values.ndim or any(isinstance(d, int) and d != v for d, v in pairs):
             raise Refusal(500, f"ModelOutputInvalid: {name} has shape {list(values.shape)}, declared is {declared}.")
 
-    def _try(self) -> None:
-        """One run on a grey picture: proves that model and description fit, and whether it answers logits."""
-        if self._preprocessing is None or self._picture_input is None:
-            return
-        framing = self._preprocessing.framing
-        grey = images.load(images.sample(framing.height, framing.width), framing)
-        try:
-            scores = self._run({self._picture_input: self._preprocessing.apply(grey)})[self._outputs[0]]
-        except Refusal as refusal:
-            raise CannotServe(f"{FILE_NAME} does not answer a trial picture: {refusal.message}") from None
-        row = np.asarray(scores)[0] if np.ndim(scores) > 1 else np.asarray(scores)
-        if self._labels and row.shape != (len(self._labels),):
-            raise CannotServe(f"There are {len(self._labels)} labels, but the model answers {list(row.shape)} values.")
-        declared = self._preprocessing.softmax
-        sums_to_one = bool((row >= 0).all() and abs(float(row.sum()) - 1) < 1e-3)
-        logits = row.ndim == 1 and row.size > 1 and row.dtype.kind == "f" and not sums_to_one
-        self._softmax = logits if declared is None else declared
-
-
-def read_labels(folder: Path) -> list[str]:
-    """Names in the order of the model's classes, or nothing."""
-    if (folder / "labels.json").exists():
-        names = json.loads((folder / "labels.json").read_bytes())
-        if not isinstance(names, list):
-            raise CannotServe("labels.json must hold an array of names.")
-        return [str(name) for name in names]
-    if (folder / "labels.txt").exists():
-        return [line for line in (folder / "labels.txt").read_text("utf-8").splitlines() if line.strip()]
-    return []
-
 
 def _picture_input(given: dict[str, Any], inputs: Mapping[str, Any]) -> str | None:
     if "input" in given:
@@ -176,9 +166,11 @@ def _fit(values: Array, entry: Any) -> Array:
     return values.astype(object) if dtype.kind == "U" else np.ascontiguousarray(values, dtype)
 
 
-def _softmax(row: Array) -> Array:
-    powers = np.exp(row - row.max())
-    return np.asarray(powers / powers.sum())
+def _together(environment: Mapping[str, str]) -> int:
+    given = environment.get(TOGETHER, "1")
+    if not given.isdigit() or not 1 <= int(given) <= 256:
+        raise CannotServe(f"{TOGETHER} is {given!r}; it is a number from 1 to 256.")
+    return int(given)
 
 
 def _first_line(error: Exception) -> str:
