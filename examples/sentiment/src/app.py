@@ -8,8 +8,8 @@ Settings (environment):
 
 With `?detail=1` the answer is JSON: the label, the probability, and the words that counted most. What a word counts is
 found by asking again without it: the review and its variants go to the endpoint as the lines of one request. A word's
-contribution is by how much the log-odds of POSITIVE fall when it is taken out (negative: by how much they rise), so that
-words count in a review that is beyond doubt as well.
+contribution is by how much the log-odds of POSITIVE fall when it is taken out (negative: by how much they rise), so
+that words count in a review that is beyond doubt as well.
 """
 
 import base64

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from alight.cli.demos.stage import PAUSE, Stage, tell
 from alight.errors import AlightError
 
+#: What serves the model; an extra of the package.
+NEEDED = "xgboost"
 ANSWER_LIMIT = 60.0
 #: Seconds for one answer: as long as the API waits for its function.
 PATIENCE = 30.0
@@ -38,9 +40,9 @@ class Sentiment:
     """The site is put into its bucket; a good and a bad review are answered."""
 
     def check(self, folder: Path) -> None:
-        if importlib.util.find_spec("xgboost") is None:
+        if importlib.util.find_spec(NEEDED) is None:
             raise AlightError(
-                "The model of this example needs xgboost, which is not installed.",
+                f"The model of this example needs {NEEDED}, which is not installed.",
                 "Install it: pip install 'alight[xgboost]'",
             )
         if not (folder / "site" / "index.html").is_file():
@@ -59,7 +61,7 @@ class Sentiment:
             answer = self._ask(stage, api, review, limit)
             label = LABELS.get(answer)
             if label != expected:
-                stage.complain(f"{expected} was expected for {review!r}, not {label or answer!r}.")
+                stage.complain(f"{expected} was expected for {review!r}, not {label or repr(answer)}.")
                 return False
             tell(f"{label}  {review}")
             stage.progress.advance(task)
