@@ -98,6 +98,7 @@ def test_the_same_seed_gives_the_same_bytes(train: ModuleType) -> None:
         for _ in range(2)
     ]
     assert packed[0] == packed[1]
+    assert packed[0][4:8] == bytes(4), "no clock in the archive"
 
 
 def test_another_table_is_refused(train: ModuleType) -> None:
