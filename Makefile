@@ -1,9 +1,11 @@
 # The house, by its doors. Everything is installed into .venv at the root; nothing on the system is changed.
 #
-#   make demo      the birds example: pictures in, messages out (ONCE=1 stops after the last message)
+#   make demo      the birds example: pictures in, messages out (ONCE=1 stops after the last message);
+#                  EXAMPLE=sentiment: a page, reviews in, answers out
 #   make test      every test, in parallel, with a closing list of what was skipped and why
 #   make check     format, lint, types, the laws of the house
 #   make bench     latency and throughput of the walk, beside a bare loop
+#   make bench-http  the same of reviews through a public API
 #   make chaos     the crash tests, many rounds
 #   make docs      docs/reference/coverage.md anew from the tables of the services
 #   make lock      requirements/*.txt anew from pyproject.toml
@@ -15,9 +17,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --no-deps
 TESTS ?= tests
+EXAMPLE ?= birds
 ROUNDS ?= 20
 
-.PHONY: help demo test check bench chaos docs lock clean venv
+.PHONY: help demo test check bench bench-http chaos docs lock clean venv
 .DEFAULT_GOAL := help
 
 help:
@@ -39,7 +42,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 venv: $(VENV)/.dev
 
 demo: $(VENV)/.run
-	@$(BIN)/alight demo birds $(if $(filter-out 0,$(ONCE)),--once)
+	@$(BIN)/alight demo $(EXAMPLE) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(TESTS)
@@ -52,6 +55,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python bench/pipeline.py
+
+bench-http: $(VENV)/.dev
+	@$(BIN)/python bench/http
 
 chaos: $(VENV)/.dev
 	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash tests/walk/test_kill.py

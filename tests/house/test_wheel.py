@@ -35,6 +35,11 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
         "alight/examples/birds/model.tar.gz",
         "alight/examples/birds/pictures/LICENSE",
         "alight/examples/hello/src/app.py",
+        "alight/examples/sentiment/template.yaml",
+        "alight/examples/sentiment/model.tar.gz",
+        "alight/examples/sentiment/src/vocabulary.json",
+        "alight/examples/sentiment/site/index.html",
+        "alight/examples/sentiment/site/config.js",
     ):
         assert name in names
     assert sum(name.startswith("alight/examples/birds/pictures/") and name.endswith(".jpg") for name in names) >= 4

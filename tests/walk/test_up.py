@@ -113,14 +113,18 @@ def test_a_template_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "no template" in said.stderr
 
 
-def test_make_demo_says_which_command_it_runs() -> None:
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [(("ONCE=1",), "demo birds --once\n"), (("EXAMPLE=sentiment",), "demo sentiment \n"), ((), "demo birds \n")],
+)
+def test_make_demo_says_which_command_it_runs(words: tuple[str, ...], command: str) -> None:
     """`make -n`: what would be run, without running it."""
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        ["make", "--dry-run", "--always-make", "demo", "ONCE=1"],
+        ["make", "--dry-run", "--always-make", "demo", *words],
         cwd=root, capture_output=True, text=True, env=clean_environment(), check=True,
     )  # fmt: skip
-    assert ".venv/bin/alight demo birds --once" in done.stdout
+    assert f".venv/bin/alight {command}" in done.stdout
 
 
 def test_a_stop_while_packages_are_installed_is_heard(tmp_path: Path) -> None:

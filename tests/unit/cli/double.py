@@ -1,7 +1,8 @@
 """A double of the running instance over real HTTP: admin API and object PUTs, with canned answers.
 
 Used inside a test (`Double`), or as a process in the runtime's place: `python double.py --data DIR`, which says that it
-is ready, takes pictures, and puts a message into its outbox for each (but for keys that hold "silent").
+is ready, takes pictures, and puts a message into its outbox for each (but for keys that hold "silent"). Its API answers
+reviews: 1 where they hold "good", 503 where they hold "silent", else 0.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Answers:
     asked: list[Asked] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     has_console: bool = True
+    put: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 class Double(ThreadingHTTPServer):
@@ -72,15 +74,20 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/api":
+            self._send(503 if b"silent" in body else 200, b"1" if b"good" in body else b"0")
+        else:
+            self._answer(json.loads(body))
 
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         key = unquote(self.path).split("/", 2)[2]
+        self.server.answers.put[key] = (self.headers["Content-Type"], body)
         if "silent" not in key:
             number = len(self.server.answers.deliveries)
-            body = f"Bird [{key}] is a: Double(0.9{number})"
-            self.server.answers.deliveries.insert(0, {"id": number, "state": "held", "body": body})
+            text = f"Bird [{key}] is a: Double(0.9{number})"
+            self.server.answers.deliveries.insert(0, {"id": number, "state": "held", "body": text})
         self._send(200, b"")
 
     def _answer(self, body: Any) -> None:
@@ -117,8 +124,10 @@ class Handler(BaseHTTPRequestHandler):
 
 def serve(words: list[str]) -> None:
     given = dict(zip(words[::2], words[1::2], strict=True))
-    answers = Answers({"GET outputs": {"BucketName": "pictures"}})
+    answers = Answers()
     with Double(Path(given["--data"]), answers) as double:
+        outputs = {"BucketName": "box", "ApiUrl": f"{double.url}/api", "WebsiteUrl": f"{double.url}/site/"}
+        answers.by_path["GET outputs"] = outputs
         sys.stdout.write(f"Alight ready at {double.url}\n")
         sys.stdout.flush()
         threading.Event().wait()

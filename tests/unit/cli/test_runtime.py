@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alight.cli import demo
+from alight.cli.demos import birds
 from alight.cli.folder import is_alive, read_facts
 from alight.cli.runtime import Runtime, command_line
 from alight.errors import AlightError
@@ -93,7 +94,7 @@ def test_once_ends_after_the_message_of_every_picture(example: Path, say: Ask, t
 
 def test_a_missing_message_fails(example: Path, say: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     (example / "pictures" / "silent.jpg").write_bytes(b"\xff\xd8")
-    monkeypatch.setattr(demo, "MESSAGE_LIMIT", 0.5)
+    monkeypatch.setattr(birds, "MESSAGE_LIMIT", 0.5)
     said = say("demo", "birds", "--once")
     assert said.code == 1
     assert "No message came for birds/silent.jpg" in said.err
