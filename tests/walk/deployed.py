@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
+import json
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +30,54 @@ from alight.names import function_arn
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings
+
+CODE = """
+import json, os, time
+import boto3
+
+def echo(event, context):
+    return {"statusCode": 200, "headers": {"X-Run": context.aws_request_id}, "body": json.dumps(event)}
+def says(event, context):
+    print("said something")
+    said = json.loads(event["body"])
+    if isinstance(said, dict) and "raise" in said:
+        raise RuntimeError(said["raise"])
+    if isinstance(said, dict) and "repeat" in said:
+        said["body"] = said.pop("repeat") * 1024 * 1024
+    if isinstance(said, dict) and "sleep" in said:
+        time.sleep(said.pop("sleep"))
+    return said
+def whole(event, context):
+    if event == {"raise": True}:
+        raise RuntimeError("as told")
+    return event
+def calls(event, context):
+    boto3.client("sts").get_caller_identity()
+    return {"statusCode": 204}
+def counts(event, context):
+    path = os.environ["COUNTS"]
+    with open(path, "a") as file:
+        file.write(json.dumps(event) + chr(10))
+    return event
+def token(event, context):
+    counts(event, context)
+    given = event.get("authorizationToken") or event["headers"].get("x-key") or event["headers"].get("X-Key")
+    if given == "nobody":
+        raise Exception("Unauthorized")
+    if given == "broken":
+        return {"policyDocument": "none"}
+    arn = event.get("methodArn") or event["routeArn"]
+    statements = [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": arn.split("/")[0] + "/prod/*/open"}]
+    if given == "denied":
+        statements = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "*"}]
+    return {"principalId": given, "policyDocument": {"Version": "2012-10-17", "Statement": statements},
+            "context": {"plan": "gold", "seats": 3, "paid": True}}
+def simple(event, context):
+    counts(event, context)
+    return {"isAuthorized": event["identitySource"] == ["let me in"], "context": {"seats": 3}}
+"""
+HANDLERS = ("echo", "says", "whole", "calls", "token", "simple")
+ROLE = "arn:aws:iam::000000000000:role/tester"
 
 
 @dataclass(frozen=True)
@@ -76,6 +127,14 @@ class Deployed:
         """Its address, in the form that is shown to people."""
         self.stages[(api.id, api.stage)] = api
         return f"/_aws/execute-api/{api.id}/{api.stage}"
+
+    def make(self, name: str, handler: str, package: bytes, **variables: str) -> None:
+        """A function that any API may invoke: what happens without a permission is a test of its own."""
+        self.client("lambda").create_function(
+            FunctionName=name, Runtime="python3.11", Role=ROLE, Handler=handler, Timeout=20, MemorySize=256,
+            Code={"ZipFile": package}, Environment={"Variables": variables},
+        )  # fmt: skip
+        self.permit(name, "*", "any")
 
     def permit(self, function: str, api: str, sid: str = "") -> None:
         """As SAM and the console do it: this API may invoke that function."""
@@ -157,3 +216,28 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
     )
     exits.push_async_callback(server.stop, 0.5)
     return Deployed(server.port, store, running, asyncio.get_running_loop(), stages)
+
+
+def account(folder: Path, **settings: Any) -> Iterator[Deployed]:
+    """An instance with the functions of `CODE`; as a generator, for a module's fixture."""
+    with deployed(folder / "data", webhook_allow=("127.0.0.1",), **settings) as instance:
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        instance.client("iam").create_role(
+            RoleName="tester", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+        )
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("app.py", CODE)
+        for name in HANDLERS:
+            instance.make(name, f"app.{name}", archive.getvalue(), COUNTS=str(folder / f"{name}.counts"))
+        yield instance
+
+
+def rest(alight: Deployed, id: str, function: str = "echo", **more: Any) -> str:
+    routes = (Route("ANY", "/", proxied(function)), Route("ANY", "/{proxy+}", proxied(function), resource_id="abc123"))
+    return alight.deploy(stage("REST", id, *routes, **more))
+
+
+def http_api(alight: Deployed, id: str, function: str = "echo", payload: Any = "2.0", **more: Any) -> str:
+    route = Route("ANY", "$default", proxied(function, payload=payload, timeout=30.0))
+    return alight.deploy(stage("HTTP", id, route, **more))

@@ -1,116 +1,23 @@
-"""Requests to deployed APIs, over real sockets to real functions: events, answers, errors, authorizers, and the story."""
+"""Requests to deployed APIs, over real sockets to real functions: events, answers and errors."""
 
 from __future__ import annotations
 
 import base64
 import gzip
-import http.client
-import io
 import json
-import threading
-import time
-import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from alight.admin.story import Stories
-from alight.apis.api import Authorizer, Cors, Integration, Route
-from alight.names import function_arn
-from alight.store.outbox import OutboxStore
-from tests.support import eventually
-from tests.walk.deployed import Deployed, deployed, proxied, stage
-
-CODE = """
-import json, os, time
-import boto3
-
-def echo(event, context):
-    return {"statusCode": 200, "headers": {"X-Run": context.aws_request_id}, "body": json.dumps(event)}
-def says(event, context):
-    print("said something")
-    said = json.loads(event["body"])
-    if isinstance(said, dict) and "raise" in said:
-        raise RuntimeError(said["raise"])
-    if isinstance(said, dict) and "repeat" in said:
-        said["body"] = said.pop("repeat") * 1024 * 1024
-    if isinstance(said, dict) and "sleep" in said:
-        time.sleep(said.pop("sleep"))
-    return said
-def whole(event, context):
-    if event == {"raise": True}:
-        raise RuntimeError("as told")
-    return event
-def calls(event, context):
-    boto3.client("sts").get_caller_identity()
-    return {"statusCode": 204}
-def counts(event, context):
-    path = os.environ["COUNTS"]
-    with open(path, "a") as file:
-        file.write(json.dumps(event) + chr(10))
-    return event
-def token(event, context):
-    counts(event, context)
-    given = event.get("authorizationToken") or event["headers"].get("x-key") or event["headers"].get("X-Key")
-    if given == "nobody":
-        raise Exception("Unauthorized")
-    if given == "broken":
-        return {"policyDocument": "none"}
-    arn = event.get("methodArn") or event["routeArn"]
-    statements = [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": arn.split("/")[0] + "/prod/*/open"}]
-    if given == "denied":
-        statements = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "*"}]
-    return {"principalId": given, "policyDocument": {"Version": "2012-10-17", "Statement": statements},
-            "context": {"plan": "gold", "seats": 3, "paid": True}}
-def simple(event, context):
-    counts(event, context)
-    return {"isAuthorized": event["identitySource"] == ["let me in"], "context": {"seats": 3}}
-"""
-HANDLERS = ("echo", "says", "whole", "calls", "token", "simple")
-ROLE = "arn:aws:iam::000000000000:role/tester"
+from alight.apis.api import Route
+from tests.walk.deployed import Deployed, account, http_api, proxied, rest, stage
 
 
 @pytest.fixture(scope="module")
 def alight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    folder = tmp_path_factory.mktemp("apis")
-    with deployed(folder / "data", webhook_allow=("127.0.0.1",)) as instance:
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        instance.client("iam").create_role(
-            RoleName="tester", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
-        )
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("app.py", CODE)
-        for name in HANDLERS:
-            instance.client("lambda").create_function(
-                FunctionName=name, Runtime="python3.11", Role=ROLE, Handler=f"app.{name}", Timeout=20, MemorySize=256,
-                Code={"ZipFile": archive.getvalue()},
-                Environment={"Variables": {"COUNTS": str(folder / f"{name}.counts")}},
-            )  # fmt: skip
-            # Any API may: what happens without a permission is a test of its own.
-            instance.client("lambda").add_permission(
-                FunctionName=name, StatementId="any", Action="lambda:InvokeFunction",
-                Principal="apigateway.amazonaws.com",
-                SourceArn="arn:aws:execute-api:us-east-1:000000000000:*",
-            )  # fmt: skip
-        yield instance
-
-
-def rest(alight: Deployed, id: str, function: str = "echo", **more: Any) -> str:
-    routes = (Route("ANY", "/", proxied(function)), Route("ANY", "/{proxy+}", proxied(function), resource_id="abc123"))
-    return alight.deploy(stage("REST", id, *routes, **more))
-
-
-def http_api(alight: Deployed, id: str, function: str = "echo", payload: Any = "2.0", **more: Any) -> str:
-    route = Route("ANY", "$default", proxied(function, payload=payload, timeout=30.0))
-    return alight.deploy(stage("HTTP", id, route, **more))
+    yield from account(tmp_path_factory.mktemp("apis"))
 
 
 # Events --------------------------------------------------------------------------------------------------------------
@@ -329,29 +236,3 @@ def test_a_large_answer_is_compressed_where_the_api_says_so(alight: Deployed) ->
     said = alight.ask("POST", base, answer, {"Accept-Encoding": "gzip"})
     assert (said.headers["content-encoding"], gzip.decompress(said.body)) == ("gzip", b"x" * 1000)
     assert alight.ask("POST", base, answer).body == b"x" * 1000
-
-
-# Permissions ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_function_has_to_allow_the_api(alight: Deployed, caplog: pytest.LogCaptureFixture) -> None:
-    lambdas = alight.client("lambda")
-    lambdas.remove_permission(FunctionName="whole", StatementId="any")
-    try:
-        integration = Integration("AWS", function=function_arn("whole"))
-        base = alight.deploy(stage("REST", "asks", Route("ANY", "/p/{id}", integration)))
-        said = alight.ask("POST", f"{base}/p/1", "{}")
-        assert (said.status, json.loads(said.body)) == (500, {"message": "Internal server error"})
-        assert "function:whole does not allow apigateway.amazonaws.com" in caplog.text
-        assert "arn:aws:execute-api:us-east-1:000000000000:asks/prod/POST/p/{id}" in caplog.text
-        for sid, tail in (("other", "asks/prod/GET/p/*"), ("stage", "asks/test/*"), ("api", "other/*")):
-            lambdas.add_permission(
-                FunctionName="whole", StatementId=sid, Action="lambda:InvokeFunction",
-                Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{tail}",
-            )  # fmt: skip
-            assert alight.ask("POST", f"{base}/p/1", "{}").status == 500, tail
-            lambdas.remove_permission(FunctionName="whole", StatementId=sid)
-        alight.permit("whole", "asks/*/POST/p")
-        assert alight.ask("POST", f"{base}/p/1", "{}").status == 200
-    finally:
-        alight.permit("whole", "", "any")
