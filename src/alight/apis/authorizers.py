@@ -17,13 +17,14 @@ from alight.apis.proxy_v1 import Event, request_v1
 from alight.apis.proxy_v2 import request_v2
 from alight.apis.request import Incoming
 from alight.apis.routes import Match
+from alight.calls import Members
 from alight.errors.apis import AuthorizerFailed, NotAuthorized, UnauthorizedException
 
 #: May these policies' holder do this action to this resource (`gateway/policy.py`)?
-Allowed = Callable[[Sequence[Mapping[str, Any]], str, str, Mapping[str, str]], bool]
+Allowed = Callable[[Sequence[Members], str, str, Mapping[str, str]], bool]
 
 INVOKE = "execute-api:Invoke"
-_EVERYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+_EVERYTHING: Members = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 #: Answers remembered for one stage; above that the oldest go.
 REMEMBERED = 10_000
 
@@ -33,7 +34,7 @@ class Verdict:
     """An authorizer's answer, read. `policy` is None for HTTP's short answer, which has decided already."""
 
     principal: str | None
-    policy: Mapping[str, Any] | None
+    policy: Members | None
     context: Mapping[str, Any]
     is_authorized: bool = True
     took_ms: int = 0

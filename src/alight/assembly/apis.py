@@ -64,7 +64,7 @@ def build_apis(
     callers = Callers(
         functions=lambda arn: find_function(arn, running.catalogue, running.runner),
         clock=store.clock,
-        allowed=allowed_in,
+        allowed=allowed,
         verify=Verifier(keys, policies_of, store).signer,
         reach=Reach(outward.open, gate.check_url, Failed),
     )
@@ -114,10 +114,6 @@ def find_function(arn: str, catalogue: Catalogue, runner: Runner) -> Function | 
 
 
 # Callers -------------------------------------------------------------------------------------------------------------
-
-
-def allowed_in(policies: Any, action: str, resource: str, context: Mapping[str, str]) -> bool:
-    return allowed(policies, action, resource, context)
 
 
 @dataclass(frozen=True, slots=True)
