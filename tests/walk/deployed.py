@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import uvloop
 from botocore.config import Config
 
 from alight.apis.api import Api, Integration, Route
@@ -34,6 +35,7 @@ from alight.settings import Settings
 CODE = """
 import json, os, time
 import boto3
+import uvloop
 
 def echo(event, context):
     return {"statusCode": 200, "headers": {"X-Run": context.aws_request_id}, "body": json.dumps(event)}
@@ -186,7 +188,7 @@ def stage(kind: Any, id: str, *routes: Route, **more: Any) -> Api:
 @contextmanager
 def deployed(folder: Path, **settings: Any) -> Iterator[Deployed]:
     """An instance in a thread with a loop of its own."""
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     exits = AsyncExitStack()

@@ -37,6 +37,8 @@ from alight.names import Arn
 
 T = TypeVar("T")
 
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
 #: Bytes of the largest event that a function takes.
 EVENT_LIMIT = 6 * 1024 * 1024
 
@@ -239,4 +241,4 @@ def _failure(payload: bytes) -> str:
 
 
 def _dump(event: Event) -> bytes:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(event).encode("utf-8", "replace")

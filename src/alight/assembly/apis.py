@@ -45,6 +45,8 @@ from alight.services.lambda_.runner import Runner
 from alight.store.telemetry import Telemetry
 
 PRINCIPAL = "apigateway.amazonaws.com"
+#: Answers of functions' policies that are kept.
+REMEMBERED = 4_096
 #: Seconds to open a connection to another server; the integration's own time covers the rest.
 CONNECT_DEADLINE = 10.0
 
@@ -59,10 +61,10 @@ def build_apis(
     exits: AsyncExitStack,
 ) -> dict[str, Mount]:
     """The mounts of the gateway that serve APIs: by path, and by the label in a Host."""
-    outward = Outward(gate)
+    outward, permits = Outward(gate), Permits()
     exits.push_async_callback(outward.close)
     callers = Callers(
-        functions=lambda arn: find_function(arn, running.catalogue, running.runner),
+        functions=lambda arn: find_function(arn, running.catalogue, running.runner, permits),
         clock=store.clock,
         allowed=allowed,
         verify=Verifier(keys, policies_of, store).signer,
@@ -77,17 +79,36 @@ def build_apis(
 # Functions -----------------------------------------------------------------------------------------------------------
 
 
+class Permits:
+    """Whether functions let API Gateway in, remembered for as long as their policies say the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[dict[str, Any], bool]] = {}
+
+    def __call__(self, function: str, policy: dict[str, Any], source_arn: str) -> bool:
+        """`policy` are the function's statements by their ids."""
+        place = (function, source_arn)
+        known = self._known.get(place)
+        if known is None or known[0] != policy:
+            context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT}
+            document = {"Statement": list(policy.values())}
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            known = policy, service_may(document, PRINCIPAL, "lambda:InvokeFunction", function, context)
+            self._known[place] = known
+        return known[1]
+
+
 @dataclass(frozen=True, slots=True)
 class InvokedFunction:
     """A function's record as an API sees it: may I, and run."""
 
     body: dict[str, Any]
     runner: Runner
+    permits: Permits
 
     def admits(self, source_arn: str) -> bool:
-        policy = {"Statement": list(self.body["Policy"].values())}
-        context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT}
-        return service_may(policy, PRINCIPAL, "lambda:InvokeFunction", self._arn, context)
+        return self.permits(self._arn, self.body["Policy"], source_arn)
 
     async def run(self, payload: bytes, request_id: str) -> Ran:
         try:
@@ -105,12 +126,12 @@ class InvokedFunction:
         return function_arn(self.body["Configuration"]["FunctionName"])
 
 
-def find_function(arn: str, catalogue: Catalogue, runner: Runner) -> Function | None:
+def find_function(arn: str, catalogue: Catalogue, runner: Runner, permits: Permits) -> Function | None:
     try:
         body = catalogue.body(arn)
     except Fault:
         return None
-    return InvokedFunction(body, runner)
+    return InvokedFunction(body, runner, permits)
 
 
 # Callers -------------------------------------------------------------------------------------------------------------
