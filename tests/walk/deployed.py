@@ -35,7 +35,6 @@ from alight.settings import Settings
 CODE = """
 import json, os, time
 import boto3
-import uvloop
 
 def echo(event, context):
     return {"statusCode": 200, "headers": {"X-Run": context.aws_request_id}, "body": json.dumps(event)}
