@@ -109,6 +109,14 @@ def test_another_server_answers(alight: Deployed) -> None:
         assert said.headers.get_all("set-cookie") == ["a=b", "a=b"]
         assert alight.ask("GET", f"{base}/teapot").status == 418
         assert json.loads(alight.ask("GET", f"{base}/%2e%2e/%2e%2e/up").body)["path"] == "/base/%2E%2E/%2E%2E/up"
+        # A header cannot be made to end early.
+        assert alight.ask("GET", f"{base}/x", headers={"X-Who": "a"}).status == 200
+        split = Integration(
+            "HTTP_PROXY", uri=f"http://127.0.0.1:{port}/", method="GET",
+            parameters={"integration.request.header.X-Q": "method.request.querystring.q"},
+        )  # fmt: skip
+        other = alight.deploy(stage("REST", "split", Route("GET", "/", split)))
+        assert alight.ask("GET", f"{other}?q=a%0d%0aX-Evil:%201").status == 500
         said = alight.ask("GET", f"{base}/large")
         assert (said.status, json.loads(said.body)) == (500, {"message": "Internal server error"})
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from alight.apis.api import Route
+from tests.support import find_tool
 from tests.walk.deployed import Deployed, account, http_api, proxied, rest, stage
 
 
@@ -49,6 +52,20 @@ def test_a_rest_api_hands_the_request_to_its_function(alight: Deployed) -> None:
     assert said.headers["x-amzn-requestid"] == context["requestId"] == said.headers["x-run"]
     assert said.headers["x-amz-apigw-id"] == context["extendedRequestId"]
     assert said.headers["content-type"] == "application/json"
+    assert said.headers["x-amzn-trace-id"] == event["headers"]["X-Amzn-Trace-Id"]
+
+
+@pytest.mark.tool("curl")
+def test_clients_of_all_kinds_get_the_same(alight: Deployed) -> None:
+    base = f"http://127.0.0.1:{alight.port}{rest(alight, 'clients', 'says')}"
+    said = json.dumps({"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "body": "grün"})
+    page = {"Content-Type": "text/plain;charset=UTF-8", "Origin": "null"}
+    by_requests = requests.post(base, data=said.encode(), headers=page, timeout=30)
+    assert (by_requests.status_code, by_requests.content.decode()) == (200, "grün")
+    curl = find_tool("curl")
+    assert curl is not None
+    by_curl = subprocess.run([curl, "-sS", "--data-binary", said, base], capture_output=True, timeout=30, check=True)
+    assert by_curl.stdout.decode() == "grün"
 
 
 def test_an_http_api_hands_the_request_to_its_function(alight: Deployed) -> None:

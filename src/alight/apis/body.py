@@ -20,9 +20,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 LIMIT = 10 * 1024 * 1024
 #: Bytes that are read and dropped for the sake of the connection.
 DRAIN = 64 * 1024
-#: Seconds and bytes for which a larger rest is still taken.
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 8 * 1024 * 1024
+#: Seconds and bytes for which a larger rest is still taken: a picture that is too large, not an endless stream.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 32 * 1024 * 1024
 
 
 class Gone(Exception):

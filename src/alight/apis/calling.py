@@ -135,11 +135,11 @@ class Callers:
         ran = await self._run(api, match, incoming, _dump(event))
         try:
             if ran.failed:
-                raise Malformed(f"the function failed: {_failure(ran.payload)}")
+                raise FunctionFailed(f"the function failed: {_failure(ran.payload)}")
             if payload == "2.0":
                 return answer_v2(ran.payload)
-            return answer_v1(api, ran.payload, incoming.header("accept"))
-        except Malformed as error:
+            return _traced(answer_v1(api, ran.payload, incoming.header("accept")), api, incoming)
+        except (FunctionFailed, Malformed) as error:
             raise BadAnswer from error
 
     async def _pass_through(self, api: Api, match: Match, incoming: Incoming, body: bytes) -> Answer:
@@ -149,7 +149,7 @@ class Callers:
         except (ValueError, RecursionError) as error:
             raise BadRequestException(f"Could not parse request body into json: {error}") from None
         ran = await self._run(api, match, incoming, body or b"{}")
-        return answer_through(ran.payload, match.route.integration.headers)
+        return _traced(answer_through(ran.payload, match.route.integration.headers), api, incoming)
 
     async def _run(self, api: Api, match: Match, incoming: Incoming, event: bytes) -> Ran:
         integration = match.route.integration
@@ -198,6 +198,10 @@ class Callers:
         return verdict
 
 
+class FunctionFailed(Exception):
+    """The function ran and failed; its own log says more than the text."""
+
+
 class Missing(Exception):
     """Something that the integration needs is not there; the text says what, and how to get it."""
 
@@ -229,6 +233,13 @@ def _context(payload: str, api: Api, match: Match, incoming: Incoming, signer: S
     make = context_v2 if payload == "2.0" else context_v1
     principal, key = (signer.principal, signer.access_key) if signer else (None, "")
     return make(api, match, incoming, principal, key)
+
+
+def _traced(answer: Answer, api: Api, incoming: Incoming) -> Answer:
+    """A REST API tells the trace of what a function answered."""
+    if api.kind != "REST":
+        return answer
+    return Answer(answer.status, [*answer.headers, ("X-Amzn-Trace-Id", incoming.trace)], answer.body)
 
 
 def _failure(payload: bytes) -> str:

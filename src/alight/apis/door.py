@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from alight.apis.answers import Answer
 from alight.apis.api import Api, Kind
 from alight.apis.body import Body, Gone
-from alight.apis.calling import Callers, Stage
+from alight.apis.calling import Callers, FunctionFailed, Stage
 from alight.apis.cors import preflight, with_cors
 from alight.apis.ids import short_id
 from alight.apis.proxy_v1 import staged
@@ -44,6 +44,8 @@ Find = Callable[[str, str], Api | None]
 PREFIX = "/_aws/execute-api/"
 #: The label in a Host that stands behind an API's id.
 LABEL = "execute-api"
+#: Characters of a path that no route takes, in the story.
+MOST_TOLD = 200
 _BODILESS = (204, 304)
 
 
@@ -93,7 +95,7 @@ class Door:
             answer = with_cors(api.cors, incoming, answer)
         answer = _compressed(api, incoming, answer)
         await _send(send, api.kind, incoming, answer, body)
-        route = f"{incoming.method} {match.route.path if match else staged(api, path)}"
+        route = f"{incoming.method} {match.route.path if match else staged(api, path)[:MOST_TOLD]}"
         self._tell(Told(api, incoming, route, answer.status, self._clock.now(), answer.why))
 
     async def _answer(self, stage: Stage, match: Match | None, incoming: Incoming, scope: Scope, body: Body) -> Answer:
@@ -104,7 +106,8 @@ class Door:
             return await self._callers.answer(stage, match, incoming, scope, body.read)
         except Fault as fault:
             why = str(fault.__cause__ or "")
-            if why and fault.status >= 500:
+            # A function that failed has told its own log.
+            if why and fault.status >= 500 and not isinstance(fault.__cause__, FunctionFailed):
                 log.warning("%s %s of %s: %s", incoming.method, incoming.path, stage.api.id, why)
             return refuse(kind, fault, why or fault.message)
         except Gone:
