@@ -161,14 +161,19 @@ def test_what_another_server_is_asked() -> None:
         },
     )  # fmt: skip
     api = stage("REST", Route("POST", "/{a}", integration), variables={"v": "s s"})
-    asked = incoming("POST", "/b", "q=../..", [("X-Key", "old"), ("X-Other", "new"), ("Host", "h"), ("Expect", "x")])
+    asked = incoming(
+        "POST",
+        "/b",
+        "q=../..",
+        [("X-Key", "old"), ("X-Other", "new"), ("Host", "h"), ("Expect", "x"), ("Keep-Alive", "5")],
+    )
     match = Table(api).match("POST", "/b")
     assert match is not None
     made = ask_for(api, match, asked, context_v1(api, match, asked, None, ""))
     assert (made.method, made.url) == ("GET", "http://example.com/%2E%2E/%2E%2E/x?fixed=1&q=../..&stage=s%20s")
     assert made.headers["x-key"] == "new"
     assert made.headers["X-Id"] == asked.request_id
-    assert not {"X-Key", "Host", "Expect", "X-None"} & set(made.headers)
+    assert not {"X-Key", "Host", "Expect", "X-None", "Keep-Alive"} & set(made.headers)
 
 
 def test_preflights_of_an_api_that_takes_everything() -> None:
