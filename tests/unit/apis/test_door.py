@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -174,6 +176,23 @@ def test_what_another_server_is_asked() -> None:
     assert made.headers["x-key"] == "new"
     assert made.headers["X-Id"] == asked.request_id
     assert not {"X-Key", "Host", "Expect", "X-None", "Keep-Alive"} & set(made.headers)
+
+
+def test_a_compressed_request_is_unpacked_where_the_api_says_so() -> None:
+    raw = b"/_aws/execute-api/abcdef1234/prod/x"
+    sent = zlib.compress("grün".encode())
+    headers = [(b"content-encoding", b"deflate"), (b"content-length", b"%d" % len(sent)), (b"x-a", b"b")]
+    plain, unpacking = APIS[0], replace(APIS[0], minimum_compression=1_000)
+    function = Echo()
+    assert ask(door(unpacking, function), "POST", raw, b"", headers, sent)[0] == 200
+    assert function.events[0]["body"] == "grün"
+    assert "content-encoding" not in function.events[0]["headers"]
+    assert ask(door(plain, function), "POST", raw, b"", headers, sent)[0] == 200
+    assert function.events[1]["body"] != "grün"
+    for broken, status in ((b"no", 400), (sent[:-2], 400), (zlib.compress(bytes(10 * 1024 * 1024 + 1)), 413)):
+        sized = [(b"content-encoding", b"deflate"), (b"content-length", b"%d" % len(broken))]
+        assert ask(door(unpacking, function), "POST", raw, b"", sized, broken)[0] == status
+    assert len(function.events) == 2
 
 
 def test_preflights_of_an_api_that_takes_everything() -> None:
