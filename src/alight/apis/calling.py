@@ -171,8 +171,8 @@ class Callers:
         return function
 
     async def _ask_server(self, api: Api, match: Match, incoming: Incoming, context: Event, body: bytes) -> Answer:
-        asked = ask_for(api, match, incoming, context)
         try:
+            asked = ask_for(api, match, incoming, context)
             return await _in_time(ask(self.reach, asked, body), match.route.integration)
         except Unreachable as error:
             raise (IntegrationFailed if api.kind == "REST" else IntegrationBusy) from error

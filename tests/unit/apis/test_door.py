@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from alight.apis.calling import Busy, Callers, Ran, Signer
 from alight.apis.door import Door, Told
 from alight.apis.proxy_v1 import context_v1
 from alight.apis.routes import Table
-from alight.apis.upstream import Reach, ask_for
+from alight.apis.upstream import Reach, Unreachable, ask_for
 from alight.clock import ManualClock
 from alight.errors.apis import MissingAuthenticationTokenException
 from alight.gateway.policy import allowed
@@ -176,6 +177,17 @@ def test_what_another_server_is_asked() -> None:
     assert made.headers["x-key"] == "new"
     assert made.headers["X-Id"] == asked.request_id
     assert not {"X-Key", "Host", "Expect", "X-None", "Keep-Alive"} & set(made.headers)
+
+
+def test_a_variable_that_nothing_is_mapped_to() -> None:
+    """An API that would not work on AWS must not work here."""
+    integration = Integration("HTTP_PROXY", uri="http://example.com/{a}", method="GET")
+    api = stage("REST", Route("GET", "/{a}", integration))
+    match = Table(api).match("GET", "/b")
+    assert match is not None
+    with pytest.raises(Unreachable, match=r"nothing is mapped to integration\.request\.path\.a"):
+        ask_for(api, match, incoming("GET", "/b"), {})
+    assert ask(door(api, Echo()), "GET", b"/_aws/execute-api/abcdef1234/prod/b")[0] == 500
 
 
 def test_a_compressed_request_is_unpacked_where_the_api_says_so() -> None:
