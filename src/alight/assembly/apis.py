@@ -35,7 +35,8 @@ from alight.functions.pool import PoolClosed
 from alight.gateway.asgi import Mount
 from alight.gateway.authorize import PoliciesOf
 from alight.gateway.mounted import signer
-from alight.gateway.policy import allowed, service_may
+from alight.gateway.policy import allowed
+from alight.gateway.service_policy import service_may
 from alight.gateway.signature import Lookup
 from alight.names import ACCOUNT, REGION, function_arn
 from alight.notifications.channels.addresses import Gate, GatedResolver
