@@ -193,7 +193,11 @@ def test_a_role_needs_permission_to_call(alight: Deployed) -> None:
     assert said.status == 403
     assert "is not authorized to perform: execute-api:Invoke on resource" in json.loads(said.body)["Message"]
     arn = "arn:aws:execute-api:us-east-1:000000000000:roles/prod/GET/x"
-    policy = {"Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": arn}]}
+    only = {
+        "ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/caller"},
+        "IpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+    }
+    policy = {"Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": arn, "Condition": only}]}
     iam.put_role_policy(RoleName="caller", PolicyName="calls", PolicyDocument=json.dumps(policy))
     said = signed(alight, "GET", f"{base}/x", headers={}, **keys)
     assert said.status == 200

@@ -38,7 +38,7 @@ from alight.gateway.mounted import signer
 from alight.gateway.policy import allowed
 from alight.gateway.service_policy import service_may
 from alight.gateway.signature import Lookup
-from alight.names import ACCOUNT, REGION, function_arn
+from alight.names import ACCOUNT, REGION, function_arn, role_arn
 from alight.notifications.channels.addresses import Gate, GatedResolver
 from alight.notifications.policy import Failed
 from alight.services.lambda_.catalogue import Catalogue
@@ -158,14 +158,15 @@ class Verifier:
             raise ExpiredTokenException from None
         except Fault as fault:
             raise InvalidSignatureException(fault.message) from None
-        self._check(principal, arn)
+        self._check(principal, arn, (scope.get("client") or ("",))[0])
         return Signer(principal, key)
 
-    def _check(self, principal: Principal, arn: str) -> None:
+    def _check(self, principal: Principal, arn: str, source_ip: str) -> None:
         if principal.kind == "root":
             return
         policies = self.policies_of(principal.role) if principal.role else ()
-        if not allowed(policies, "execute-api:Invoke", arn, {"aws:PrincipalArn": principal.arn}):
+        context = {"aws:SourceIp": source_ip, "aws:PrincipalArn": role_arn(principal.role or "")}
+        if not allowed(policies, "execute-api:Invoke", arn, context):
             masked = arn.replace(ACCOUNT, f"********{ACCOUNT[-4:]}")
             raise NotAuthorized(
                 f"User: {principal.arn} is not authorized to perform: execute-api:Invoke on resource: {masked} "
