@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alight.calls import Members
+from alight.stacks.addresses import localised, own_apis
 from alight.stacks.provider import Identity
 from alight.stacks.record import KIND, Entry, Stack, stack_of
 from alight.stacks.resolve import Resolver, Unresolvable, pseudo_parameters
@@ -27,11 +28,13 @@ def outputs_of(stack: Stack, base_url: str) -> dict[str, Any]:
     resolver = Resolver(
         stack.body, values, lambda name: answers[name]["Ref"], lambda name, attribute: answers[name][attribute]
     )
+    apis = own_apis(stack.entries.values())
     found: dict[str, Any] = {}
     for name, output in (stack.body.get("Outputs") or {}).items():
         try:
             if "Condition" not in output or resolver.condition(str(output["Condition"]), ("Outputs", name)):
-                found[name] = resolver.value(output["Value"], ("Outputs", name, "Value"))
+                value = resolver.value(output["Value"], ("Outputs", name, "Value"))
+                found[name] = localised(value, apis, base_url)
         except Unresolvable:
             # A stack that failed half-way: its other outputs are still of use.
             continue

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.provider import Provider
-from alight.stacks.resources import iam, lambda_, lambda_access, logs, s3, sagemaker, sns, sqs
+from alight.stacks.resources import apigateway, apigatewayv2, iam, lambda_, lambda_access, logs, s3, sagemaker, sns, sqs
 
 _FAMILIES = (
+    apigateway.PROVIDERS,
+    apigatewayv2.PROVIDERS,
     iam.PROVIDERS,
     lambda_.PROVIDERS,
     lambda_access.PROVIDERS,
