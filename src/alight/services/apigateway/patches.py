@@ -48,7 +48,7 @@ _REMOVABLE = frozenset({"/description", "/minimumCompressionSize", "/variables"}
 
 
 def _setter(path: str, setters: Mapping[str, Setter]) -> tuple[Setter | None, str]:
-    if path in setters:
+    if path in setters and not path.endswith("/"):
         return setters[path], ""
     for prefix, setter in setters.items():
         if prefix.endswith("/") and path.startswith(prefix) and len(path) > len(prefix):
