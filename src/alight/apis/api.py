@@ -23,8 +23,8 @@ class Integration:
 
     `function` is a function's ARN (AWS_PROXY, AWS). `uri` and `method` are another server's (HTTP_PROXY): `{name}` in
     the URI stands for a path parameter, method ANY for the caller's own. `parameters` are what HTTP_PROXY passes on
-    (`integration.request.path.proxy` → `method.request.path.proxy`). `headers` are a preflight's answer. `timeout` is
-    in seconds.
+    (`integration.request.path.proxy` → `method.request.path.proxy`). `headers` are a preflight's answer, and what an
+    AWS integration adds to every answer. `timeout` is in seconds.
     """
 
     kind: Integrating
@@ -81,7 +81,8 @@ class Cors:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One stage of one API. `binary_media_types` is REST's; `cors` is HTTP's."""
+    """One stage of one API. `binary_media_types`, `minimum_compression` (bytes) and `deployment` (its id) are REST's;
+    `cors` is HTTP's."""
 
     id: str
     name: str
@@ -92,3 +93,4 @@ class Api:
     binary_media_types: tuple[str, ...] = ()
     cors: Cors | None = None
     minimum_compression: int | None = None
+    deployment: str = ""
