@@ -116,8 +116,9 @@ def test_what_is_served_is_what_was_deployed(rest: Any, running: Running, api: t
     assert running.served.find(api_id, "prod") is before
     second = rest.create_deployment(restApiId=api_id, stageName="prod", description="two")["id"]
     after = running.served.find(api_id, "prod")
-    assert before is not None
     assert after is not None
+    assert after.deployment == second
+    assert before is not None
     assert [route.method for route in after.routes] == ["GET", "POST"]
     assert (before.binary_media_types, after.binary_media_types) == ((), ("image/png",))
     assert after.variables == {"v": "1"}
@@ -331,18 +332,26 @@ def test_a_function_without_a_proxy_passes_bodies_on(rest: Any, running: Running
     rest.put_integration(**here, type="AWS", integrationHttpMethod="POST", uri=URI)
     code, _, message = refusal(rest.create_deployment, restApiId=api_id, stageName="prod")
     assert (code, "integration response 200" in message) == (501, True)
-    rest.put_method_response(**here, statusCode="200", responseModels={"application/json": "Empty"})
-    rest.put_integration_response(**here, statusCode="200", responseTemplates={"application/json": ""})
+    header = "method.response.header.Access-Control-Allow-Origin"
+    rest.put_method_response(
+        **here, statusCode="200", responseModels={"application/json": "Empty"}, responseParameters={header: False}
+    )
+    rest.put_integration_response(
+        **here, statusCode="200", responseTemplates={"application/json": ""}, responseParameters={header: "'*'"}
+    )
     for odd in (
         {"selectionPattern": "Error.*"},
         {"responseTemplates": {"application/json": "$input.body"}},
+        {"responseParameters": {header: "integration.response.header.X"}},
         {"statusCode": "500"},
     ):
         assert refusal(rest.put_integration_response, **{**here, "statusCode": "200", **odd})[0] == 501
     rest.create_deployment(restApiId=api_id, stageName="prod")
     served = running.served.find(api_id, "prod")
     assert served is not None
-    assert served.routes[0].integration == Integration("AWS", function=FUNCTION, timeout=29.0)
+    assert served.routes[0].integration == Integration(
+        "AWS", function=FUNCTION, timeout=29.0, headers={"Access-Control-Allow-Origin": "*"}
+    )
 
 
 def test_the_answer_to_a_preflight_is_the_one_mock(rest: Any, running: Running, api: tuple[str, str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alight.apis.api import Api, Authorizer, Integrating, Integration, Route
-from alight.services.apigateway.methods_rules import preflight_headers
+from alight.services.apigateway.methods_rules import constant_headers
 from alight.services.apigateway.uris import function_of, with_variables
 
 Body = dict[str, Any]
@@ -38,6 +38,7 @@ def compiled(body: Body, stage: Body, snapshot: Body) -> Api:
         variables=variables,
         binary_media_types=tuple(snapshot.get("binaryMediaTypes") or ()),
         minimum_compression=snapshot.get("minimumCompressionSize"),
+        deployment=stage["deploymentId"],
     )
 
 
@@ -57,13 +58,14 @@ def integration(kept: Body, variables: Mapping[str, str]) -> Integration:
     kind = _KINDS[kept["type"]]
     timeout = kept["timeoutInMillis"] / 1000
     if kind == "PREFLIGHT":
-        return Integration(kind, headers=preflight_headers(kept), timeout=timeout)
+        return Integration(kind, headers=constant_headers(kept), timeout=timeout)
     uri = with_variables(kept["uri"], variables)
     if kind == "HTTP_PROXY":
         parameters = dict(kept.get("requestParameters") or {})
         return Integration(kind, uri=uri, method=kept["httpMethod"], parameters=parameters, timeout=timeout)
     # A variable that the stage does not have leaves no function's ARN: calling it fails, as on AWS.
-    return Integration(kind, function=function_of(uri) or uri, timeout=timeout)
+    headers = constant_headers(kept) if kind == "AWS" else {}
+    return Integration(kind, function=function_of(uri) or uri, timeout=timeout, headers=headers)
 
 
 def authorizer(kept: Body, variables: Mapping[str, str]) -> Authorizer:

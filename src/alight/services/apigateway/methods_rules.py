@@ -214,7 +214,7 @@ def integration_response(given: Members, integration: Members, declared: Members
         if status != "200":
             raise refuse(f"status {status} of an integration of type {integration['type']}: it is always 200")
         _check_declared(mapped, (declared.get(status) or {}).get("responseParameters") or {}, status in declared)
-        _check_constants(mapped, integration["type"])
+        _check_constants(mapped)
     elif mapped:
         raise refuse(f"responseParameters of an integration of type {integration['type']}")
     return _kept(given, "statusCode", "responseParameters", "responseTemplates")
@@ -245,16 +245,14 @@ def _check_declared(mapped: Members, parameters: Members, is_declared: bool) -> 
     )
 
 
-def _check_constants(mapped: Members, kind: str) -> None:
+def _check_constants(mapped: Members) -> None:
     for name, value in mapped.items():
-        if kind == "AWS":
-            raise refuse("responseParameters of an integration of type AWS: let the handler of a proxy set headers")
         if not _CONSTANT.fullmatch(value):
             raise refuse(f"the response parameter {name}: {value} (only constants in single quotes)")
 
 
-def preflight_headers(integration: Members) -> dict[str, str]:
-    """The constant headers of a mock's answer, by their names."""
+def constant_headers(integration: Members) -> dict[str, str]:
+    """The constant headers that are added to answers, by their names."""
     response = (integration.get("integrationResponses") or {}).get("200") or {}
     return {
         name.removeprefix(_HEADER): value[1:-1] for name, value in (response.get("responseParameters") or {}).items()
