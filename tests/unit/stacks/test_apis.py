@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from alight.services.apigateway import service as rest
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
 from alight.services.apigateway.served import Served
 from alight.services.apigatewayv2 import service as http
-from alight.stacks.apply import ApplyFailed, remove
+from alight.stacks.apply import ApplyFailed, apply, remove
+from alight.stacks.definitions import check_body
 from alight.stacks.outputs import outputs
 from alight.stacks.problems import TemplateRefused
 from alight.stacks.record import open_stack
@@ -482,8 +483,19 @@ async def test_refused_with_its_place(stage: Stage, text: str, word: str) -> Non
     assert "template.yaml:" in str(refused.value)
 
 
-async def test_a_key_that_everybody_would_be_let_in_without_is_refused(stage: Stage) -> None:
+async def advise(type_name: str, properties: Members) -> str:
+    check_body(type_name, properties)
+    return ""
+
+
+async def test_what_is_wrong_with_a_body_is_told_before_anything_is_done(stage: Stage) -> None:
     text = REST_API.replace("DefaultAuthorizer: Token", "ApiKeyRequired: true\n        DefaultAuthorizer: Token")
-    with pytest.raises(ApplyFailed) as failed:
+    path = stage.scene.write(text)
+    with pytest.raises(TemplateRefused) as refused:
+        await apply(path, means=replace(stage.scene.means, advise=advise))
+    assert f"template.yaml:{text[: text.index('  Web:')].count(chr(10)) + 1}: Resources.Web" in str(refused.value)
+    assert "api_key" in str(refused.value)
+    assert stage.scene.services.asked == []
+    # Whoever applies without advice gets the service's own refusal.
+    with pytest.raises(ApplyFailed, match="api_key"):
         await stage.scene.apply(text)
-    assert "api_key" in str(failed.value)

@@ -6,17 +6,22 @@ by name, because an extension that is passed over would be accepted and inert.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from alight.errors.apigateway import BadRequestException
 from alight.errors.common import NotImplemented_
 
+T = TypeVar("T")
 Document = dict[str, Any]
+
+MOST_NODES = 200_000
+_INVALID = "Invalid OpenAPI input."
 
 VERBS = ("get", "put", "post", "delete", "patch", "options", "head")
 ANY = "x-amazon-apigateway-any-method"
@@ -49,15 +54,35 @@ def read_document(body: bytes | str) -> Document:
     text = body if isinstance(body, str) else body.decode("utf-8", "replace")
     try:
         document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        plain = _plain(document, itertools.count(1))
     except (ValueError, RecursionError, yaml.YAMLError):
-        raise BadRequestException("Invalid OpenAPI input.") from None
-    if not isinstance(document, dict) or version_of(document) not in ("2", "3.0"):
-        raise BadRequestException("Invalid OpenAPI input.")
-    if not isinstance(document.get("paths") or {}, dict):
-        raise BadRequestException("Invalid OpenAPI input.")
-    # YAML reads responses' codes as numbers and dates as dates; JSON's types are what the rest goes by.
-    plain: Document = json.loads(json.dumps(document, default=str))
+        raise BadRequestException(_INVALID) from None
+    if not isinstance(plain, dict) or version_of(plain) not in ("2", "3.0"):
+        raise BadRequestException(_INVALID)
+    if not isinstance(plain.get("paths") or {}, dict):
+        raise BadRequestException(_INVALID)
     return plain
+
+
+def understood(read: Callable[[], T]) -> T:
+    """What `read` makes of a document. One that has a list where a mapping belongs, or a number where there should be
+    words, breaks the reading somewhere; that is the document's fault, and told as such."""
+    try:
+        return read()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise BadRequestException(_INVALID) from error
+
+
+def _plain(value: Any, nodes: Iterator[int]) -> Any:
+    """The types that JSON has: YAML reads codes as numbers and dates as dates. An anchor that is used again and again
+    multiplies; no honest document comes near the limit."""
+    if next(nodes) > MOST_NODES:
+        raise ValueError("too many nodes")
+    if isinstance(value, dict):
+        return {str(key): _plain(item, nodes) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, nodes) for item in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def version_of(document: Document) -> str:

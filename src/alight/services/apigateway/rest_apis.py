@@ -12,7 +12,7 @@ from alight.errors.apigateway import BadRequestException
 from alight.services.apigateway.imports import imported
 from alight.services.apigateway.ledger import Edit, Ledger
 from alight.services.apigateway.methods_rules import refuse
-from alight.services.apigateway.openapi import read_document
+from alight.services.apigateway.openapi import Document, read_document, understood
 from alight.services.apigateway.pages import page
 from alight.services.apigateway.patches import Setter, item, member, patch, whole
 
@@ -120,7 +120,7 @@ class RestApis:
         body = new_api(
             {"name": _title(document), "endpointConfiguration": _asked_endpoint(parameters)}, self._apis.now()
         )
-        warnings = imported(body, document, base=_base(parameters))
+        warnings = understood(lambda: imported(body, document, base=_base(parameters)))
         _check_warnings(given, warnings)
         await self._apis.create(body["Api"]["id"], body)
         return _with_warnings(described(body), warnings)
@@ -134,19 +134,26 @@ class RestApis:
         parameters = given.get("parameters") or {}
 
         def change(edit: Edit) -> Members:
-            warnings = imported(edit.body, document, base=_base(parameters), overwrite=mode == "overwrite")
+            overwrite = mode == "overwrite"
+            warnings = understood(lambda: imported(edit.body, document, base=_base(parameters), overwrite=overwrite))
             _check_warnings(given, warnings)
             if "endpointConfigurationTypes" in parameters:
                 edit.body["Api"]["endpointConfiguration"] = _endpoint(_asked_endpoint(parameters))
-            if mode == "overwrite":
+            if overwrite:
                 edit.body["Api"]["name"] = _title(document)
             return _with_warnings(described(edit.body), warnings)
 
         return await self._apis.change(given["restApiId"], change)
 
 
-def _title(document: Body) -> str:
-    return str((document.get("info") or {}).get("title") or "Untitled")
+def check_definition(document: Document) -> None:
+    """Raises what importing this would, and changes nothing."""
+    understood(lambda: imported(new_api({"name": "scratch"}, 0.0), document))
+
+
+def _title(document: Document) -> str:
+    info = document.get("info")
+    return str((info.get("title") if isinstance(info, dict) else "") or "Untitled")
 
 
 def _asked_endpoint(parameters: Mapping[str, str]) -> Members:

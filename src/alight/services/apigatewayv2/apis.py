@@ -9,7 +9,7 @@ from alight.calls import Call, Members
 from alight.errors.apigateway import BadRequestException, NotFoundException
 from alight.services.apigateway.ledger import Edit, Ledger
 from alight.services.apigateway.methods_rules import refuse
-from alight.services.apigateway.openapi import read_document
+from alight.services.apigateway.openapi import Document, read_document, understood
 from alight.services.apigateway.tags import tagged
 from alight.services.apigateway.uris import function_of
 from alight.services.apigatewayv2 import rules
@@ -112,8 +112,8 @@ class Apis:
 
     async def import_api(self, call: Call, given: Members) -> Members:
         document = read_document(given["Body"])
-        body = new_api({"Name": str((document.get("info") or {}).get("title") or "Untitled")}, self._apis.now())
-        warnings = imported(body, document, given.get("Basepath") or "ignore")
+        body = new_api({"Name": "Untitled"}, self._apis.now())
+        warnings = understood(lambda: imported(body, document, given.get("Basepath") or "ignore"))
         _check_warnings(given, warnings)
         await self._apis.create(body["Api"]["ApiId"], body)
         return _with_warnings(described(body, call), warnings)
@@ -122,7 +122,7 @@ class Apis:
         document = read_document(given["Body"])
 
         def change(edit: Edit) -> Members:
-            warnings = imported(edit.body, document, given.get("Basepath") or "ignore")
+            warnings = understood(lambda: imported(edit.body, document, given.get("Basepath") or "ignore"))
             _check_warnings(given, warnings)
             follow(edit)
             return _with_warnings(described(edit.body, call), warnings)
@@ -151,6 +151,11 @@ class Apis:
             holder["Tags"] = changed(holder.get("Tags") or {})
 
         await self._apis.change(api, change)
+
+
+def check_definition(document: Document) -> None:
+    """Raises what importing this would, and changes nothing."""
+    understood(lambda: imported(new_api({"Name": "scratch"}, 0.0), document))
 
 
 def _quickly(edit: Edit, given: Members) -> None:
