@@ -325,10 +325,11 @@ Resources:
       Runtime: python3.11
       Events:
         Web:
-          Type: Schedule
-          Properties: {Schedule: rate(1 minute)}
+          Type: Api
+          Properties: {Path: /, Method: get}
+Globals: {Api: {Auth: {ApiKeyRequired: true, UsagePlan: {CreateUsagePlan: PER_API}}}}
 """
-    with pytest.raises(TemplateRefused, match="schedules, rules") as told:
+    with pytest.raises(TemplateRefused, match="there are no API keys and usage plans here") as told:
         await scene.plan(text)
     assert {problem.line for problem in told.value.problems} == {10}
 
