@@ -61,7 +61,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
         router = Router()
-        server = await listen(store, running, telling, doors, templates, template, router)
+        server = await listen(store, running, telling, doors, templates, template, router, doors.apis.find, exits)
         exits.push_async_callback(server.stop, GRACE)
         if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):
             return

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from alight.admin.http import NotFound
+from alight.apis.ids import long_id
 from alight.store import journal
 from alight.store.database import Database
 from alight.store.journal import AttemptRecord, Event
@@ -17,6 +18,9 @@ from alight.store.outbox import OutboxStore, StoredMessage
 from alight.store.telemetry import Telemetry
 
 Json = dict[str, Any]
+
+#: How the step of a request to a deployed API begins.
+API_CALL = "execute-api "
 
 
 class Stories:
@@ -30,14 +34,14 @@ class Stories:
     async def explain(self, id: str) -> Json:
         """`id` may be an event's, a request's, a message's or a delivery's."""
         await self._telemetry.flush()
-        event_id = self._event_of(id)
+        event_id = self._event_of(long_id(id) or id)
         event = journal.get(self._database.read(), event_id)
         spans = self._telemetry.spans(request_id=event_id)
         if event is None and not spans:
             raise NotFound(f"Nothing is known of {id}.", "alight events list shows ids.")
         return {
             "event": event_summary(event) if event else {"id": event_id, "state": "synchronous"},
-            "steps": self._steps(event, spans),
+            "steps": self._steps(event_id, event, spans),
             "messages": [row for message in self._outbox.messages_of_event(event_id) for row in self._told(message)],
             "logs": [
                 {"timestamp": row["ts"], "message": row["message"]}
@@ -61,7 +65,7 @@ class Stories:
             message = self._outbox.message(delivery.message_id) if delivery else None
         return (message.event_id or id) if message else id
 
-    def _steps(self, event: Event | None, spans: list[Json]) -> list[Json]:
+    def _steps(self, request_id: str, event: Event | None, spans: list[Json]) -> list[Json]:
         steps = [
             {
                 "at": span["start"],
@@ -72,7 +76,7 @@ class Stories:
             for span in spans
         ]
         if event is None:
-            return steps
+            return self._waited_for(request_id, steps)
         attempts = journal.attempts(self._database.read(), event.id)
         return [
             {
@@ -85,6 +89,25 @@ class Stories:
             }
             for number, attempt in enumerate(attempts, 1)
         ]
+
+    def _waited_for(self, request_id: str, steps: list[Json]) -> list[Json]:
+        """What somebody waited for: the API call, if it was one, with the runs that it caused and their calls."""
+        calls = [step for step in steps if step["what"].startswith(API_CALL)]
+        others = [step for step in steps if step not in calls]
+        runs = [
+            {
+                "at": run["started"],
+                "what": f"function {run['function']}: {run['outcome']}",
+                "status": "ok" if run["outcome"] == "ok" else "dead",
+                "detail": run["error"],
+                "duration": run["ended"] - run["started"],
+                "steps": [step for step in others if run["started"] <= step["at"] <= run["ended"]],
+            }
+            for run in self._telemetry.invocations(request_id=request_id)
+        ]
+        inside = [step for run in runs for step in run["steps"]]
+        caused = sorted(runs + [step for step in others if step not in inside], key=lambda step: float(step["at"]))
+        return [call | {"steps": caused} for call in calls] or caused
 
     def _told(self, message: StoredMessage) -> list[Json]:
         shown = {"created": message.published, "body": message.body}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from alight import __version__
@@ -10,6 +12,8 @@ from alight.admin.events import Events
 from alight.admin.http import Api
 from alight.admin.routes import About, Admin
 from alight.admin.story import Stories
+from alight.apis.door import Find
+from alight.assembly.apis import build_apis
 from alight.assembly.doors import Doors
 from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
@@ -26,7 +30,9 @@ from alight.services.permissions import needs
 from alight.store.checksums import checksum
 
 
-def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, router: Router) -> Gateway:
+def build_gateway(
+    store: Store, running: Running, doors: Doors, admin: Api, router: Router, apis: Mapping[str, Mount]
+) -> Gateway:
     settings = store.settings
     return Gateway(
         operations=doors.operations,
@@ -39,6 +45,7 @@ def build_gateway(store: Store, running: Running, doors: Doors, admin: Api, rout
         mounts={
             "/_alight/": Mount(admin),
             "/_aws/sns/": Mount(doors.sns.pages, any_origin=True),
+            **apis,
         },
         router=router,
     )
@@ -52,6 +59,8 @@ async def listen(
     templates: Templates,
     template: Path | None,
     router: Router,
+    find: Find,
+    exits: AsyncExitStack,
 ) -> Server:
     """Serve, on the port that was asked for or a free one."""
     stories = Stories(store.database, telling.rows, store.telemetry)
@@ -77,6 +86,8 @@ async def listen(
         apply=templates.apply,
     )
     api = Api("/_alight/", store.keys.admin_token, admin.routes())
-    server = await serve(build_gateway(store, running, doors, api, router), settings.host, settings.port)
+    keys = Keyring(store.keys)
+    apis = build_apis(store, running, telling.gate, keys, doors.iam.roles.policies_of, find, exits)
+    server = await serve(build_gateway(store, running, doors, api, router, apis), settings.host, settings.port)
     store.address.port, store.address.since = server.port, clock.now()
     return server

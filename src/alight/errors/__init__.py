@@ -11,7 +11,8 @@ called; anything that is not a `Fault` is our own bug: logged in full, answered 
     ├── errors.lambda_   functions
     ├── errors.sagemaker endpoints
     ├── errors.sns       topics
-    └── errors.sqs       queues
+    ├── errors.sqs       queues
+    └── errors.apis      deployed APIs, to their callers
 
 `AlightError` is for people at the keyboard (CLI, settings, templates): one sentence that says what happened,
 where, and what to do next.

@@ -29,6 +29,17 @@ def everybody_may(policy: Members, action: str, resource: str, context: Context)
     return _decide(public, action, resource, context)
 
 
+def service_may(policy: Members, service: str, action: str, resource: str, context: Context) -> bool:
+    """The same for another service that acts on its own: only statements that name it, or everybody, speak of that."""
+    named = [item for item in _statements(policy) if _is_everybody(item) or service in _services(item)]
+    return _decide(named, action, resource, context)
+
+
+def _services(statement: Members) -> list[Any]:
+    principal = statement.get("Principal")
+    return _listed(principal.get("Service")) if isinstance(principal, dict) else []
+
+
 def _decide(statements: list[Members], action: str, resource: str, context: Context) -> bool:
     keys = {name.lower(): value for name, value in context.items()}
     is_allowed = False

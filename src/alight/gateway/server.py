@@ -34,6 +34,9 @@ class Limits:
     connections: int = 4_096
 
 
+#: Where the scope's extensions hold how header names were spelled, in the order of the headers.
+SPELLING = "alight.spelling"
+
 REASONS = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -75,6 +78,13 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
+        self._spelling: list[bytes] = []
+        self.scope["extensions"] = {SPELLING: {"names": self._spelling}}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """ASGI has header names in lower case; REST APIs hand them on as they were spelled."""
+        super().on_header(name, value)
+        self._spelling.append(name)
 
     def on_headers_complete(self) -> None:
         if self._is_refused or self.transport.is_closing():

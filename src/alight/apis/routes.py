@@ -1,0 +1,121 @@
+"""Which route a request takes: a tree of path segments, made once for each deployed stage.
+
+The whole path beats a greedy one, a segment that is spelled out beats `{name}`, the longest prefix beats shorter ones,
+and a verb beats ANY. A REST API chooses its resource by the path alone (a resource without the method is a refusal, and
+a slash at the end says nothing); an HTTP API goes on to the next route that has the method, and in the end to
+`$default`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from alight.apis.api import Api, Route
+
+DEFAULT = "$default"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The route, and what stood in the place of its variables, decoded."""
+
+    route: Route
+    parameters: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Node:
+    """One segment. `ends` are routes whose path ends here, `greedy` those that take all the rest, by verb."""
+
+    fixed: dict[str, _Node] = field(default_factory=dict)
+    variable: _Node | None = None
+    ends: dict[str, Route] = field(default_factory=dict)
+    greedy: dict[str, Route] = field(default_factory=dict)
+
+
+class Table:
+    """The routes of one stage, ready to be asked."""
+
+    def __init__(self, api: Api) -> None:
+        self._rest = api.kind == "REST"
+        self._root = _Node()
+        self._default: Route | None = None
+        for route in api.routes:
+            if route.path == DEFAULT:
+                self._default = route
+            else:
+                self._add(route)
+
+    def match(self, method: str, path: str) -> Match | None:
+        """`path` is as it was sent, below the stage; None where no route takes it."""
+        if self._rest:
+            path = path.rstrip("/")
+        given = path.split("/")[1:] if path not in ("", "/") else []
+        segments = [unquote(part) for part in given] if "%" in path else given
+        for routes in self._candidates(segments):
+            route = routes.get(method) or routes.get("ANY")
+            if route is not None:
+                return Match(route, _parameters(route, segments))
+            if self._rest:
+                return None
+        return Match(self._default, {}) if self._default else None
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for part in _parts(route.path):
+            if part.endswith("+}"):
+                node.greedy[route.method] = route
+                return
+            if part.startswith("{"):
+                node.variable = node.variable or _Node()
+                node = node.variable
+            else:
+                node = node.fixed.setdefault(part, _Node())
+        node.ends[route.method] = route
+
+    def _candidates(self, segments: Sequence[str]) -> Iterator[Mapping[str, Route]]:
+        yield from _whole(self._root, segments, 0)
+        yield from _greedy(self._root, segments, 0)
+
+
+def _whole(node: _Node, segments: Sequence[str], at: int) -> Iterator[Mapping[str, Route]]:
+    if at == len(segments):
+        if node.ends:
+            yield node.ends
+        return
+    fixed = node.fixed.get(segments[at])
+    if fixed is not None:
+        yield from _whole(fixed, segments, at + 1)
+    if node.variable is not None and segments[at]:
+        yield from _whole(node.variable, segments, at + 1)
+
+
+def _greedy(node: _Node, segments: Sequence[str], at: int) -> Iterator[Mapping[str, Route]]:
+    """The longest prefix first; a greedy variable takes at least one character."""
+    if at == len(segments):
+        return
+    fixed = node.fixed.get(segments[at])
+    if fixed is not None:
+        yield from _greedy(fixed, segments, at + 1)
+    if node.variable is not None and segments[at]:
+        yield from _greedy(node.variable, segments, at + 1)
+    if node.greedy and (segments[at] or at + 1 < len(segments)):
+        yield node.greedy
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _parameters(route: Route, segments: Sequence[str]) -> dict[str, str]:
+    if "{" not in route.path:
+        return {}
+    found = {}
+    for at, part in enumerate(_parts(route.path)):
+        if part.endswith("+}"):
+            found[part[1:-2]] = "/".join(segments[at:])
+        elif part.startswith("{"):
+            found[part[1:-1]] = segments[at]
+    return found
