@@ -311,6 +311,14 @@ def test_methods_that_are_refused_by_name(rest: Any, api: tuple[str, str], membe
         ("requestParameters", {"type": "AWS", "requestParameters": {"integration.request.header.X": "'a'"}}),
         ("VPC", {"type": "AWS_PROXY", "connectionType": "VPC_LINK", "connectionId": "v"}),
         ("NEVER", {"type": "AWS", "passthroughBehavior": "NEVER"}),
+        (
+            "context.identity.sourceIp",
+            {
+                "type": "HTTP_PROXY",
+                "uri": "http://x/",
+                "requestParameters": {"integration.request.header.X": "context.identity.sourceIp"},
+            },
+        ),
         ("sqs", {"type": "AWS", "uri": "arn:aws:apigateway:us-east-1:sqs:path/0/q"}),
     ],
 )

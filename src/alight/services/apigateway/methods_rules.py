@@ -21,6 +21,8 @@ AUTHORIZATIONS = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
 MODELS = ("Empty", "Error")
 _CONSTANT = re.compile(r"'([^']*)'")
 _HEADER = "method.response.header."
+_TARGET = re.compile(r"integration\.request\.(path|querystring|header)\.[^.]+")
+_SOURCE = re.compile(r"(method\.request\.(path|querystring|header)|stageVariables|context)\.[^.]+")
 
 
 def refuse(what: str) -> NotImplemented_:
@@ -169,14 +171,9 @@ def _check_lambda(uri: str, kind: str) -> None:
 
 
 def _check_mapped(parameters: Members) -> None:
-    """Path, query and header parameters that are passed on; constants too."""
+    """Paths, queries and headers that are passed on: from the request, from the stage's variables, or constant."""
     for target, source in parameters.items():
-        if not re.fullmatch(r"integration\.request\.(path|querystring|header)\.[\w.$:-]+", target) or not (
-            _CONSTANT.fullmatch(source)
-            or re.fullmatch(
-                r"method\.request\.(path|querystring|header|multivaluequerystring|multivalueheader)\..+", source
-            )
-        ):
+        if not (_TARGET.fullmatch(target) and (_CONSTANT.fullmatch(source) or _SOURCE.fullmatch(source))):
             raise refuse(f"the request parameter {target}: {source}")
 
 

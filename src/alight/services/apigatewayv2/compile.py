@@ -55,7 +55,7 @@ def integration(kept: Body, variables: Mapping[str, str]) -> Integration:
             "AWS_PROXY", function=function_of(uri) or uri, payload=kept["PayloadFormatVersion"], timeout=timeout
         )
     # Path parameters are filled in by their names; REST APIs have to say so, HTTP APIs always do.
-    named = re.findall(r"\{([\w.-]+)\}", uri)
+    named = re.findall(r"\{([\w-]+)\}", uri)
     parameters = {f"integration.request.path.{name}": f"method.request.path.{name}" for name in named}
     return Integration("HTTP_PROXY", uri=uri, method=kept["IntegrationMethod"], parameters=parameters, timeout=timeout)
 
