@@ -65,11 +65,6 @@ def log_group_arn(name: str) -> str:
     return str(Arn("logs", f"log-group:{name}"))
 
 
-def execute_api_arn(api_id: str, path: str) -> str:
-    """What a function's policy names as its caller: `path` is `STAGE/METHOD/path`, or `authorizers/ID`."""
-    return str(Arn("execute-api", f"{api_id}/{path}"))
-
-
 def new_short_id(length: int = 10) -> str:
     """Small letters and digits, as API Gateway calls its APIs (10), resources and deployments (fewer)."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))

@@ -499,3 +499,147 @@ async def test_what_is_wrong_with_a_body_is_told_before_anything_is_done(stage: 
     # Whoever applies without advice gets the service's own refusal.
     with pytest.raises(ApplyFailed, match="api_key"):
         await stage.scene.apply(text)
+
+
+NEUTRAL = (
+    HEAD.replace(
+        "Globals: {Function:",
+        "Globals: {Api: {OpenApiVersion: 3.0.1, EndpointConfiguration: {Type: REGIONAL}}, Function:",
+    )
+    + """\
+  Web:
+    Type: AWS::Serverless::Api
+    Properties:
+      Name: reviews
+      Description: all of them
+      StageName: prod
+      TracingEnabled: true
+      Tags: {team: a}
+      AccessLogSetting: {DestinationArn: "arn:x", Format: "$context.requestId"}
+      MethodSettings: [{HttpMethod: "*", ResourcePath: "/*", LoggingLevel: INFO, MetricsEnabled: true}]
+  Plain:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Description: plain
+      CorsConfiguration: true
+      FailOnWarnings: true
+      Tags: {team: a}
+      AccessLogSettings: {DestinationArn: "arn:x", Format: "$context.requestId"}
+      DefaultRouteSettings: {DetailedMetricsEnabled: true}
+      Auth: {EnableIamAuthorizer: true}
+  Score:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: score
+      Events:
+        Post: {Type: Api, Properties: {RestApiId: !Ref Web, Path: /, Method: POST}}
+        Get: {Type: HttpApi, Properties: {ApiId: !Ref Plain, Path: /, Method: GET, Auth: {Authorizer: AWS_IAM}}}
+"""
+)
+
+
+async def test_what_has_no_effect_here_is_recorded_and_the_rest_works(stage: Stage) -> None:
+    applied = await stage.scene.apply(NEUTRAL)
+    web, plain = stage.api("Web", "prod"), stage.api("Plain", "$default")
+    assert (web.name, list(routes(web))) == ("reviews", ["POST /"])
+    assert (plain.cors, routes(plain)["GET /"].signed) == (Cors(origins=("*",)), True)
+    neutral = " ".join(str(problem) for problem in applied.plan.neutral)
+    for word in ("TracingEnabled", "AccessLogSetting", "LoggingLevel", "DetailedMetricsEnabled"):
+        assert word in neutral
+    assert set(actions((await stage.scene.apply(NEUTRAL)).plan).values()) == {"none"}
+    renamed = NEUTRAL.replace("Name: reviews", "Name: ratings")
+    before = stage.id("Web")
+    await stage.scene.apply(renamed)
+    assert (stage.api("Web", "prod").name, stage.id("Web")) == ("ratings", before)
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "logical_id", "stage_name"),
+    [
+        (PLAIN, ("apigateway", "CreateRestApi"), "Web", "prod"),
+        (PLAIN, ("apigateway", "CreateResource"), "Web", "prod"),
+        (PLAIN, ("apigateway", "CreateAuthorizer"), "Web", "prod"),
+        (PLAIN, ("apigateway", "PutIntegration"), "Web", "prod"),
+        (PLAIN, ("apigateway", "CreateDeployment"), "Web", "prod"),
+        (PLAIN, ("apigateway", "CreateStage"), "Web", "prod"),
+        (PIECES, ("apigatewayv2", "CreateApi"), "Web", "$default"),
+        (PIECES, ("apigatewayv2", "CreateIntegration"), "Web", "$default"),
+        (PIECES, ("apigatewayv2", "CreateRoute"), "Web", "$default"),
+        (PIECES, ("apigatewayv2", "CreateStage"), "Web", "$default"),
+    ],
+)
+async def test_what_was_cut_off_is_finished_by_the_next_apply(
+    stage: Stage, text: str, operation: tuple[str, str], logical_id: str, stage_name: str
+) -> None:
+    services: Any = stage.scene.services
+    table = dict(services.operations_table)
+
+    async def cut_off(call: Call, given: Members) -> Members:
+        await table[operation](call, given)
+        raise RuntimeError("the power went")
+
+    services.operations_table = table | {operation: cut_off}
+    with pytest.raises(ApplyFailed, match="the power went"):
+        await stage.scene.apply(text)
+    services.operations_table = table
+    await stage.scene.apply(text)
+    assert len(stage.api(logical_id, stage_name).routes) == 1
+    assert len({api.id for api in stage.served.all()}) == 1
+
+
+CHANGING = """\
+Resources:
+  Web:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Name: web
+      Description: first
+      BinaryMediaTypes: [image/png, image/gif]
+      MinimumCompressionSize: 10
+      Tags: [{Key: a, Value: 1}, {Key: b, Value: 2}]
+  Plain:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Name: plain
+      ProtocolType: HTTP
+      Target: arn:aws:lambda:us-east-1:000000000000:function:score
+      CorsConfiguration: {AllowOrigins: ["*"]}
+      Tags: {a: "1"}
+  Guard:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties:
+      ApiId: !Ref Plain
+      Name: guard
+      AuthorizerType: REQUEST
+      AuthorizerUri: arn:aws:lambda:us-east-1:000000000000:function:guard
+      AuthorizerPayloadFormatVersion: "2.0"
+      IdentitySource: [$request.header.A]
+"""
+
+
+async def test_every_property_that_changes_or_goes_is_followed(stage: Stage) -> None:
+    await stage.scene.apply(CHANGING)
+    changed = (
+        CHANGING.replace("      Description: first\n", "")
+        .replace("[image/png, image/gif]", "[image/gif]")
+        .replace("      MinimumCompressionSize: 10\n", "")
+        .replace("[{Key: a, Value: 1}, {Key: b, Value: 2}]", "[{Key: a, Value: 3}]")
+        .replace('      CorsConfiguration: {AllowOrigins: ["*"]}\n', "")
+        .replace('{a: "1"}', '{b: "2"}')
+        .replace("[$request.header.A]", "[$request.header.B]")
+        .replace("function:score", "function:better")
+    )
+    applied = await stage.scene.apply(changed)
+    assert set(actions(applied.plan).values()) == {"update"}
+    services: Any = stage.scene.services
+    root = Call("apigateway", "x", "r", ROOT)
+    web = await services.operations_table["apigateway", "GetRestApi"](root, {"restApiId": stage.id("Web")})
+    own = {key: value for key, value in web["tags"].items() if not key.startswith("aws:")}
+    assert (own, web["binaryMediaTypes"]) == ({"a": "3"}, ["image/gif"])
+    assert not {"description", "minimumCompressionSize"} & web.keys()
+    plain = stage.api("Plain", "$default")
+    assert (plain.cors, plain.routes[0].integration.function) == (None, f"{ARN}better")
+    api = await services.operations_table["apigatewayv2", "GetApi"](root, {"ApiId": plain.id})
+    assert {key: value for key, value in api["Tags"].items() if not key.startswith("aws:")} == {"b": "2"}
+    authorizers = await services.operations_table["apigatewayv2", "GetAuthorizers"](root, {"ApiId": plain.id})
+    assert [one["IdentitySource"] for one in authorizers["Items"]] == [["$request.header.B"]]

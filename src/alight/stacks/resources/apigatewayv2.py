@@ -7,6 +7,7 @@ from typing import Any
 
 from alight.calls import Members
 from alight.names import REGION
+from alight.services.apigateway.uris import resource_arn
 from alight.stacks.provider import Naming, Operation, Provider, Work
 from alight.stacks.resources.apigateway import definition, definition_file, marks
 from alight.stacks.resources.values import as_text, given
@@ -34,7 +35,7 @@ async def _create_api(work: Work) -> Members:
 async def _update_api(work: Work) -> None:
     api_id, properties = work.known["Ref"], work.properties
     if work.changed("Tags"):
-        arn = f"arn:aws:apigateway:{REGION}::/apis/{api_id}"
+        arn = resource_arn(f"/apis/{api_id}")
         gone = list(_tags(work.before).keys() - _tags(properties).keys())
         await work.call(SERVICE, "TagResource", ResourceArn=arn, Tags=_tags(properties))
         await work.call(SERVICE, "UntagResource", ResourceArn=arn, TagKeys=gone)
