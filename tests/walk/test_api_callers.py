@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +144,11 @@ def test_an_authorizer_of_an_http_api(alight: Deployed, folder: Path) -> None:
 # Signatures ----------------------------------------------------------------------------------------------------------
 
 
-def signed(alight: Deployed, method: str, path: str, body: str = "", **keys: str) -> Said:
+def signed(
+    alight: Deployed, method: str, path: str, body: str = "", *, headers: Mapping[str, str] | None = None, **keys: str
+) -> Said:
     variables = alight.variables
-    request = AWSRequest(method, f"{variables['AWS_ENDPOINT_URL']}{path}", data=body)
+    request = AWSRequest(method, f"{variables['AWS_ENDPOINT_URL']}{path}", dict(headers or {}), body)
     credentials = Credentials(
         keys.get("key", variables["AWS_ACCESS_KEY_ID"]),
         keys.get("secret", variables["AWS_SECRET_ACCESS_KEY"]),
@@ -170,6 +173,9 @@ def test_a_route_that_wants_a_signature(alight: Deployed) -> None:
     for code, said in refusals.items():
         assert (said.status, said.headers["x-amzn-errortype"]) == (403, code)
     assert signed(alight, "POST", f"{base}/x", "body", service="s3").status == 403
+    hashed = {"X-Amz-Content-SHA256": hashlib.sha256(b"body").hexdigest()}
+    assert signed(alight, "POST", f"{base}/x", "body", headers=hashed).status == 200
+    assert signed(alight, "POST", f"{base}/x", "body", headers=hashed, sent="other").status == 403
     base = alight.deploy(stage("HTTP", "iam2", Route("POST", "/x", proxied("echo", payload="2.0"), signed=True)))
     iam = json.loads(signed(alight, "POST", f"{base}/x", "body").body)["requestContext"]["authorizer"]["iam"]
     assert iam["userArn"] == "arn:aws:iam::000000000000:root"
@@ -183,19 +189,19 @@ def test_a_role_needs_permission_to_call(alight: Deployed) -> None:
     iam.create_role(RoleName="caller", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
     key = mint_session(alight.store.keys, role="caller", session="me", worker="w", expires=int(time.time()) + 60)
     keys = {"key": key.access_key_id, "secret": key.secret_access_key, "token": key.session_token}
-    said = signed(alight, "GET", f"{base}/x", **keys)
+    said = signed(alight, "GET", f"{base}/x", headers={}, **keys)
     assert said.status == 403
     assert "is not authorized to perform: execute-api:Invoke on resource" in json.loads(said.body)["Message"]
     arn = "arn:aws:execute-api:us-east-1:000000000000:roles/prod/GET/x"
     policy = {"Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": arn}]}
     iam.put_role_policy(RoleName="caller", PolicyName="calls", PolicyDocument=json.dumps(policy))
-    said = signed(alight, "GET", f"{base}/x", **keys)
+    said = signed(alight, "GET", f"{base}/x", headers={}, **keys)
     assert said.status == 200
     user = json.loads(said.body)["requestContext"]["identity"]["userArn"]
     assert user == "arn:aws:sts::000000000000:assumed-role/caller/me"
     expired = mint_session(alight.store.keys, role="caller", session="me", worker="w", expires=1)
     keys = {"key": expired.access_key_id, "secret": expired.secret_access_key, "token": expired.session_token}
-    assert signed(alight, "GET", f"{base}/x", **keys).headers["x-amzn-errortype"] == "ExpiredTokenException"
+    assert signed(alight, "GET", f"{base}/x", headers={}, **keys).headers["x-amzn-errortype"] == "ExpiredTokenException"
 
 
 # Pages of other origins ----------------------------------------------------------------------------------------------

@@ -7,5 +7,6 @@ calling      authorize, call, answer                   authorizers  Lambda autho
 proxy_v1     events in format 1.0                      proxy_v2     events in format 2.0
 media        text or base64                            answers      results become answers
 cors         CORS of HTTP APIs                         refusals     how each kind says no
+body         reading it, within the limit              compression  of REST APIs that ask for it
 upstream     HTTP_PROXY: another server answers        ids          one request's id in two spellings
 """

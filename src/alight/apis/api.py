@@ -22,9 +22,9 @@ class Integration:
     """What answers a route.
 
     `function` is a function's ARN (AWS_PROXY, AWS). `uri` and `method` are another server's (HTTP_PROXY): `{name}` in
-    the URI stands for a path parameter, method ANY for the caller's own. `parameters` are what HTTP_PROXY passes on
-    (`integration.request.path.proxy` → `method.request.path.proxy`). `headers` are a preflight's answer, and what an
-    AWS integration adds to every answer. `timeout` is in seconds.
+    the URI stands for what `parameters` map to it, method ANY for the caller's own. `parameters` are what HTTP_PROXY
+    passes on (`integration.request.path.proxy` → `method.request.path.proxy`). `headers` are a preflight's answer, and
+    what an AWS integration adds to every answer. `timeout` is in seconds.
     """
 
     kind: Integrating

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from alight.apis import authorizers
 from alight.apis.answers import Answer, Malformed, answer_through, answer_v1, answer_v2
 from alight.apis.api import Api, Integration
+from alight.apis.compression import decompressed
 from alight.apis.media import body_for_event
 from alight.apis.proxy_v1 import Event, context_v1, event_v1
 from alight.apis.proxy_v2 import context_v2, event_v2
@@ -114,7 +115,7 @@ class Callers:
             verdict = await self._ask_authorizer(stage, match, incoming, arn)
             authorizers.judge(verdict, arn, incoming.source_ip, self.allowed)
             authorizers.add_to_context(api, payload, context, verdict)
-        body = await read()
+        incoming, body = decompressed(api, incoming, await read())
         integration = route.integration
         match integration.kind:
             case "PREFLIGHT":
@@ -170,8 +171,8 @@ class Callers:
         return function
 
     async def _ask_server(self, api: Api, match: Match, incoming: Incoming, context: Event, body: bytes) -> Answer:
-        asked = ask_for(api, match, incoming, context)
         try:
+            asked = ask_for(api, match, incoming, context)
             return await _in_time(ask(self.reach, asked, body), match.route.integration)
         except Unreachable as error:
             raise (IntegrationFailed if api.kind == "REST" else IntegrationBusy) from error

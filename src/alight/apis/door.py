@@ -6,7 +6,6 @@ An API is reached by path, `/_aws/execute-api/API_ID/STAGE/PATH`, or by Host, `A
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from alight.apis.answers import Answer
 from alight.apis.api import Api, Kind
 from alight.apis.body import Body, Gone
 from alight.apis.calling import Callers, FunctionFailed, Stage
+from alight.apis.compression import compressed
 from alight.apis.cors import preflight, with_cors
 from alight.apis.ids import short_id
 from alight.apis.proxy_v1 import staged
@@ -93,7 +93,7 @@ class Door:
             return
         if api.cors is not None and asked is None:
             answer = with_cors(api.cors, incoming, answer)
-        answer = _compressed(api, incoming, answer)
+        answer = compressed(api, incoming, answer)
         await _send(send, api.kind, incoming, answer, body)
         route = f"{incoming.method} {match.route.path if match else staged(api, path)[:MOST_TOLD]}"
         self._tell(Told(api, incoming, route, answer.status, self._clock.now(), answer.why))
@@ -147,19 +147,6 @@ def _place(scope: Scope) -> tuple[str, str, str]:
     api_id, _, below = raw.removeprefix(PREFIX).partition("/")
     port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
     return api_id, below, f"{api_id}.{LABEL}.localhost" + (f":{port}" if port else "")
-
-
-def _compressed(api: Api, incoming: Incoming, answer: Answer) -> Answer:
-    """A REST API compresses what is large enough, for those who take it."""
-    least = api.minimum_compression
-    if least is None or len(answer.body) < max(least, 1) or answer.status in _BODILESS:
-        return answer
-    if "gzip" not in (incoming.header("accept-encoding") or ""):
-        return answer
-    if any(name.lower() == "content-encoding" for name, _ in answer.headers):
-        return answer
-    headers = [*answer.headers, ("Content-Encoding", "gzip")]
-    return Answer(answer.status, headers, gzip.compress(answer.body, 6), answer.why)
 
 
 async def _send(send: Send, kind: Kind, incoming: Incoming, answer: Answer, body: Body) -> None:

@@ -52,9 +52,10 @@ class Question:
 
 
 def ask_for(api: Api, match: Match, incoming: Incoming, context: Mapping[str, object]) -> Question:
-    """The request to the integration's URI, with its variables, the caller's query and what was mapped."""
+    """The request to the integration's URI, with what was mapped and the caller's query. A variable that nothing is
+    mapped to is not filled by its name, as AWS does not. Raises `Unreachable`."""
     integration = match.route.integration
-    values = dict(match.parameters)
+    values: dict[str, str] = {}
     headers = _headers(api, incoming)
     queries = [incoming.query] if incoming.query else []
     for target, source in integration.parameters.items():
@@ -70,7 +71,10 @@ def ask_for(api: Api, match: Match, incoming: Incoming, context: Mapping[str, ob
         elif part == "header":
             headers = {key: old for key, old in headers.items() if key.lower() != name.lower()} | {name: value}
     # A variable stands for path segments, never for a way up or out of the path.
-    filled = _VARIABLE.sub(lambda found: _segments(values.get(found[1], "")), integration.uri)
+    missing = set(_VARIABLE.findall(integration.uri)) - set(values)
+    if missing:
+        raise Unreachable(f"{integration.uri}: nothing is mapped to integration.request.path.{min(missing)}")
+    filled = _VARIABLE.sub(lambda found: _segments(values[found[1]]), integration.uri)
     if queries:
         filled += ("&" if "?" in filled else "?") + "&".join(queries)
     method = incoming.method if integration.method == "ANY" else integration.method

@@ -59,6 +59,22 @@ def test_headers_of_the_connection_do_not_pass() -> None:
     assert set(named(answer_v2(json.dumps(result).encode()))) == {"content-type", "WWW-Authenticate"}
 
 
+@pytest.mark.parametrize("pair", [("X", "a\r\nSet-Cookie: b"), ("X", "a\nb"), ("X\r\nY", "a"), ("X Y", "a"), ("", "a")])
+def test_a_header_that_would_end_early_is_none(pair: tuple[str, str]) -> None:
+    name, value = pair
+    for result in (
+        {"statusCode": 200, "headers": {name: value}},
+        {"statusCode": 200, "multiValueHeaders": {name: [value]}},
+    ):
+        with pytest.raises(Malformed, match="cannot be sent"):
+            v1(REST, result)
+    with pytest.raises(Malformed, match="cannot be sent"):
+        answer_v2(json.dumps({"statusCode": 200, "headers": {name: value}}).encode())
+    if name == "X":
+        with pytest.raises(Malformed, match="cannot be sent"):
+            answer_v2(json.dumps({"statusCode": 200, "cookies": [value]}).encode())
+
+
 def test_bytes_of_either_kind() -> None:
     result = {"statusCode": 200, "body": "AAEC", "isBase64Encoded": True}
     pictures = stage("REST", binary_media_types=("image/*",))

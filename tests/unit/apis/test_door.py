@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +18,7 @@ from alight.apis.calling import Busy, Callers, Ran, Signer
 from alight.apis.door import Door, Told
 from alight.apis.proxy_v1 import context_v1
 from alight.apis.routes import Table
-from alight.apis.upstream import Reach, ask_for
+from alight.apis.upstream import Reach, Unreachable, ask_for
 from alight.clock import ManualClock
 from alight.errors.apis import MissingAuthenticationTokenException
 from alight.gateway.policy import allowed
@@ -161,14 +164,47 @@ def test_what_another_server_is_asked() -> None:
         },
     )  # fmt: skip
     api = stage("REST", Route("POST", "/{a}", integration), variables={"v": "s s"})
-    asked = incoming("POST", "/b", "q=../..", [("X-Key", "old"), ("X-Other", "new"), ("Host", "h"), ("Expect", "x")])
+    asked = incoming(
+        "POST",
+        "/b",
+        "q=../..",
+        [("X-Key", "old"), ("X-Other", "new"), ("Host", "h"), ("Expect", "x"), ("Keep-Alive", "5")],
+    )
     match = Table(api).match("POST", "/b")
     assert match is not None
     made = ask_for(api, match, asked, context_v1(api, match, asked, None, ""))
     assert (made.method, made.url) == ("GET", "http://example.com/%2E%2E/%2E%2E/x?fixed=1&q=../..&stage=s%20s")
     assert made.headers["x-key"] == "new"
     assert made.headers["X-Id"] == asked.request_id
-    assert not {"X-Key", "Host", "Expect", "X-None"} & set(made.headers)
+    assert not {"X-Key", "Host", "Expect", "X-None", "Keep-Alive"} & set(made.headers)
+
+
+def test_a_variable_that_nothing_is_mapped_to() -> None:
+    """An API that would not work on AWS must not work here."""
+    integration = Integration("HTTP_PROXY", uri="http://example.com/{a}", method="GET")
+    api = stage("REST", Route("GET", "/{a}", integration))
+    match = Table(api).match("GET", "/b")
+    assert match is not None
+    with pytest.raises(Unreachable, match=r"nothing is mapped to integration\.request\.path\.a"):
+        ask_for(api, match, incoming("GET", "/b"), {})
+    assert ask(door(api, Echo()), "GET", b"/_aws/execute-api/abcdef1234/prod/b")[0] == 500
+
+
+def test_a_compressed_request_is_unpacked_where_the_api_says_so() -> None:
+    raw = b"/_aws/execute-api/abcdef1234/prod/x"
+    sent = zlib.compress("grün".encode())
+    headers = [(b"content-encoding", b"deflate"), (b"content-length", b"%d" % len(sent)), (b"x-a", b"b")]
+    plain, unpacking = APIS[0], replace(APIS[0], minimum_compression=1_000)
+    function = Echo()
+    assert ask(door(unpacking, function), "POST", raw, b"", headers, sent)[0] == 200
+    assert function.events[0]["body"] == "grün"
+    assert "content-encoding" not in function.events[0]["headers"]
+    assert ask(door(plain, function), "POST", raw, b"", headers, sent)[0] == 200
+    assert function.events[1]["body"] != "grün"
+    for broken, status in ((b"no", 400), (sent[:-2], 400), (zlib.compress(bytes(10 * 1024 * 1024 + 1)), 413)):
+        sized = [(b"content-encoding", b"deflate"), (b"content-length", b"%d" % len(broken))]
+        assert ask(door(unpacking, function), "POST", raw, b"", sized, broken)[0] == status
+    assert len(function.events) == 2
 
 
 def test_preflights_of_an_api_that_takes_everything() -> None:

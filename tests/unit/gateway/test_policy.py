@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from alight.gateway.access import allowed, everybody_may
+from alight.gateway.policy import service_may
 
 OBJECT = "arn:aws:s3:::pics/birds/card.jpg"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
@@ -174,3 +175,28 @@ def test_what_everybody_may(principal: Any, expected: bool) -> None:
 def test_a_single_statement_needs_no_list() -> None:
     assert allowed([{"Statement": statement()}], "s3:GetObject", OBJECT, {})
     assert not allowed([{"Statement": "nonsense"}, {}], "s3:GetObject", OBJECT, {})
+
+
+@pytest.mark.parametrize(
+    ("more", "source", "expected"),
+    [
+        ({"Principal": {"Service": "apigateway.amazonaws.com"}}, "api/prod/GET/x", True),
+        ({"Principal": {"Service": ["sns.amazonaws.com", "apigateway.amazonaws.com"]}}, "api/prod/GET/x", True),
+        ({"Principal": "*"}, "api/prod/GET/x", True),
+        ({"Principal": {"Service": "s3.amazonaws.com"}}, "api/prod/GET/x", False),
+        ({"Principal": {"AWS": "arn:aws:iam::000000000000:root"}}, "api/prod/GET/x", False),
+        ({}, "api/prod/GET/x", False),
+        ({"Principal": {"Service": "apigateway.amazonaws.com"}, "Effect": "Deny"}, "api/prod/GET/x", False),
+        ({"Principal": {"Service": "apigateway.amazonaws.com"}, "Condition": "api/*/GET/*"}, "api/prod/GET/x/y", True),
+        ({"Principal": {"Service": "apigateway.amazonaws.com"}, "Condition": "api/*/GET/*"}, "api/prod/PUT/x", False),
+        ({"Principal": {"Service": "apigateway.amazonaws.com"}, "Condition": "other/*"}, "api/prod/GET/x", False),
+    ],
+)
+def test_another_service_may_where_the_policy_names_it(more: dict[str, Any], source: str, expected: bool) -> None:
+    arn = "arn:aws:execute-api:us-east-1:000000000000:"
+    if "Condition" in more:
+        more = more | {"Condition": {"ArnLike": {"AWS:SourceArn": f"{arn}{more['Condition']}"}}}
+    document = policy(statement(action="lambda:InvokeFunction", resource=FUNCTION) | more)
+    context = {"aws:SourceArn": f"{arn}{source}", "aws:SourceAccount": "000000000000"}
+    asked = ("apigateway.amazonaws.com", "lambda:InvokeFunction", FUNCTION, context)
+    assert service_may(document, *asked) is expected
