@@ -155,8 +155,12 @@ def test_a_merge_keeps_what_the_document_does_not_speak_of() -> None:
     imported(body, more, overwrite=False)
     assert methods(body).keys() == {"GET /a", "GET /b"}
     assert body["Api"]["binaryMediaTypes"] == ["image/png"]
+    before = {resource["path"]: resource["id"] for resource in body["Resources"].values()}
     imported(body, more, overwrite=True)
     assert methods(body).keys() == {"GET /b"}
+    # Whoever has written down the id of a resource finds it again.
+    after = {resource["path"]: resource["id"] for resource in body["Resources"].values()}
+    assert after == {path: before[path] for path in ("/", "/b")}
     assert "binaryMediaTypes" not in body["Api"]
 
 
