@@ -23,7 +23,6 @@ from typing import Any
 import uvloop
 
 from alight import __version__
-from alight.assembly.apis import nothing_is_deployed
 from alight.assembly.doors import build_doors
 from alight.assembly.entrance import listen
 from alight.assembly.housekeeping import keep_tidy, report_damage, tidy_before_serving
@@ -62,7 +61,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
         router = Router()
-        server = await listen(store, running, telling, doors, templates, template, router, nothing_is_deployed, exits)
+        server = await listen(store, running, telling, doors, templates, template, router, doors.apis.find, exits)
         exits.push_async_callback(server.stop, GRACE)
         if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):
             return

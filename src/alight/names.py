@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 import uuid
 from dataclasses import dataclass
 
@@ -62,6 +63,11 @@ def role_arn(name: str, path: str = "/") -> str:
 
 def log_group_arn(name: str) -> str:
     return str(Arn("logs", f"log-group:{name}"))
+
+
+def new_short_id(length: int = 10) -> str:
+    """Small letters and digits, as API Gateway calls its APIs (10), resources and deployments (fewer)."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def new_request_id() -> str:

@@ -19,6 +19,7 @@ from tests.laws.source import ROOT
 PAGE = ROOT / "docs" / "reference" / "coverage.md"
 SERVICES = (
     "s3", "lambda", "sagemaker", "sagemaker-runtime", "sns", "sqs", "logs", "cloudwatch", "iam", "sts",
+    "apigateway", "apigatewayv2",
 )  # fmt: skip
 
 HEAD = """# Coverage

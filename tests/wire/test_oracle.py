@@ -43,6 +43,8 @@ SPOKEN = [
     ("cloudwatch", "query"),
     ("iam", "query"),
     ("sts", "query"),
+    ("apigateway", "rest-json"),
+    ("apigatewayv2", "rest-json"),
 ]
 #: Told apart by a host name of AWS's own, not by anything in the request.
 BY_HOST = {("s3", "ListDirectoryBuckets"), ("s3", "WriteGetObjectResponse")}

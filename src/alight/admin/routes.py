@@ -11,12 +11,15 @@ from typing import Any
 
 from alight.admin.events import Events
 from alight.admin.http import Request, Route
+from alight.apis.api import Api
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
 from alight.errors import AlightError
 from alight.functions.invocation import Invocation
 from alight.names import new_request_id
 from alight.notifications.outbox import Outbox
+from alight.services.apigateway.served import Served
+from alight.services.apigatewayv2.apis import MOUNT
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.runner import Runner
@@ -71,6 +74,7 @@ class Admin:
     catalogue: Catalogue
     runner: Runner
     queue: Queue
+    apis: Served
     events: Events
     outputs: Callable[[], Awaitable[dict[str, Any]]]
     apply: Callable[[Path, bool], Awaitable[dict[str, Any]]]
@@ -134,8 +138,17 @@ class Admin:
             "buckets": [bucket.name for bucket in self.objects.list_buckets()],
             "topics": [record.name for record in self.records.list("sns:topic")],
             "queues": [record.name for record in self.records.list("sqs:queue")],
+            "apis": [
+                {"name": api.name, "kind": api.kind, "stage": api.stage, "url": self._url(api)}
+                for api in self.apis.all()
+            ],
             "warnings": list(about.warnings),
         }
+
+    def _url(self, api: Api) -> str:
+        """A stage's address; the stage that needs no name is called without one."""
+        stage = "" if api.stage == "$default" else api.stage
+        return f"{self.about().url}{MOUNT}/{api.id}/{stage}"
 
     async def get_outputs(self, request: Request) -> dict[str, Any]:
         return await self.outputs()

@@ -227,8 +227,3 @@ def record(telemetry: Telemetry, told: Told) -> None:
     if told.status >= 400:
         name = f"{told.status // 100}{'XXError' if is_rest else 'xx'}"
         telemetry.metric("AWS/ApiGateway", name, 1.0, told.ended, **dimensions)
-
-
-def nothing_is_deployed(api_id: str, stage: str) -> None:
-    """For an account that has no APIs."""
-    return None

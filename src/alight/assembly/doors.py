@@ -10,6 +10,10 @@ from alight.assembly.store import FETCHED, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.services import sts
+from alight.services.apigateway import service as rest_service
+from alight.services.apigateway.ledger import HTTP, REST, Ledger
+from alight.services.apigateway.served import Served
+from alight.services.apigatewayv2 import service as http_service
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.lambda_ import service as lambda_service
@@ -28,12 +32,13 @@ from alight.services.tracing import traced
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The AWS services as one table of operations."""
+    """The AWS services as one table of operations, and the APIs that they describe."""
 
     operations: dict[tuple[str, str], Handler]
     sns: Sns
     sagemaker: SageMaker
     iam: Iam
+    apis: Served
 
 
 def build_doors(
@@ -60,6 +65,8 @@ def build_doors(
     )
     iam = Iam(store.database, store.records, store.clock)
     s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.missing)
+    rest_apis = Ledger(store.database, store.records, store.clock, REST)
+    http_apis = Ledger(store.database, store.records, store.clock, HTTP)
     operations = (
         s3.operations()
         | lambda_service.operations(
@@ -74,5 +81,8 @@ def build_doors(
         | Logs(store.records, store.telemetry, store.clock).operations()
         | iam.operations()
         | sts.operations()
+        | rest_service.operations(rest_apis, store.records)
+        | http_service.operations(http_apis)
     )
-    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam)
+    served = Served(rest_apis, http_apis)
+    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served)

@@ -96,6 +96,7 @@ async def listen(
         catalogue=running.catalogue,
         runner=running.runner,
         queue=running.queue,
+        apis=doors.apis,
         events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
         outputs=templates.outputs,
         apply=templates.apply,

@@ -15,6 +15,7 @@ from alight.functions.interpreters import Interpreters
 from alight.names import ACCOUNT, new_request_id
 from alight.services.s3.publicity import opening
 from alight.stacks.apply import Means, apply, plan
+from alight.stacks.definitions import check_body
 from alight.stacks.outputs import outputs
 from alight.stacks.plan import Plan, Step
 
@@ -49,7 +50,9 @@ class Templates:
         )
 
     async def advise(self, type_name: str, properties: Members) -> str:
-        """Which Python will run a function, where that is not the one it asks for; what becomes public."""
+        """Which Python will run a function, where that is not the one it asks for; what becomes public. Raises for an
+        API's body that could not be imported, before anything is done."""
+        check_body(type_name, properties)
         if type_name.startswith("AWS::S3::"):
             return opening(type_name, properties)
         if type_name != "AWS::Lambda::Function" or not properties.get("Runtime"):

@@ -28,7 +28,7 @@ def _render(out: Console, answer: Any) -> None:
     for title, counts in (("events", answer.get("books")), ("outbox", answer.get("outbox"))):
         if counts:
             out.print(facts([(title, ", ".join(f"{number} {state}" for state, number in counts.items()))]))
-    for kind in ("functions", "endpoints", "buckets", "topics", "queues"):
+    for kind in ("functions", "endpoints", "apis", "buckets", "topics", "queues"):
         _render_kind(out, kind, answer.get(kind) or [])
     for warning in answer.get("warnings") or []:
         out.print(cell(f"warning: {warning}", "yellow"))

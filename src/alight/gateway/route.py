@@ -41,6 +41,9 @@ SERVICES: dict[str, Names] = {
     "cloudwatch": Names("monitoring", ("monitoring",), "GraniteServiceVersion20100801"),
     "iam": Names("iam", ("iam",)),
     "sts": Names("sts", ("sts",)),
+    # Two services under one name: the paths of the second begin with `/v2/`, which no path of the first does.
+    "apigateway": Names("apigateway", ("apigateway",)),
+    "apigatewayv2": Names("apigateway", ("apigateway",)),
 }
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]*/([^/,\s]+)/aws4_request")

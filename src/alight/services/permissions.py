@@ -6,6 +6,7 @@ Most operations need the action of their own name. The tables hold what differs:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
@@ -222,7 +223,66 @@ def _sts(operation: str, given: Members) -> Needs:
     return [(f"sts:{operation}", given.get("RoleArn", "*"))]
 
 
+# API Gateway: actions are HTTP's verbs, resources are the paths of its own API ---------------------------------------
+
+_VERBS = {
+    "Create": "POST",
+    "Delete": "DELETE",
+    "Get": "GET",
+    "Import": "POST",
+    "Put": "PUT",
+    "Reimport": "PUT",
+    "Tag": "PUT",
+    "Untag": "DELETE",
+    "Update": "PATCH",
+}
+_METHOD = "/restapis/{restApiId}/resources/{resourceId}/methods/{httpMethod}"
+_REST_PATHS = {
+    "Account": "/account",
+    "Authorizer": "/restapis/{restApiId}/authorizers/{authorizerId}",
+    "Deployment": "/restapis/{restApiId}/deployments/{deploymentId}",
+    "Integration": f"{_METHOD}/integration",
+    "IntegrationResponse": f"{_METHOD}/integration/responses/{{statusCode}}",
+    "Method": _METHOD,
+    "MethodResponse": f"{_METHOD}/responses/{{statusCode}}",
+    "Resource": "/restapis/{restApiId}/resources/{resourceId}",
+    "RestApi": "/restapis/{restApiId}",
+    "Stage": "/restapis/{restApiId}/stages/{stageName}",
+    "Tags": "/tags/{resourceArn}",
+}
+_HTTP_PATHS = {
+    "Api": "/apis/{ApiId}",
+    "Authorizer": "/apis/{ApiId}/authorizers/{AuthorizerId}",
+    "CorsConfiguration": "/apis/{ApiId}/cors",
+    "Deployment": "/apis/{ApiId}/deployments/{DeploymentId}",
+    "Integration": "/apis/{ApiId}/integrations/{IntegrationId}",
+    "Route": "/apis/{ApiId}/routes/{RouteId}",
+    "Stage": "/apis/{ApiId}/stages/{StageName}",
+    "Tags": "/tags/{ResourceArn}",
+}
+_OTHER_VERBS = {("apigatewayv2", "ImportApi"): "PUT", ("apigatewayv2", "TagResource"): "POST"}
+
+
+def _apis(service: str, paths: Mapping[str, str]) -> Rule:
+    def rule(operation: str, given: Members) -> Needs:
+        prefix = next(prefix for prefix in _VERBS if operation.startswith(prefix))
+        noun = "Tags" if prefix in ("Tag", "Untag") else operation.removeprefix(prefix)
+        path = paths.get(noun) or paths[noun.removesuffix("s")]
+        if operation == "CreateResource":
+            path = path.replace("{resourceId}", "{parentId}")
+        elif prefix == "Create":
+            # What is made is made in its collection, whatever it is going to be called.
+            path = path.rpartition("/")[0]
+        filled = re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), path).rstrip("/")
+        verb = _OTHER_VERBS.get((service, operation), _VERBS[prefix])
+        return [(f"apigateway:{verb}", str(names.Arn("apigateway", filled, account="")))]
+
+    return rule
+
+
 _RULES: Mapping[str, Rule] = {
+    "apigateway": _apis("apigateway", _REST_PATHS),
+    "apigatewayv2": _apis("apigatewayv2", _HTTP_PATHS),
     "iam": _iam,
     "lambda": _lambda,
     "logs": _logs,

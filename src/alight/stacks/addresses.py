@@ -1,25 +1,61 @@
-"""Outputs that spell AWS's own host of something in the stack are shown as the address that serves it here. Pure."""
+"""AWS's host names of what a stack owns become addresses at which it answers here. Pure.
+
+A template spells `https://${Api}.execute-api.${AWS::Region}.amazonaws.com/prod`, or the website host of a bucket, in
+its Outputs and in what it tells its functions. On AWS that is where the thing is; here it is below this instance's
+own address. Names of other people's things stay as they are.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from alight.names import REGION
+from alight.services.apigatewayv2.apis import MOUNT
+from alight.stacks.record import Entry
+from alight.stacks.resolve import Later
 
-_WEBSITE = re.compile(
-    rf"https?://(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3-website[.-]{REGION}\.amazonaws\.com(?![\w.-])", re.IGNORECASE
+_APIS = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"})
+_BUCKET = "AWS::S3::Bucket"
+_API_HOST = re.compile(r"https?://(?P<name>[a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?![\w.-])")
+_WEBSITE_HOST = re.compile(
+    rf"https?://(?P<name>[a-z0-9][a-z0-9.-]+)\.s3-website[.-]{REGION}\.amazonaws\.com(?![\w.-])", re.IGNORECASE
 )
 
 
-def local(value: Any, base_url: str, buckets: Container[str]) -> Any:
-    """`value` with the website hosts of the stack's own buckets replaced; other values and hosts as they are."""
-    if not isinstance(value, str):
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The ids of a stack's APIs and the names of its buckets."""
+
+    apis: frozenset[str] = frozenset()
+    buckets: frozenset[str] = frozenset()
+
+
+def owned(entries: Iterable[Entry]) -> Owned:
+    """What a stack owns that has an address; what is not made yet has none."""
+    known = list(entries)
+    refs = [entry.known.get("Ref") for entry in known if entry.type in _APIS]
+    return Owned(
+        frozenset(str(ref) for ref in refs if ref and not isinstance(ref, Later)),
+        frozenset(entry.name for entry in known if entry.type == _BUCKET),
+    )
+
+
+def localised(value: Any, own: Owned, base_url: str) -> Any:
+    """`value` with every address of something in `own`, wherever it stands in it, below `base_url`."""
+    if isinstance(value, dict):
+        return {name: localised(item, own, base_url) for name, item in value.items()}
+    if isinstance(value, list):
+        return [localised(item, own, base_url) for item in value]
+    if not isinstance(value, str) or isinstance(value, Later) or ".amazonaws.com" not in value.lower():
         return value
+    base = base_url.rstrip("/")
 
-    def served(found: re.Match[str]) -> str:
-        bucket = found["bucket"].lower()
-        return f"{base_url}/_aws/s3-website/{bucket}" if bucket in buckets else found[0]
+    def below(mount: str, names: frozenset[str], found: re.Match[str]) -> str:
+        name = found["name"].lower()
+        return f"{base}{mount}/{name}" if name in names else found[0]
 
-    return _WEBSITE.sub(served, value)
+    value = _API_HOST.sub(lambda found: below(MOUNT, own.apis, found), value)
+    return _WEBSITE_HOST.sub(lambda found: below("/_aws/s3-website", own.buckets, found), value)

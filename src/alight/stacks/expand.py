@@ -80,13 +80,14 @@ def _mark(body: Members, template: Template) -> Members:
     """Local URIs of serverless resources become S3 addresses that carry the path."""
     resources = [r for r in body["Resources"].values() if r["Type"].startswith("AWS::Serverless::")]
     holders = [r.get("Properties") for r in resources] + list((body.get("Globals") or {}).values())
-    # A published version is a version of this content, so the translator must see that it changed.
     versioned = any(isinstance(holder, dict) and "AutoPublishAlias" in holder for holder in holders)
     for holder in holders:
         for name in _URIS & set(holder if isinstance(holder, dict) else ()):
             uri = holder[name]
             if isinstance(uri, str) and not uri.startswith(_FAR):
-                content = fingerprint(template.folder / uri) if versioned else "-"
+                # A deployment is one of this definition, a version one of this code: both see other content.
+                seen = versioned or name == "DefinitionUri"
+                content = fingerprint(template.folder / uri) if seen else "-"
                 holder[name] = f"s3://{PLACEHOLDER}/{content}/{uri.encode().hex()}"
     return body
 
@@ -97,8 +98,9 @@ def _unmark(value: Any) -> Any:
         return [_unmark(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("S3Bucket") == PLACEHOLDER:
-        return {"Local": bytes.fromhex(value["S3Key"].rpartition("/")[2]).decode()}
+    for bucket, key in (("S3Bucket", "S3Key"), ("Bucket", "Key")):
+        if value.get(bucket) == PLACEHOLDER:
+            return {"Local": bytes.fromhex(value[key].rpartition("/")[2]).decode()}
     return {name: _unmark(item) for name, item in value.items()}
 
 

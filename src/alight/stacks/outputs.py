@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alight.calls import Members
-from alight.stacks.addresses import local
+from alight.stacks.addresses import localised, owned
 from alight.stacks.provider import Identity
 from alight.stacks.record import KIND, Entry, Stack, stack_of
 from alight.stacks.resolve import Resolver, Unresolvable, pseudo_parameters
@@ -28,13 +28,13 @@ def outputs_of(stack: Stack, base_url: str) -> dict[str, Any]:
     resolver = Resolver(
         stack.body, values, lambda name: answers[name]["Ref"], lambda name, attribute: answers[name][attribute]
     )
-    buckets = {entry.name for entry in stack.entries.values() if entry.type == "AWS::S3::Bucket"}
+    own = owned(stack.entries.values())
     found: dict[str, Any] = {}
     for name, output in (stack.body.get("Outputs") or {}).items():
         try:
             if "Condition" not in output or resolver.condition(str(output["Condition"]), ("Outputs", name)):
                 value = resolver.value(output["Value"], ("Outputs", name, "Value"))
-                found[name] = local(value, base_url, buckets)
+                found[name] = localised(value, own, base_url)
         except Unresolvable:
             # A stack that failed half-way: its other outputs are still of use.
             continue

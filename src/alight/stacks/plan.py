@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from alight.calls import Members
 from alight.errors import AlightError
+from alight.stacks.addresses import localised, owned
 from alight.stacks.contents import fingerprint
 from alight.stacks.load import Steps, canonical
 from alight.stacks.prepare import Prepared
@@ -99,6 +100,7 @@ class Walk:
         properties = self._resolver.value(resource.get("Properties") or {}, where)
         self._check(provider.type, properties, where)
         properties = typed(TABLES[provider.type], properties)
+        properties = localised(properties, owned(self.entries.values()), self.around.base_url)
         before = self.entries.get(logical_id)
         work = Work(self.around, logical_id, "", properties, metadata=resource.get("Metadata") or {})
         contents = await asyncio.to_thread(_contents, provider, work)

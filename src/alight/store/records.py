@@ -40,12 +40,20 @@ class Records:
         """The definition as committed, or as the job `tx` sees it. Raises `Damaged`."""
         if tx is not None:
             return _record(tx.one("records.get", kind=kind, name=name))
+        return _record(self._kept(kind, name))
+
+    def revision(self, kind: str, name: str) -> object | None:
+        """Something that stays the same object until the definition changes, cheap to ask for; None where there is
+        none. To be compared by `is`, by those who keep what they made of a definition."""
+        return self._kept(kind, name)
+
+    def _kept(self, kind: str, name: str) -> Row | None:
         place = (kind, name)
         if place not in self._cache:
             if len(self._cache) >= CACHE_SIZE:
                 self._cache.clear()
             self._cache[place] = self._database.read().one("records.get", kind=kind, name=name)
-        return _record(self._cache[place])
+        return self._cache[place]
 
     def list(
         self, kind: str, prefix: str = "", after: str = "", limit: int = 1000, tx: Tx | None = None

@@ -96,6 +96,29 @@ def test_services_that_share_a_signing_name() -> None:
     assert (model.service.name, model.operation.name) == ("sagemaker", "CreateModel")
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "service", "operation"),
+    [
+        ("GET", "/restapis", "apigateway", "GetRestApis"),
+        ("POST", "/restapis?mode=import", "apigateway", "ImportRestApi"),
+        ("GET", "/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Frestapis%2Fa", "apigateway", "GetTags"),
+        ("GET", "/v2/apis", "apigatewayv2", "GetApis"),
+        ("PUT", "/v2/apis", "apigatewayv2", "ImportApi"),
+        ("GET", "/v2/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fa", "apigatewayv2", "GetTags"),
+    ],
+)
+def test_both_gateways_are_told_apart_by_their_paths(method: str, url: str, service: str, operation: str) -> None:
+    for scope, host in (("apigateway", "127.0.0.1"), (None, "apigateway.us-east-1.localhost")):
+        match = found(method, url, scope=scope, host=host)
+        assert (match.service.name, match.operation.name) == (service, operation)
+
+
+def test_a_path_of_neither_gateway_is_a_miss() -> None:
+    miss = found("GET", "/v2/nothing", scope="apigateway")
+    assert isinstance(miss, Miss)
+    assert (miss.fault.status, miss.protocol) == (404, "rest-json")
+
+
 def test_json_and_query_of_one_service() -> None:
     match = found(
         "POST", "/", scope="sqs", x_amz_target="AmazonSQS.SendMessage", content_type="application/x-amz-json-1.0"

@@ -3,7 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 
+from alight.services.apigateway.service import TABLE as REST
+from alight.services.apigatewayv2.service import TABLE as HTTP
 from alight.services.permissions import needs
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -118,3 +121,60 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
 )
 def test_what_each_operation_needs(service: str, operation: str, given: dict[str, Any], wanted: list[str]) -> None:
     assert [f"{action} {resource}" for action, resource in needs(service, operation, given)] == wanted
+
+
+def _arn(path: str) -> str:
+    return f"arn:aws:apigateway:us-east-1::{path}"
+
+
+METHOD = {"restApiId": "a", "resourceId": "r", "httpMethod": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "wanted"),
+    [
+        ("apigateway", "CreateRestApi", {"name": "n"}, ["POST /restapis"]),
+        ("apigateway", "ImportRestApi", {"body": b""}, ["POST /restapis"]),
+        ("apigateway", "PutRestApi", {"restApiId": "a", "body": b""}, ["PUT /restapis/a"]),
+        ("apigateway", "GetRestApis", {}, ["GET /restapis"]),
+        ("apigateway", "DeleteRestApi", {"restApiId": "a"}, ["DELETE /restapis/a"]),
+        ("apigateway", "GetResources", {"restApiId": "a"}, ["GET /restapis/a/resources"]),
+        ("apigateway", "CreateResource", {"restApiId": "a", "parentId": "p"}, ["POST /restapis/a/resources/p"]),
+        ("apigateway", "UpdateMethod", METHOD, ["PATCH /restapis/a/resources/r/methods/GET"]),
+        ("apigateway", "PutIntegration", METHOD, ["PUT /restapis/a/resources/r/methods/GET/integration"]),
+        (
+            "apigateway",
+            "GetIntegrationResponse",
+            {**METHOD, "statusCode": "200"},
+            ["GET /restapis/a/resources/r/methods/GET/integration/responses/200"],
+        ),
+        ("apigateway", "CreateStage", {"restApiId": "a", "stageName": "s"}, ["POST /restapis/a/stages"]),
+        ("apigateway", "UpdateStage", {"restApiId": "a", "stageName": "s"}, ["PATCH /restapis/a/stages/s"]),
+        ("apigateway", "TagResource", {"resourceArn": "x", "tags": {}}, ["PUT /tags/x"]),
+        ("apigateway", "GetAccount", {}, ["GET /account"]),
+        ("apigatewayv2", "CreateApi", {"Name": "n"}, ["POST /apis"]),
+        ("apigatewayv2", "ImportApi", {"Body": "{}"}, ["PUT /apis"]),
+        ("apigatewayv2", "ReimportApi", {"ApiId": "a", "Body": "{}"}, ["PUT /apis/a"]),
+        ("apigatewayv2", "CreateRoute", {"ApiId": "a", "RouteKey": "GET /"}, ["POST /apis/a/routes"]),
+        ("apigatewayv2", "GetRoutes", {"ApiId": "a"}, ["GET /apis/a/routes"]),
+        ("apigatewayv2", "DeleteCorsConfiguration", {"ApiId": "a"}, ["DELETE /apis/a/cors"]),
+        ("apigatewayv2", "TagResource", {"ResourceArn": "x"}, ["POST /tags/x"]),
+    ],
+)
+def test_actions_of_api_gateway_are_verbs(
+    service: str, operation: str, given: dict[str, Any], wanted: list[str]
+) -> None:
+    found = [f"{action.removeprefix('apigateway:')} {arn}" for action, arn in needs(service, operation, given)]
+    assert found == [f"{one.split()[0]} {_arn(one.split()[1])}" for one in wanted]
+
+
+def test_every_operation_of_api_gateway_has_a_verb_and_a_path() -> None:
+    for service, table in (("apigateway", REST), ("apigatewayv2", HTTP)):
+        model = Loader().load_service_model(service, "service-2")
+        for operation in table:
+            ((action, arn),) = needs(service, operation, {})
+            http = model["operations"][operation]["http"]
+            assert action == f"apigateway:{http['method']}", operation
+            assert arn.startswith(_arn("/" + http["requestUri"].removeprefix("/v2").split("/")[1].split("?")[0])) or (
+                "agResource" in operation
+            ), (operation, arn)

@@ -313,7 +313,7 @@ async def test_samconfig_gives_name_and_parameters(scene: Scene) -> None:
     assert scene.services.given("SetQueueAttributes")["Attributes"] == {"VisibilityTimeout": "50"}
 
 
-async def test_an_event_that_needs_an_api_is_refused_where_it_stands(scene: Scene) -> None:
+async def test_an_event_that_needs_what_is_not_offered_is_refused_where_it_stands(scene: Scene) -> None:
     text = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -327,8 +327,9 @@ Resources:
         Web:
           Type: Api
           Properties: {Path: /, Method: get}
+Globals: {Api: {Auth: {ApiKeyRequired: true, UsagePlan: {CreateUsagePlan: PER_API}}}}
 """
-    with pytest.raises(TemplateRefused, match="HTTP APIs are not offered yet") as told:
+    with pytest.raises(TemplateRefused, match="there are no API keys and usage plans here") as told:
         await scene.plan(text)
     assert {problem.line for problem in told.value.problems} == {10}
 

@@ -142,8 +142,8 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
     ("type_name", "words"),
     [
         ("AWS::Lambda::LayerVersion", "layer"),
-        ("AWS::ApiGateway::RestApi", "HTTP APIs"),
-        ("AWS::ApiGatewayV2::Api", "HTTP APIs"),
+        ("AWS::ApiGateway::UsagePlanKey", "usage plans"),
+        ("AWS::ApiGatewayV2::VpcLink", "no VPC"),
         ("Custom::Thing", "custom resources"),
         ("AWS::Events::Rule", "EventBridge"),
         ("AWS::DynamoDB::Table", "is not offered"),

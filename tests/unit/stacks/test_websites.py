@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alight.calls import Members
-from alight.stacks.addresses import local
+from alight.stacks.addresses import Owned, localised
 from alight.stacks.outputs import outputs
 from tests.unit.stacks.scene import Scene, resource
 
@@ -133,9 +133,9 @@ Outputs:
     [
         7,
         None,
-        ["http://site.s3-website-us-east-1.amazonaws.com"],
+        ["http://other.s3-website-us-east-1.amazonaws.com"],
         "http://site.s3-website-us-east-1.amazonaws.com.evil",
     ],
 )
 def test_other_values_stay(value: Any) -> None:
-    assert local(value, BASE, {"site"}) == value
+    assert localised(value, Owned(buckets=frozenset({"site"})), BASE) == value

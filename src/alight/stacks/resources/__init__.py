@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.provider import Provider
-from alight.stacks.resources import iam, lambda_, lambda_access, logs, s3, sagemaker, sns, sqs
+from alight.stacks.resources import (
+    apigateway,
+    apigateway_parts,
+    apigatewayv2,
+    iam,
+    lambda_,
+    lambda_access,
+    logs,
+    s3,
+    sagemaker,
+    sns,
+    sqs,
+)
 
 _FAMILIES = (
+    apigateway.PROVIDERS,
+    apigateway_parts.PROVIDERS,
+    apigatewayv2.PROVIDERS,
     iam.PROVIDERS,
     lambda_.PROVIDERS,
     lambda_access.PROVIDERS,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Table
-from alight.stacks.tables import iam, lambda_, messaging, s3, sagemaker
+from alight.stacks.tables import apigateway, iam, lambda_, messaging, s3, sagemaker
 
-_FAMILIES = (iam, lambda_, messaging, s3, sagemaker)
+_FAMILIES = (apigateway, iam, lambda_, messaging, s3, sagemaker)
 
 TABLES: Mapping[str, Table] = {name: table for family in _FAMILIES for name, table in family.TABLES.items()}
 
@@ -22,8 +22,17 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 #: Types that templates of this kind often hold, with what to say of them.
 REFUSED_TYPES: Mapping[str, str] = {
-    "AWS::ApiGateway::": "HTTP APIs are not offered yet.",
-    "AWS::ApiGatewayV2::": "HTTP APIs are not offered yet.",
+    "AWS::ApiGateway::ApiKey": "there are no API keys and usage plans here.",
+    "AWS::ApiGateway::BasePathMapping": "domain names of your own are not offered.",
+    "AWS::ApiGateway::DomainName": "domain names of your own are not offered.",
+    "AWS::ApiGateway::GatewayResponse": "API Gateway's own answers cannot be changed.",
+    "AWS::ApiGateway::Model": "requests are not validated here.",
+    "AWS::ApiGateway::RequestValidator": "requests are not validated here.",
+    "AWS::ApiGateway::UsagePlan": "there are no API keys and usage plans here.",
+    "AWS::ApiGateway::VpcLink": "there is no VPC here.",
+    "AWS::ApiGatewayV2::ApiMapping": "domain names of your own are not offered.",
+    "AWS::ApiGatewayV2::DomainName": "domain names of your own are not offered.",
+    "AWS::ApiGatewayV2::VpcLink": "there is no VPC here.",
     "AWS::CloudFormation::CustomResource": "custom resources are not offered yet.",
     "AWS::CloudFormation::Stack": "nested stacks are not offered; put the resources into this template.",
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
