@@ -23,7 +23,7 @@ from alight.notifications.sending import Sender
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
-from alight.store.waiting import SetBack, wait_until
+from alight.store.waiting import Alarm, SetBack
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Outbox:
         )
         self._keep_seconds = keep_seconds
         self._pruned = clock.now()
-        self._woken = asyncio.Event()
+        self._alarm = Alarm(clock)
         self._set_back = SetBack(clock)
         self._sending: set[asyncio.Task[None]] = set()
         #: Deliveries under way inside the house: their rows say `ready` until they are done.
@@ -82,7 +82,7 @@ class Outbox:
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def start(self) -> None:
         """Recover what the last run left behind, then run in the background."""
@@ -106,22 +106,29 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until closed or cancelled. `recover` comes first."""
-        while not self._closing:
-            self._woken.clear()
-            try:
-                if seconds := self._set_back.look():
-                    await self._follow_clock(seconds)
-                await self._prune()
-                # One look at the clocks: what falls due between two looks would be seen by neither.
-                now, tick = self._clock.now(), self._clock.monotonic()
-                if not await self._round(now, tick):
-                    await self._wait(now, tick)
-            except StoreUnavailable:
-                raise
-            except Exception:
-                # A disk that is full for a moment must not end all telling until the next start.
-                log.exception("deliveries wait: none can be started now")
-                await self._clock.sleep(TROUBLE)
+        try:
+            while not self._closing:
+                self._alarm.clear()
+                await self._look()
+        finally:
+            self._alarm.close()
+
+    async def _look(self) -> None:
+        """One round, or the wait for what calls for one."""
+        try:
+            if seconds := self._set_back.look():
+                await self._follow_clock(seconds)
+            await self._prune()
+            # One look at the clocks: what falls due between two looks would be seen by neither.
+            now, tick = self._clock.now(), self._clock.monotonic()
+            if not await self._round(now, tick):
+                await self._wait(now, tick)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # A disk that is full for a moment must not end all telling until the next start.
+            log.exception("deliveries wait: none can be started now")
+            await self._clock.sleep(TROUBLE)
 
     async def _follow_clock(self, seconds: float) -> None:
         """The wall clock was set back: what was due must not wait until it is that late again."""
@@ -217,7 +224,7 @@ class Outbox:
         opens = self._lanes.opens(tick)
         moments = [tick + due - now] if due is not None else []
         moments += [opens] if opens is not None else []
-        await wait_until(self._clock, self._woken, min(moments, default=None))
+        await self._alarm.wait(min(moments, default=None))
 
     async def _send(self, delivery: Delivery) -> None:
         succeeded = False
