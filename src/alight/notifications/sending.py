@@ -52,7 +52,11 @@ class Sender:
 
     def inside(self, delivery: Delivery) -> bool:
         """Whether it stays in the house: then its row says `ready` until it is done."""
-        return Protocol(delivery.protocol) in self._local
+        return self.stays(Protocol(delivery.protocol))
+
+    def stays(self, protocol: Protocol) -> bool:
+        """Whether this protocol's targets are in the house."""
+        return protocol in self._local
 
     async def attempt(self, delivery: Delivery) -> bool:
         """One attempt and its record. True where the target has it."""
