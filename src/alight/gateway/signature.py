@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 
 from alight.calls import ANONYMOUS, Principal
 from alight.errors.common import AccessDenied
@@ -286,6 +287,7 @@ def _check_time(signed: Signed, now: float) -> None:
         raise RequestExpired
 
 
+@lru_cache(maxsize=64)
 def seconds(text: str) -> int:
     """`20150830T123600Z` as seconds since 1970 (strptime would take longer than all the rest)."""
     parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
