@@ -35,6 +35,7 @@ from alight.gateway.canonical import (
     canonical_path,
     canonical_query,
     derive_key,
+    signature_of,
     string_to_sign,
 )
 from alight.gateway.request import Request
@@ -154,8 +155,7 @@ def examine(
 
 def _prove(signed: Signed, key: Key, canonical: str) -> tuple[Principal, ChunkSeed | None]:
     signing_key = derive_key(key.secret, signed.scope)
-    text = string_to_sign(signed.moment, signed.scope.text, canonical)
-    expected = hmac.digest(signing_key, text.encode("latin-1"), "sha256").hex()
+    expected = signature_of(signing_key, string_to_sign(signed.moment, signed.scope.text, canonical))
     if not hmac.compare_digest(expected, signed.signature):
         raise SignatureDoesNotMatch
     return key.principal, ChunkSeed(signing_key, signed.moment, signed.scope.text, signed.signature)
