@@ -6,7 +6,6 @@ what leaves is recorded after the target has answered.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ class Sender:
             await self._channels[outgoing.protocol].send(outgoing)
             await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
             return
-        prepared = await asyncio.to_thread(local.prepare, outgoing)
+        prepared = local.prepare(outgoing)
 
         def job(tx: Tx) -> None:
             now = self._clock.now()
