@@ -24,6 +24,7 @@ from pathlib import Path
 import ours
 import peer_ministack
 from load import Burst, Put, Single, burst, single
+from processes import processor_time, spent
 from receiver import Receiver
 
 HERE = Path(__file__).parent
@@ -38,6 +39,8 @@ class Case:
     start: Callable[[Path, Receiver], AbstractContextManager[Put]]
     singles: list[Single]
     bursts: list[Burst]
+    #: Processor milliseconds a picture by part, of each burst.
+    used: list[dict[str, float]]
 
 
 def pictures(folder: Path) -> list[bytes]:
@@ -73,7 +76,9 @@ def measure(case: Case, images: list[bytes], count: int, singles: int) -> None:
         tag = f"r{len(case.bursts)}"
         burst(put, receiver, images, 20, f"{tag}-warm")
         case.singles.append(single(put, receiver, images, singles, f"{tag}-one"))
+        before = processor_time()
         case.bursts.append(burst(put, receiver, images, count, f"{tag}-all"))
+        case.used.append(spent(before, processor_time(), count))
 
 
 def report(cases: list[Case], limits: list[dict[str, float]], count: int) -> str:
@@ -95,7 +100,27 @@ def report(cases: list[Case], limits: list[dict[str, float]], count: int) -> str
         lost = sum(item.sent - item.delivered for item in case.bursts) + sum(item.lost for item in case.singles)
         twice = sum(item.duplicates for item in case.bursts)
         lines.append(f"| {case.name} | {p50:.1f} / {p99:.1f} | {rate:.0f} | {rate / limit:.2f} | {lost} | {twice} |")
-    return "\n".join(lines)
+    return "\n".join(lines + _processor_table(cases, limits))
+
+
+def _processor_table(cases: list[Case], limits: list[dict[str, float]]) -> list[str]:
+    """Where the processor's time went in the burst."""
+    parts = list(dict.fromkeys(part for case in cases for used in case.used for part in used))
+    if not parts:
+        return []
+    bare = statistics.median(item["cpu_ms"] for item in limits)
+    lines = [
+        "",
+        f"| processor ms per picture in the burst | {' | '.join(parts)} | together | of that beside client and bare |",
+        f"|---|{'---|' * len(parts)}---|---|",
+        f"| bare decode + infer, 2 processes | {' | '.join('' for _ in parts)} | {bare:.1f} | |",
+    ]
+    for case in cases:
+        middle = {part: statistics.median(used.get(part, 0.0) for used in case.used) for part in parts}
+        cells = " | ".join(f"{middle[part]:.1f}" if middle[part] else "" for part in parts)
+        whole = sum(middle.values())
+        lines.append(f"| {case.name} | {cells} | {whole:.1f} | {whole - middle['client'] - bare:.1f} |")
+    return lines
 
 
 def main() -> None:
@@ -106,9 +131,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=EXAMPLE / "pictures", help="JPEGs to send")
     parser.add_argument("--no-peer", action="store_true")
     given = parser.parse_args()
-    cases = [Case("Alight (durable)", ours.running, [], [])]
+    cases = [Case("Alight (durable)", ours.running, [], [], [])]
     if not given.no_peer:
-        cases.append(Case(f"ministack {peer_ministack.VERSION}", peer_ministack.running, [], []))
+        cases.append(Case(f"ministack {peer_ministack.VERSION}", peer_ministack.running, [], [], []))
     images, limits = pictures(given.folder), []
     with tempfile.TemporaryDirectory() as folder:
         model = ours.unpack_model(EXAMPLE / "model.tar.gz", Path(folder))

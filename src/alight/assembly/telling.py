@@ -43,7 +43,7 @@ async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, 
     settings, clock = store.settings, store.clock
     rows = OutboxStore(store.database)
     outbox: Outbox
-    topics = Topics(rows, store.records, clock, lambda: outbox.wake())
+    topics = Topics(rows, store.records, clock, lambda: outbox.wake(), lambda *given: outbox.place(*given))
     signer = await load_signer(settings.data)
     envelopes = Envelopes(signer, store.address.public)
     gate = Gate(settings.webhook_allow)

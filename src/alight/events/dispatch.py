@@ -20,7 +20,7 @@ from alight.events import policy
 from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.journal import AttemptRecord, Event
-from alight.store.waiting import SetBack
+from alight.store.waiting import Alarm, SetBack
 
 log = logging.getLogger(__name__)
 
@@ -81,27 +81,30 @@ class Dispatcher:
         self._target = target
         self._invoke = invoke
         self._publishes = publishes
-        self._work = asyncio.Event()
+        self._alarm = Alarm(clock)
         self._set_back = SetBack(clock)
         self._turn = 0
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look again: something was accepted, or somebody became free. Loop thread only."""
-        self._work.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Dispatch until cancelled; attempts under way then keep their lease, which a restart takes back."""
         reader = self._database.read()
         await self._database.write(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
-        while True:
-            self._work.clear()
-            await self._follow_clock()
-            wait = IDLE
-            waiting = self._in_turn(journal.functions_with_work(reader))
-            for place, function in enumerate(waiting):
-                wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
-            await self._sleep(wait)
+        try:
+            while True:
+                self._alarm.clear()
+                await self._follow_clock()
+                wait = IDLE
+                waiting = self._in_turn(journal.functions_with_work(reader))
+                for place, function in enumerate(waiting):
+                    wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
+                await self._alarm.wait(self._clock.monotonic() + wait)
+        finally:
+            self._alarm.close()
 
     async def _follow_clock(self) -> None:
         """Where the wall clock was set back, what was due must not wait until it is that late again."""
@@ -119,15 +122,6 @@ class Dispatcher:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _sleep(self, seconds: float) -> None:
-        nap = asyncio.ensure_future(self._clock.sleep(seconds))
-        woken = asyncio.ensure_future(self._work.wait())
-        try:
-            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            woken.cancel()
 
     def _in_turn(self, functions: list[str]) -> list[str]:
         """Who is asked first changes from round to round."""

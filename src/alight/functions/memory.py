@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from alight.clock import Clock
-from alight.functions.processes import descendants
+from alight.functions.processes import descendants, read_whole
 
 #: Seconds between two looks at a busy worker.
 INTERVAL = 0.1
@@ -48,8 +48,7 @@ def usage(pid: int) -> Usage | None:
 
 def _process(pid: int) -> Usage | None:
     try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            found = {name: int(size) for name, size in _FIELD.findall(file.read())}
+        found = {name: int(size) for name, size in _FIELD.findall(read_whole(f"/proc/{pid}/status"))}
     except OSError:
         return None
     if b"RssAnon" not in found:
@@ -64,8 +63,7 @@ def _share(pid: int, otherwise: int) -> int:
     It tells only who may trace the process; workers close themselves, so that takes privileges.
     """
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-            return sum(int(size) for size in _SHARE.findall(file.read()))
+        return sum(int(size) for size in _SHARE.findall(read_whole(f"/proc/{pid}/smaps_rollup")))
     except OSError:
         return otherwise
 

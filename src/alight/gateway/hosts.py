@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from alight.errors.gateway import CrossOriginRequest, MisdirectedRequest
@@ -51,12 +52,7 @@ class Hosts:
 
     def base_of(self, host: str) -> tuple[str, str]:
         """(labels before our name, our name): `pics.s3.localhost` is (`pics.s3`, `localhost`)."""
-        for base in sorted((*self.configured, *LOOPBACK), key=len, reverse=True):
-            if host == base:
-                return "", base
-            if host.endswith("." + base):
-                return host[: -len(base) - 1], base
-        return "", host
+        return _base_of(host, self.configured)
 
     def split_bucket(self, host: str) -> str | None:
         """The bucket that a virtual-host name stands for, None for path style."""
@@ -72,6 +68,16 @@ class Hosts:
     def _is_own_origin(self, origin: str, request: Request) -> bool:
         parts = urlsplit(origin.lower())
         return parts.scheme in ("http", "https") and parts.netloc == request.headers["host"].lower()
+
+
+@lru_cache(maxsize=1_024)
+def _base_of(host: str, configured: tuple[str, ...]) -> tuple[str, str]:
+    for base in sorted((*configured, *LOOPBACK), key=len, reverse=True):
+        if host == base:
+            return "", base
+        if host.endswith("." + base):
+            return host[: -len(base) - 1], base
+    return "", host
 
 
 def configured_hosts(names: tuple[str, ...], public_url: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alight.calls import Principal
 from alight.credentials import Credentials, SessionClaims, open_session
@@ -13,22 +13,33 @@ from alight.names import ACCOUNT
 ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
 
 
+#: Session keys of workers that are kept open; more than that and all are opened anew.
+REMEMBERED = 1_024
+
+
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The gateway's look-up of access keys."""
+    """The gateway's look-up of access keys. A token that was opened once is known: a worker sends it with each call."""
 
     credentials: Credentials
+    _opened: dict[tuple[str, str], Key] = field(default_factory=dict)
 
     def __call__(self, access_key_id: str, token: str | None) -> Key | None:
         """None where the key is not ours, or the token does not belong to it."""
         if token is None:
             known = access_key_id == self.credentials.access_key_id
             return Key(self.credentials.secret_access_key, ROOT) if known else None
+        place = (access_key_id, token)
+        if place in self._opened:
+            return self._opened[place]
         opened = open_session(self.credentials, token)
         if opened is None or opened[0].access_key_id != access_key_id:
             return None
         claims, secret = opened
-        return Key(secret, _role(claims), claims.expires)
+        if len(self._opened) >= REMEMBERED:
+            self._opened.clear()
+        key = self._opened[place] = Key(secret, _role(claims), claims.expires)
+        return key
 
 
 def _role(claims: SessionClaims) -> Principal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -112,6 +113,7 @@ def with_hoisted(request: Request) -> Request:
     return replace(request, headers=headers)
 
 
+@lru_cache(maxsize=1_024)
 def parse_host(text: str) -> tuple[str, int | None]:
     """`name[:port]` in RFC 3986's grammar for names and addresses, lower-cased. Raises `MalformedHost`."""
     found = _HOST.fullmatch(text.lower())

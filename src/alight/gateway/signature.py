@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 
 from alight.calls import ANONYMOUS, Principal
 from alight.errors.common import AccessDenied
@@ -34,6 +35,7 @@ from alight.gateway.canonical import (
     canonical_path,
     canonical_query,
     derive_key,
+    signature_of,
     string_to_sign,
 )
 from alight.gateway.request import Request
@@ -153,8 +155,7 @@ def examine(
 
 def _prove(signed: Signed, key: Key, canonical: str) -> tuple[Principal, ChunkSeed | None]:
     signing_key = derive_key(key.secret, signed.scope)
-    text = string_to_sign(signed.moment, signed.scope.text, canonical)
-    expected = hmac.digest(signing_key, text.encode("latin-1"), "sha256").hex()
+    expected = signature_of(signing_key, string_to_sign(signed.moment, signed.scope.text, canonical))
     if not hmac.compare_digest(expected, signed.signature):
         raise SignatureDoesNotMatch
     return key.principal, ChunkSeed(signing_key, signed.moment, signed.scope.text, signed.signature)
@@ -286,6 +287,7 @@ def _check_time(signed: Signed, now: float) -> None:
         raise RequestExpired
 
 
+@lru_cache(maxsize=64)
 def seconds(text: str) -> int:
     """`20150830T123600Z` as seconds since 1970 (strptime would take longer than all the rest)."""
     parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from alight.errors.common import AccessDenied
 from alight.errors.gateway import (
@@ -97,6 +98,7 @@ def _expires(text: str) -> int:
     return seconds
 
 
+@lru_cache(maxsize=1_024)
 def read_scope(text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]) -> Scope:
     parts = text.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
@@ -104,6 +106,7 @@ def read_scope(text: str, fault: type[AuthorizationHeaderMalformed] | type[Autho
     return Scope(*parts[:4])
 
 
+@lru_cache(maxsize=1_024)
 def _names(
     text: str, fault: type[AuthorizationHeaderMalformed] | type[AuthorizationQueryParametersError]
 ) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Targets whose last attempt failed share at most half of all places.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 #: Targets that are remembered while nothing goes on with them.
@@ -23,7 +24,7 @@ class _Lane:
 
 
 class Lanes:
-    """Counts only; the caller says when a delivery starts and how it ends."""
+    """Counts only; the caller says when a delivery starts and how it ends. May be asked by more than one thread."""
 
     def __init__(self, places: int = 64, widest: int = 8) -> None:
         self._places = places
@@ -31,6 +32,7 @@ class Lanes:
         self._lanes: dict[str, _Lane] = {}
         self._busy = 0
         self._failing = 0
+        self._guard = threading.RLock()
 
     @property
     def free(self) -> int:
@@ -39,6 +41,22 @@ class Lanes:
     @property
     def busy(self) -> int:
         return self._busy
+
+    def take(self, target: str, now: float) -> bool:
+        """Start where that may be; False where it may not."""
+        with self._guard:
+            if not self.may_start(target, now):
+                return False
+            self.start(target)
+            return True
+
+    def give_back(self, target: str) -> None:
+        """What was started did not begin after all, and says nothing about the target."""
+        with self._guard:
+            lane = self._lanes[target]
+            lane.busy -= 1
+            self._busy -= 1
+            self._failing -= lane.failing
 
     def may_start(self, target: str, now: float) -> bool:
         lane = self._lanes.get(target)
@@ -53,40 +71,45 @@ class Lanes:
 
     def blocked(self, now: float) -> list[str]:
         """The targets that may not start anything now."""
-        return [target for target in self._lanes if not self.may_start(target, now)]
+        with self._guard:
+            return [target for target in self._lanes if not self.may_start(target, now)]
 
     def opens(self, now: float) -> float | None:
         """When the next throttled target may go on."""
-        waits = [lane.not_before for lane in self._lanes.values() if lane.not_before > now]
+        with self._guard:
+            waits = [lane.not_before for lane in self._lanes.values() if lane.not_before > now]
         return min(waits, default=None)
 
     def start(self, target: str) -> None:
-        lane = self._lanes.setdefault(target, _Lane())
-        lane.busy += 1
-        self._busy += 1
-        self._failing += lane.failing
+        with self._guard:
+            lane = self._lanes.setdefault(target, _Lane())
+            lane.busy += 1
+            self._busy += 1
+            self._failing += lane.failing
 
     def end(self, target: str, succeeded: bool) -> None:
-        lane = self._lanes[target]
-        lane.busy -= 1
-        self._busy -= 1
-        if lane.failing:
-            self._failing -= 1
-        if succeeded:
-            self._failing -= lane.busy if lane.failing else 0
-            lane.width = min(lane.width * 2, self._widest)
-        else:
-            self._failing += lane.busy if not lane.failing else 0
-            lane.width = 1
-        lane.failing = not succeeded
-        if len(self._lanes) > REMEMBERED:
-            self._forget()
+        with self._guard:
+            lane = self._lanes[target]
+            lane.busy -= 1
+            self._busy -= 1
+            if lane.failing:
+                self._failing -= 1
+            if succeeded:
+                self._failing -= lane.busy if lane.failing else 0
+                lane.width = min(lane.width * 2, self._widest)
+            else:
+                self._failing += lane.busy if not lane.failing else 0
+                lane.width = 1
+            lane.failing = not succeeded
+            if len(self._lanes) > REMEMBERED:
+                self._forget()
 
     def hold_back(self, target: str, until: float) -> None:
         """Start nothing for this target before `until`, and from now on one at a time."""
-        lane = self._lanes.setdefault(target, _Lane())
-        lane.not_before = until
-        lane.throttled = True
+        with self._guard:
+            lane = self._lanes.setdefault(target, _Lane())
+            lane.not_before = until
+            lane.throttled = True
 
     def _forget(self) -> None:
         self._lanes = {target: lane for target, lane in self._lanes.items() if lane.busy}

@@ -8,22 +8,25 @@ function) happens in the transaction that records it, so exactly once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from alight.clock import Clock
+from alight.errors import Fault
 from alight.errors.store import StoreUnavailable
 from alight.notifications.deadletters import DeadLetters
 from alight.notifications.lanes import Lanes
 from alight.notifications.message import Protocol
 from alight.notifications.outgoing import Channel, LocalChannel
 from alight.notifications.sending import Sender
+from alight.notifications.topics import READY, Placed
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
-from alight.store.waiting import SetBack, wait_until
+from alight.store.waiting import Alarm, SetBack
 
 log = logging.getLogger(__name__)
 
@@ -70,19 +73,32 @@ class Outbox:
         )
         self._keep_seconds = keep_seconds
         self._pruned = clock.now()
-        self._woken = asyncio.Event()
+        self._alarm = Alarm(clock)
         self._set_back = SetBack(clock)
         self._sending: set[asyncio.Task[None]] = set()
         #: Deliveries under way inside the house: their rows say `ready` until they are done.
         self._inside: set[int] = set()
         self._loop: asyncio.Task[None] | None = None
         self._closing = False
+        #: Whether the last round left nothing behind that may start now: then new deliveries need not queue up.
+        self._keeps_up = False
         #: Deliveries found in the middle of sending at the last start.
         self.recovered = 0
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._woken.set()
+        self._alarm.ring()
+
+    def place(self, tx: Tx, protocol: Protocol, target: str) -> Placed:
+        """In the writer's thread: where a new delivery stands. Where there is a free place for it, it begins as soon as
+        `tx` is durable and does not have to queue up."""
+        if protocol in self._held:
+            return Placed(DeliveryState.HELD, self._held[protocol])
+        free = self._keeps_up and not self._sender.stays(protocol)
+        if not (free and self._lanes.take(target, self._clock.monotonic())):
+            return READY
+        tx.after_rollback(lambda: self._lanes.give_back(target))
+        return Placed(DeliveryState.SENDING, begin=self._start)
 
     async def start(self) -> None:
         """Recover what the last run left behind, then run in the background."""
@@ -106,22 +122,31 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until closed or cancelled. `recover` comes first."""
-        while not self._closing:
-            self._woken.clear()
-            try:
-                if seconds := self._set_back.look():
-                    await self._follow_clock(seconds)
-                await self._prune()
-                # One look at the clocks: what falls due between two looks would be seen by neither.
-                now, tick = self._clock.now(), self._clock.monotonic()
-                if not await self._round(now, tick):
-                    await self._wait(now, tick)
-            except StoreUnavailable:
-                raise
-            except Exception:
-                # A disk that is full for a moment must not end all telling until the next start.
-                log.exception("deliveries wait: none can be started now")
-                await self._clock.sleep(TROUBLE)
+        try:
+            while not self._closing:
+                self._alarm.clear()
+                await self._look()
+        finally:
+            self._keeps_up = False
+            self._alarm.close()
+
+    async def _look(self) -> None:
+        """One round, or the wait for what calls for one."""
+        try:
+            if seconds := self._set_back.look():
+                await self._follow_clock(seconds)
+            await self._prune()
+            # One look at the clocks: what falls due between two looks would be seen by neither.
+            now, tick = self._clock.now(), self._clock.monotonic()
+            if not await self._round(now, tick):
+                await self._wait(now, tick)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # A disk that is full for a moment must not end all telling until the next start.
+            self._keeps_up = False
+            log.exception("deliveries wait: none can be started now")
+            await self._clock.sleep(TROUBLE)
 
     async def _follow_clock(self, seconds: float) -> None:
         """The wall clock was set back: what was due must not wait until it is that late again."""
@@ -130,13 +155,16 @@ class Outbox:
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, what is under way has `grace` seconds to end; then the next start finds it."""
-        self._closing = True
+        self._closing, self._keeps_up = True, False
         self.wake()
         if self._loop is not None:
             # Not cancelled at once: between a lease and its start lies what would be called uncertain, though unsent.
             await asyncio.wait({self._loop}, timeout=grace)
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+        # What has its place by now begins, as it is not uncertain: it stands before this in the writer's line.
+        with contextlib.suppress(Fault):
+            await self._database.write(lambda tx: None)
         if self._sending:
             await asyncio.wait(self._sending, timeout=grace)
         for task in list(self._sending):
@@ -165,7 +193,9 @@ class Outbox:
         limit = min(BATCH, max(self._lanes.free, 0))
         due = self._store.due(now, blocked, list(self._inside), limit)
         held = {Protocol(delivery.protocol) for delivery in due} & set(self._held)
-        chosen = self._choose([delivery for delivery in due if Protocol(delivery.protocol) not in held], tick)
+        carried = [delivery for delivery in due if Protocol(delivery.protocol) not in held]
+        chosen = self._choose(carried, tick)
+        self._keeps_up = not self._closing and not blocked and len(due) < limit and len(chosen) == len(carried)
         if not held and not chosen:
             return False
         inside = [delivery for delivery in chosen if self._sender.inside(delivery)]
@@ -189,13 +219,13 @@ class Outbox:
             taken = await self._database.write(job)
         except Exception:
             for delivery in chosen:
-                self._lanes.end(delivery.target, True)
+                self._lanes.give_back(delivery.target)
             raise
         for delivery in chosen:
             if delivery.id in taken:
                 self._start(_leased(delivery, now))
             else:
-                self._lanes.end(delivery.target, True)
+                self._lanes.give_back(delivery.target)
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._send(delivery), name=f"delivery {delivery.id}")
@@ -206,8 +236,7 @@ class Outbox:
         """Those that have a free place, which they take here."""
         chosen = []
         for delivery in due:
-            if self._lanes.may_start(delivery.target, tick):
-                self._lanes.start(delivery.target)
+            if self._lanes.take(delivery.target, tick):
                 chosen.append(delivery)
         return chosen
 
@@ -217,7 +246,7 @@ class Outbox:
         opens = self._lanes.opens(tick)
         moments = [tick + due - now] if due is not None else []
         moments += [opens] if opens is not None else []
-        await wait_until(self._clock, self._woken, min(moments, default=None))
+        await self._alarm.wait(min(moments, default=None))
 
     async def _send(self, delivery: Delivery) -> None:
         succeeded = False
@@ -231,7 +260,9 @@ class Outbox:
         finally:
             self._lanes.end(delivery.target, succeeded)
             self._inside.discard(delivery.id)
-            self.wake()
+            if not (succeeded and self._keeps_up):
+                # There may be something to try again, or that waited for this place.
+                self.wake()
 
 
 def _leased(delivery: Delivery, now: float) -> Delivery:

@@ -41,7 +41,8 @@ class Channel(Port):
 class LocalChannel(Port):
     """A way to something in this house: it happens in the transaction that records it, so exactly once.
 
-    `prepare` runs before (signing takes time), `deliver` in the write job; a fault there is the target's refusal.
+    `prepare` runs before (signing takes time, which the writer has not), `deliver` in the write job; a fault there is
+    the target's refusal.
     """
 
     def prepare(self, outgoing: Outgoing) -> str: ...

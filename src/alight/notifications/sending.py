@@ -6,7 +6,6 @@ what leaves is recorded after the target has answered.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +51,11 @@ class Sender:
 
     def inside(self, delivery: Delivery) -> bool:
         """Whether it stays in the house: then its row says `ready` until it is done."""
-        return Protocol(delivery.protocol) in self._local
+        return self.stays(Protocol(delivery.protocol))
+
+    def stays(self, protocol: Protocol) -> bool:
+        """Whether this protocol's targets are in the house."""
+        return protocol in self._local
 
     async def attempt(self, delivery: Delivery) -> bool:
         """One attempt and its record. True where the target has it."""
@@ -81,7 +84,7 @@ class Sender:
             await self._channels[outgoing.protocol].send(outgoing)
             await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
             return
-        prepared = await asyncio.to_thread(local.prepare, outgoing)
+        prepared = local.prepare(outgoing)
 
         def job(tx: Tx) -> None:
             now = self._clock.now()

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from alight.calls import Attempt
 from alight.clock import Clock
@@ -26,7 +28,7 @@ from alight.notifications.message import (
     to_subscription,
 )
 from alight.store.database import Tx
-from alight.store.outbox import OutboxStore, Standing, StoredMessage
+from alight.store.outbox import Delivery, DeliveryState, OutboxStore, Standing, StoredMessage
 from alight.store.records import Records
 
 #: The topic of a text that goes straight to a phone number, and the subscription of its delivery.
@@ -36,14 +38,38 @@ DIRECT = ""
 MOST_SUBSCRIBERS = 1_000_000
 
 
-class Topics:
-    """All methods run inside a write job; `wake` is called on the event loop once deliveries are durable."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a new delivery stands: ready, held for a reason, or with a sender, who begins once it is durable."""
 
-    def __init__(self, store: OutboxStore, records: Records, clock: Clock, wake: Callable[[], None]) -> None:
+    state: DeliveryState = DeliveryState.READY
+    reason: str = ""
+    begin: Callable[[Delivery], None] | None = None
+
+
+READY = Placed()
+
+
+class Topics:
+    """All methods run inside a write job; `wake` is called on the event loop once deliveries are durable.
+
+    `place` says where a new delivery stands. One that has a sender at once is leased to him in the transaction that
+    makes it, so that no other one has to be flushed before it leaves.
+    """
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        records: Records,
+        clock: Clock,
+        wake: Callable[[], None],
+        place: Callable[[Tx, Protocol, str], Placed] = lambda tx, protocol, target: READY,
+    ) -> None:
         self._store = store
         self._records = records
         self._clock = clock
         self._wake = wake
+        self._place = place
 
     def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None) -> str:
         """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on."""
@@ -73,7 +99,6 @@ class Topics:
         message = _stored(Message(subscription.topic, text), self._clock.now(), kind=kind, token=token)
         self._store.add_message(tx, message)
         self._deliver(tx, message.id, subscription, raw=False)
-        tx.after_commit(self._wake)
         return message.id
 
     def _stage(self, tx: Tx, message: Message, attempt: Attempt, ordinal: int) -> str:
@@ -111,33 +136,33 @@ class Topics:
 
     def _fan_out(self, tx: Tx, message: StoredMessage) -> None:
         if message.topic == DIRECT:
-            now = self._clock.now()
-            self._store.add_delivery(
-                tx,
-                message.id,
-                subscription=DIRECT,
-                protocol=Protocol.SMS.value,
-                target=message.target,
-                raw=False,
-                now=now,
-            )
-        else:
-            for record in self._records.list(SUBSCRIPTION, f"{message.topic}:", limit=MOST_SUBSCRIBERS, tx=tx):
-                subscription = to_subscription(record.name, record.body)
-                if subscription.state is SubscriptionState.CONFIRMED and _wanted(subscription, message):
-                    self._deliver(tx, message.id, subscription, raw=subscription.raw)
-        tx.after_commit(self._wake)
+            self._add(tx, message.id, DIRECT, Protocol.SMS, message.target, raw=False)
+            return
+        for record in self._records.list(SUBSCRIPTION, f"{message.topic}:", limit=MOST_SUBSCRIBERS, tx=tx):
+            subscription = to_subscription(record.name, record.body)
+            if subscription.state is SubscriptionState.CONFIRMED and _wanted(subscription, message):
+                self._deliver(tx, message.id, subscription, raw=subscription.raw)
 
     def _deliver(self, tx: Tx, message_id: str, subscription: Subscription, *, raw: bool) -> None:
-        self._store.add_delivery(
+        self._add(tx, message_id, subscription.arn, subscription.protocol, subscription.endpoint, raw=raw)
+
+    def _add(self, tx: Tx, message_id: str, subscription: str, protocol: Protocol, target: str, *, raw: bool) -> None:
+        placed = self._place(tx, protocol, target)
+        delivery = self._store.add_delivery(
             tx,
             message_id,
-            subscription=subscription.arn,
-            protocol=subscription.protocol.value,
-            target=subscription.endpoint,
+            subscription=subscription,
+            protocol=protocol.value,
+            target=target,
             raw=raw,
             now=self._clock.now(),
+            state=placed.state,
+            reason=placed.reason,
         )
+        if placed.begin is not None:
+            tx.after_commit(partial(placed.begin, delivery))
+        elif placed.state is DeliveryState.READY:
+            tx.after_commit(self._wake)
 
 
 def _wanted(subscription: Subscription, message: StoredMessage) -> bool:

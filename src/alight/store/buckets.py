@@ -10,22 +10,27 @@ from alight.store.ranges import after as behind
 from alight.store.ranges import behind_prefix
 from alight.store.shapes import Bucket, dump
 
+#: Buckets kept in memory.
+CACHE_SIZE = 1_024
+
 
 class Buckets:
     """Rows of `buckets`. Reads take a `tx` where the answer must hold inside a job."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._cache: dict[str, Row] = {}
 
     def create_bucket(self, tx: Tx, name: str, settings: dict[str, Any] | None = None) -> Bucket | None:
         """The new bucket, or None where the name is taken."""
         now = self._database.clock.now()
         tx.run("buckets.add", name=name, now=now, settings=dump(settings or {}))
+        tx.after_commit(lambda: self._forget(name))
         return Bucket(name, now, dict(settings or {})) if tx.changes else None
 
     def get_bucket(self, name: str, tx: Tx | None = None) -> Bucket | None:
-        """Raises `Damaged`."""
-        row = (tx or self._database.read()).one("buckets.get", name=name)
+        """Raises `Damaged`. What is committed comes from memory where it can."""
+        row = tx.one("buckets.get", name=name) if tx is not None else self._known(name)
         return None if row is None else _bucket(row)
 
     def list_buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
@@ -43,11 +48,30 @@ class Buckets:
         if value is not None:
             settings[setting] = value
         tx.run("buckets.change", name=name, settings=dump(settings))
+        tx.after_commit(lambda: self._forget(name))
         return Bucket(name, bucket.created, settings)
+
+    def delete(self, tx: Tx, name: str) -> None:
+        """Forget a bucket, as part of the job `tx`; what is in it is the caller's care."""
+        tx.run("buckets.delete", name=name)
+        tx.after_commit(lambda: self._forget(name))
 
     def is_empty(self, tx: Tx, name: str) -> bool:
         """True where the bucket holds no object."""
         return tx.one("buckets.has_objects", name=name) is None
+
+    def _known(self, name: str) -> Row | None:
+        row = self._cache.get(name)
+        if row is None:
+            row = self._database.read().one("buckets.get", name=name)
+            if row is not None:
+                if len(self._cache) >= CACHE_SIZE:
+                    self._cache.clear()
+                self._cache[name] = row
+        return row
+
+    def _forget(self, name: str) -> None:
+        self._cache.pop(name, None)
 
 
 def _bucket(row: Row) -> Bucket:

@@ -167,7 +167,7 @@ class ObjectStore:
         if not self._buckets.is_empty(tx, name):
             return False
         self._uploads.abort_all(tx, name)
-        tx.run("buckets.delete", name=name)
+        self._buckets.delete(tx, name)
         return tx.changes > 0
 
     def next_sequencer(self, tx: Tx) -> str:

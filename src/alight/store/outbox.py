@@ -130,9 +130,22 @@ class OutboxStore:
         return tx.changes
 
     def add_delivery(
-        self, tx: Tx, message_id: str, *, subscription: str, protocol: str, target: str, raw: bool, now: float
-    ) -> None:
-        tx.run(
+        self,
+        tx: Tx,
+        message_id: str,
+        *,
+        subscription: str,
+        protocol: str,
+        target: str,
+        raw: bool,
+        now: float,
+        state: DeliveryState = DeliveryState.READY,
+        reason: str = "",
+    ) -> Delivery:
+        """A delivery of a message: ready, held for a reason, or leased from the start (`sending`) to whoever sends it
+        as soon as it is on the disk."""
+        leased = state is DeliveryState.SENDING
+        row = tx.one(
             "outbox.add_delivery",
             message_id=message_id,
             subscription=subscription,
@@ -140,7 +153,13 @@ class OutboxStore:
             target=target,
             raw=int(raw),
             now=now,
+            state=state.value,
+            reason=reason,
+            leases=int(leased),
+            started=now if leased else None,
         )
+        assert row is not None
+        return _delivery(row)
 
     def due(self, now: float, blocked: Sequence[str], busy: Sequence[int], limit: int) -> list[Delivery]:
         """Up to `limit` that may start, but for those in `busy` (ids) and those to `blocked` targets."""

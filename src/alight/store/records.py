@@ -35,6 +35,8 @@ class Records:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache: dict[tuple[str, str], Row | None] = {}
+        #: Counts what was changed: whatever was worked out of definitions holds as long as this is the same.
+        self.version = 0
 
     def get(self, kind: str, name: str, tx: Tx | None = None) -> Record | None:
         """The definition as committed, or as the job `tx` sees it. Raises `Damaged`."""
@@ -88,6 +90,7 @@ class Records:
 
     def _forget(self, kind: str, name: str) -> None:
         self._cache.pop((kind, name), None)
+        self.version += 1
 
 
 def _record(row: Row | None) -> Record | None:

@@ -250,5 +250,8 @@ def _set_aside(path: Path) -> None:
             old.rename(path.with_name(f"damaged-{path.name}{suffix}"))
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+
+
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return _ENCODER.encode(value) if value else "{}"

@@ -94,7 +94,7 @@ async def open_notifications(
         held=held,
         dead_letters=DeadLetters(envelopes, send_queue),
     )
-    topics = Topics(store, records, clock, outbox.wake)
+    topics = Topics(store, records, clock, outbox.wake, outbox.place)
     subscriptions = Subscriptions(database, records, topics, clock)
     return Notifications(topics, subscriptions, outbox, store, signer, gate, webhooks, channels)
 

@@ -79,3 +79,14 @@ def test_counts_never_drift(steps: list[tuple[str, bool]]) -> None:
         lanes.end(target, True)
     assert lanes.free == 6
     assert all(lanes.may_start(target, 0) for target in "abcdef")
+
+
+def test_a_place_that_was_taken_and_given_back_says_nothing_about_the_target() -> None:
+    lanes = Lanes(places=1)
+    assert lanes.take("a", 0)
+    assert not lanes.take("b", 0)
+    lanes.give_back("a")
+    assert lanes.take("b", 0)
+    lanes.give_back("b")
+    lanes.start("a")
+    assert not lanes.may_start("a", 0)  # its width is still one

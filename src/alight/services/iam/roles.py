@@ -34,12 +34,23 @@ class Roles:
         self._database = database
         self._records = records
         self._policies = policies
+        #: Documents of roles as they were read, for as long as no definition changes.
+        self._known: dict[str, list[Members]] = {}
+        self._version = -1
 
     def exists(self, role_name: str) -> bool:
         return self._records.get(KIND, role_name) is not None
 
     def policies_of(self, role_name: str) -> list[Members]:
-        """The documents of all inline and attached policies; none for a role that is not there (nothing is allowed)."""
+        """The documents of all inline and attached policies, to be read only; none for a role that is not there
+        (nothing is allowed)."""
+        if self._version != self._records.version:
+            self._known, self._version = {}, self._records.version
+        if role_name not in self._known:
+            self._known[role_name] = self._documents(role_name)
+        return self._known[role_name]
+
+    def _documents(self, role_name: str) -> list[Members]:
         record = self._records.get(KIND, role_name)
         if record is None:
             return []

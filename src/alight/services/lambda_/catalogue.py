@@ -20,6 +20,11 @@ class Catalogue:
         self._database = database
         self._records = records
 
+    @property
+    def version(self) -> int:
+        """As long as this is the same, so are all functions."""
+        return self._records.version
+
     def find(self, function: str, tx: Tx | None = None) -> dict[str, Any] | None:
         """The record body behind a name or ARN, or None; inside a write job, as the job sees it."""
         name, _ = definitions.parse_name(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,31 +50,37 @@ class Runner:
         self._telemetry = telemetry
         self._clock = clock
         self._delays = delays
+        #: What was read for events of a function, for as long as no definition changes.
+        self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
+        self._version = -1
 
     def target(self, arn: str) -> Target | None:
         """How many events the function can take now; None where there is no such function."""
-        body = self._catalogue.find(arn)
-        if body is None:
+        found = self._read("find", arn, self._catalogue.find)
+        if found is None:
             return None
+        body, spec = found
         if body["Reserved"] == 0:
             return Target(0, disabled="ZeroReservedConcurrency")
-        return Target(self._pool.free_slots(spec_of(body)), self._delays)
+        return Target(self._pool.free_slots(spec), self._delays)
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
         """Run now. Waits for a free worker of this machine, but not beyond the function's own reserved concurrency:
         there Lambda answers 429, and so do we."""
         try:
-            return await self._run(body, invocation, attempt=1, wait=False)
+            return await self._run(body, spec_of(body), invocation, attempt=1, wait=False)
         except functions.Throttled as throttled:
             if throttled.reserved:
                 raise TooManyRequestsException(
                     Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
                 ) from None
-        return await self._run(body, invocation, attempt=1)
+        return await self._run(body, spec_of(body), invocation, attempt=1)
 
     async def event(self, event: Event) -> Result:
         """Run one attempt at an event. Raises `Throttled` where somebody else took the free worker."""
-        body = self._catalogue.body(event.function)
+        found = self._read("body", event.function, self._catalogue.body)
+        assert found is not None
+        body, spec = found
         invocation = Invocation(
             request_id=event.id,
             payload=event.payload,
@@ -83,14 +90,28 @@ class Runner:
         )
         started = self._clock.now()
         try:
-            outcome = await self._run(body, invocation, attempt=event.attempts + 1, wait=False)
+            outcome = await self._run(body, spec, invocation, attempt=event.attempts + 1, wait=False)
         except functions.Throttled:
             raise Throttled from None
         return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now())
 
-    async def _run(self, body: dict[str, Any], invocation: Invocation, *, attempt: int, wait: bool = True) -> Outcome:
+    def _read(
+        self, how: str, arn: str, read: Callable[[str], dict[str, Any] | None]
+    ) -> tuple[dict[str, Any], FunctionSpec] | None:
+        """A function's body and what the workers must know of it. Raises what `read` raises."""
+        if self._version != self._catalogue.version:
+            self._known, self._version = {}, self._catalogue.version
+        place = (how, arn)
+        if place not in self._known:
+            body = read(arn)
+            self._known[place] = None if body is None else (body, spec_of(body))
+        return self._known[place]
+
+    async def _run(
+        self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, *, attempt: int, wait: bool = True
+    ) -> Outcome:
         started = self._clock.now()
-        outcome = await self._pool.invoke(spec_of(body), invocation, wait=wait)
+        outcome = await self._pool.invoke(spec, invocation, wait=wait)
         self._telemetry.invocation(
             request_id=invocation.request_id,
             event_id=invocation.event_id or "",

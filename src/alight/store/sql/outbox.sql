@@ -49,11 +49,12 @@ UPDATE messages SET state = 'discarded' WHERE event_id = :event_id AND state = '
 SELECT * FROM messages WHERE event_id = :event_id ORDER BY published, ordinal;
 
 -- name: outbox.add_delivery
--- One message to one target.
+-- One message to one target; ready, held, or with a sender from the start.
 INSERT INTO deliveries (message_id, subscription, protocol, target, raw, state, attempts, not_before, fence, uncertain,
-                        reason, last_error, created, crc)
-VALUES (:message_id, :subscription, :protocol, :target, :raw, 'ready', 0, :now, 0, 0, '', '', :now,
-        row_crc(:message_id, :subscription, :protocol, :target, :raw, :now));
+                        reason, last_error, created, started, crc)
+VALUES (:message_id, :subscription, :protocol, :target, :raw, :state, :leases, :now, :leases, 0, :reason, '', :now, :started,
+        row_crc(:message_id, :subscription, :protocol, :target, :raw, :now))
+RETURNING *;
 
 -- name: outbox.due
 -- Deliveries that may start now, but for those under way and those to targets that have enough under way.
