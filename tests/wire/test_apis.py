@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -42,7 +42,7 @@ class Echo:
         return Ran(json.dumps({"statusCode": 200, "body": payload.decode()}).encode(), False)
 
 
-def nobody(scope: Mapping[str, Any], body: bytes, arn: str) -> Signer:
+def nobody(scope: Mapping[str, Any], body: bytes, arns: Sequence[str]) -> Signer:
     raise MissingAuthenticationTokenException
 
 

@@ -164,3 +164,21 @@ def test_a_policy_of_a_fixed_network_is_not_public(here: Running) -> None:
     s3.put_bucket_policy(Bucket="network", Policy=allow("network", "s3:GetObject", Condition=inside))
     assert ask(here, "/network/k").status == 200
     assert s3.get_bucket_policy_status(Bucket="network")["PolicyStatus"] == {"IsPublic": False}
+
+
+def test_a_stranger_does_not_choose_the_headers_of_an_answer(here: Running) -> None:
+    """Else a link would make a page, or a download, of whatever bytes a bucket shows."""
+    s3 = here.client()
+    s3.put_bucket_policy(Bucket="asked", Policy=allow("asked", "s3:GetObject"))
+    for method in ("GET", "HEAD"):
+        assert ask(here, "/asked/k", method).status == 200
+        for name in ("content-type", "content-disposition", "cache-control", "expires"):
+            assert ask(here, f"/asked/k?response-{name}=text/html", method).status == 400
+    told = ask(here, "/asked/k?response-content-type=text/html").text
+    assert "<Code>InvalidRequest</Code>" in told
+    assert "cannot be used for anonymous GET requests" in told
+    signed = s3.generate_presigned_url(
+        "get_object", Params={"Bucket": "asked", "Key": "k", "ResponseContentType": "a/b"}
+    )
+    assert ask(here, signed.partition(str(here.port))[2]).headers["content-type"] == "a/b"
+    s3.delete_bucket_policy(Bucket="asked")

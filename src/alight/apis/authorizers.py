@@ -136,18 +136,24 @@ def read_verdict(authorizer: Authorizer, payload: bytes, failed: bool, took_ms: 
     return Verdict(str(principal), policy, context, took_ms=took_ms)
 
 
-def judge(verdict: Verdict, arn: str, source_ip: str, allowed: Allowed) -> None:
-    """Raises `NotAuthorized`, which tells a refusal in so many words from a permission that is not there."""
+def judge(verdict: Verdict, arns: Sequence[str], source_ip: str, allowed: Allowed) -> None:
+    """`arns` are the spellings of what is called. Raises `NotAuthorized`, which tells a refusal in so many words from a
+    permission that is not there."""
     if verdict.policy is None:
         if not verdict.is_authorized:
             raise NotAuthorized
         return
     keys = {"aws:SourceIp": source_ip}
-    if allowed([verdict.policy], INVOKE, arn, keys):
-        return
-    if not allowed([verdict.policy, _EVERYTHING], INVOKE, arn, keys):
+    if is_denied([verdict.policy], arns, keys, allowed):
         raise NotAuthorized("User is not authorized to access this resource with an explicit deny")
-    raise NotAuthorized
+    if not allowed([verdict.policy], INVOKE, arns[0], keys):
+        raise NotAuthorized
+
+
+def is_denied(policies: Sequence[Members], arns: Sequence[str], keys: Mapping[str, str], allowed: Allowed) -> bool:
+    """Whether a statement forbids one of the spellings, whatever others allow: who may choose how a path is spelled
+    must not choose between yes and no."""
+    return any(not allowed([*policies, _EVERYTHING], INVOKE, arn, keys) for arn in arns)
 
 
 def add_to_context(api: Api, payload: str, context: Event, verdict: Verdict) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
@@ -75,8 +75,8 @@ class Signer:
 
 
 Read = Callable[[], Awaitable[bytes]]
-#: Given the ASGI scope, the body and the method's ARN; raises a `Fault` in REST's words.
-Verify = Callable[[Mapping[str, Any], bytes, str], Signer]
+#: Given the ASGI scope, the body and the spellings of the method's ARN; raises a `Fault` in REST's words.
+Verify = Callable[[Mapping[str, Any], bytes, Sequence[str]], Signer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,13 @@ class Callers:
     ) -> Answer:
         """Raises a `Fault`, with what lies behind it as its cause."""
         api, route = stage.api, match.route
-        arn = method_arn(api, incoming)
-        signer = self.verify(scope, await read(), arn) if route.signed else None
+        arns = method_arns(api, incoming)
+        signer = self.verify(scope, await read(), arns) if route.signed else None
         payload = route.integration.payload if api.kind == "HTTP" else "1.0"
         context = _context(payload, api, match, incoming, signer)
         if route.authorizer is not None:
-            verdict = await self._ask_authorizer(stage, match, incoming, arn)
-            authorizers.judge(verdict, arn, incoming.source_ip, self.allowed)
+            verdict = await self._ask_authorizer(stage, match, incoming, arns[0])
+            authorizers.judge(verdict, arns, incoming.source_ip, self.allowed)
             authorizers.add_to_context(api, payload, context, verdict)
         incoming, body = decompressed(api, incoming, await read())
         integration = route.integration
@@ -207,10 +207,16 @@ class Missing(Exception):
     """Something that the integration needs is not there; the text says what, and how to get it."""
 
 
-def method_arn(api: Api, incoming: Incoming) -> str:
-    """What an authorizer and a policy are asked about: the path as it was called."""
-    path = incoming.path if api.kind == "REST" else unquote(incoming.path)
-    return str(Arn("execute-api", f"{api.id}/{api.stage}/{incoming.method}{path}"))
+def method_arns(api: Api, incoming: Incoming) -> tuple[str, ...]:
+    """What an authorizer and a policy are asked about: the path as it was called. For a REST API the other spellings
+    that its routes take for the same path follow, without escapes and without a slash at the end: a policy that forbids
+    one of them forbids the call."""
+    paths = [unquote(incoming.path)]
+    if api.kind == "REST":
+        paths = [incoming.path, *paths, *(path.rstrip("/") or "/" for path in (incoming.path, paths[0]))]
+    return tuple(
+        str(Arn("execute-api", f"{api.id}/{api.stage}/{incoming.method}{path}")) for path in dict.fromkeys(paths)
+    )
 
 
 def source_arn(api: Api, match: Match, incoming: Incoming) -> str:

@@ -6,13 +6,14 @@ judged by it, and other servers reached through the gate that webhooks go throug
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
+from alight.apis.authorizers import INVOKE, is_denied
 from alight.apis.calling import Busy, Callers, Function, Missing, Ran, Signer
 from alight.apis.door import LABEL, PREFIX, Door, Find, Told
 from alight.apis.upstream import Reach
@@ -146,7 +147,7 @@ class Verifier:
     policies_of: PoliciesOf
     store: Store
 
-    def signer(self, scope: Mapping[str, Any], body: bytes, arn: str) -> Signer:
+    def signer(self, scope: Mapping[str, Any], body: bytes, arns: Sequence[str]) -> Signer:
         now = self.store.clock.now()
         try:
             principal, key = signer(scope, body, self.keys, now=now, service="execute-api", region=REGION)
@@ -158,16 +159,16 @@ class Verifier:
             raise ExpiredTokenException from None
         except Fault as fault:
             raise InvalidSignatureException(fault.message) from None
-        self._check(principal, arn, (scope.get("client") or ("",))[0])
+        self._check(principal, arns, (scope.get("client") or ("",))[0])
         return Signer(principal, key)
 
-    def _check(self, principal: Principal, arn: str, source_ip: str) -> None:
+    def _check(self, principal: Principal, arns: Sequence[str], source_ip: str) -> None:
         if principal.kind == "root":
             return
         policies = self.policies_of(principal.role) if principal.role else ()
         context = {"aws:SourceIp": source_ip, "aws:PrincipalArn": role_arn(principal.role or "")}
-        if not allowed(policies, "execute-api:Invoke", arn, context):
-            masked = arn.replace(ACCOUNT, f"********{ACCOUNT[-4:]}")
+        if is_denied(policies, arns, context, allowed) or not allowed(policies, INVOKE, arns[0], context):
+            masked = arns[0].replace(ACCOUNT, f"********{ACCOUNT[-4:]}")
             raise NotAuthorized(
                 f"User: {principal.arn} is not authorized to perform: execute-api:Invoke on resource: {masked} "
                 "because no identity-based policy allows the execute-api:Invoke action"

@@ -125,10 +125,12 @@ def _account_arn(account: str) -> str:
 
 def _matches(statement: Members, action: str, resource: str, keys: Context, *, unsure: bool) -> bool:
     """`unsure` is the answer where the statement cannot be understood."""
+    # What is no ARN counts as whatever keeps the statement on the closed side.
+    broken = unsure == ("Resource" in statement)
     try:
         return (
             _covers(statement, "Action", lambda pattern: _like(pattern.lower(), action.lower()))
-            and _covers(statement, "Resource", lambda pattern: _covers_arn(pattern, resource, keys))
+            and _covers(statement, "Resource", lambda pattern: _covers_arn(pattern, resource, keys, broken))
             and _conditions_hold(statement.get("Condition", {}), keys)
         )
     except (KeyError, ValueError, TypeError, AttributeError):
@@ -158,7 +160,10 @@ def _like(pattern: str, text: str) -> bool:
     return _compiled(re.sub(r"\*+", "*", pattern)).fullmatch(text) is not None
 
 
-def _covers_arn(pattern: str, resource: str, keys: Context) -> bool:
+def _covers_arn(pattern: str, resource: str, keys: Context, broken: bool) -> bool:
+    """`broken` is the answer for a pattern that is neither `*` nor an ARN."""
+    if pattern != "*" and pattern.count(":") < 5 and resource.count(":") >= 5:
+        return broken
     filled = _filled(pattern, keys)
     return filled is not None and _arn_like(filled, resource)
 

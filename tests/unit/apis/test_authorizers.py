@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from alight.apis.api import Authorizer, Route
 from alight.apis.authorizers import Memory, Verdict, add_to_context, identity_of, judge, question, read_verdict
+from alight.apis.calling import method_arns
 from alight.apis.ids import long_id, short_id
 from alight.apis.proxy_v1 import context_v1
 from alight.apis.proxy_v2 import context_v2
-from alight.apis.routes import Match
+from alight.apis.routes import Match, Table
 from alight.errors.apis import AuthorizerFailed, NotAuthorized, UnauthorizedException
 from alight.gateway.policy import allowed
 from tests.unit.apis.making import FUNCTION, REQUEST_ID, incoming, stage
@@ -110,7 +112,7 @@ def test_the_one_error_that_means_something() -> None:
 def test_a_policy_is_judged_for_the_method() -> None:
     def judged(document: Any) -> str:
         try:
-            judge(read(POLICY, {"principalId": "p", "policyDocument": document}), ARN, "192.0.2.7", allowed)
+            judge(read(POLICY, {"principalId": "p", "policyDocument": document}), [ARN], "192.0.2.7", allowed)
         except NotAuthorized as fault:
             return fault.message
         return "allowed"
@@ -129,10 +131,24 @@ def test_a_policy_is_judged_for_the_method() -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["/pets", "/pets/", "/%70ets", "/%70ets/", "/pets//"])
+def test_no_spelling_of_a_path_slips_by_a_deny(path: str) -> None:
+    document = {"Statement": policy("Allow", "*")["Statement"] + policy("Deny")["Statement"]}
+    verdict = read(POLICY, {"principalId": "p", "policyDocument": document})
+    assert Table(replace(REST, routes=(MATCH.route,))).match("GET", path) is not None
+    with pytest.raises(NotAuthorized, match="explicit deny"):
+        judge(verdict, method_arns(REST, incoming("GET", path)), "192.0.2.7", allowed)
+    exact = read(POLICY, {"principalId": "p", "policyDocument": policy("Allow")})
+    if path != "/pets":
+        # What is allowed is allowed as it is spelled, no further.
+        with pytest.raises(NotAuthorized):
+            judge(exact, method_arns(REST, incoming("GET", path)), "192.0.2.7", allowed)
+
+
 def test_a_short_answer_has_decided_already() -> None:
-    judge(read(SIMPLE, {"isAuthorized": True}), ARN, "192.0.2.7", allowed)
+    judge(read(SIMPLE, {"isAuthorized": True}), [ARN], "192.0.2.7", allowed)
     with pytest.raises(NotAuthorized):
-        judge(read(SIMPLE, {"isAuthorized": False}), ARN, "192.0.2.7", allowed)
+        judge(read(SIMPLE, {"isAuthorized": False}), [ARN], "192.0.2.7", allowed)
 
 
 def test_what_the_function_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +42,7 @@ class Echo:
         return Ran(json.dumps(self.answer or {"statusCode": 200, "body": "ok"}).encode(), False)
 
 
-def refuse_all(scope: Mapping[str, Any], body: bytes, arn: str) -> Signer:
+def refuse_all(scope: Mapping[str, Any], body: bytes, arns: Sequence[str]) -> Signer:
     raise MissingAuthenticationTokenException
 
 

@@ -181,3 +181,17 @@ def test_what_everybody_may(principal: Any, expected: bool) -> None:
 def test_a_single_statement_needs_no_list() -> None:
     assert allowed([{"Statement": statement()}], "s3:GetObject", OBJECT, {})
     assert not allowed([{"Statement": "nonsense"}, {}], "s3:GetObject", OBJECT, {})
+
+
+@pytest.mark.parametrize(
+    "resource", ["*/birds/card.jpg", "pics/*", "arn:aws:s3", "", [OBJECT.replace("card", "x"), "*x"]]
+)
+def test_what_is_no_arn_keeps_a_statement_on_the_closed_side(resource: Any) -> None:
+    everything = statement()
+    no_arn = policy(everything, statement("Deny", resource=resource))
+    all_but_no_arn = policy(everything, without("Resource", Effect="Deny", NotResource="*/birds/card.jpg"))
+    for denied in (no_arn, all_but_no_arn):
+        assert not allowed([denied], "s3:GetObject", OBJECT, {})
+    assert not allowed([policy(statement(resource=resource))], "s3:GetObject", OBJECT, {})
+    assert not allowed([policy(without("Resource", NotResource=resource))], "s3:GetObject", OBJECT, {})
+    assert allowed([policy(statement(resource=["no arn", OBJECT]))], "s3:GetObject", OBJECT, {})

@@ -126,13 +126,16 @@ def _answer(call: Call, row: ObjectRow, given: Members) -> tuple[Span | None, Me
     if number is not None and header is not None:
         raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
     span = _part(row, number) if number is not None else requested(header, row.size)
+    chosen = headers.overrides(given)
+    if chosen and call.principal.kind == "anonymous":
+        raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
     reply: Members = {
         "AcceptRanges": "bytes",
         "LastModified": moment(row.last_modified),
         "ETag": quoted(row.etag),
         "ContentLength": span.length if span else row.size,
         **headers.shown(row),
-        **headers.overrides(given),
+        **chosen,
     }
     if row.tags:
         reply["TagCount"] = len(row.tags)
