@@ -9,7 +9,7 @@ import pytest
 
 from tests.laws.source import Module, imports, modules
 
-LEAVES = {"alight", "errors", "names", "clock", "calls"}
+LEAVES = {"alight", "errors", "names", "clock", "calls", "asgi"}
 WORKING_ROOMS = {"events", "functions", "endpoints", "notifications", "apis"}
 
 #: What each room may import beside itself. A new room has to find its floor here first.
@@ -19,6 +19,7 @@ FLOORS: dict[str, set[str]] = {
     "names": set(),
     "clock": set(),
     "calls": set(),
+    "asgi": set(),
     "settings": {"errors"},
     "credentials": {"errors", "names", "clock"},
     "store": LEAVES,
@@ -41,7 +42,7 @@ FLOORS: dict[str, set[str]] = {
     | {"store", "gateway", "services", "stacks", "admin", "console", "credentials", "settings"},
     "cli": {"alight", "errors", "names", "clock", "settings", "credentials"},
 }
-STANDARD_LIBRARY_ONLY = {"alight", "errors", "names", "clock", "calls", "settings", "credentials"}
+STANDARD_LIBRARY_ONLY = LEAVES | {"settings", "credentials"}
 #: Runs inside the child process, where none of Alight's own packages may be needed.
 SCRIPTS = {"alight.functions.bootstrap"}
 

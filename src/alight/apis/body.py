@@ -7,14 +7,11 @@ connection is closed, gently: the client gets a moment to read the answer, which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
 
 from alight.apis.request import Incoming
+from alight.asgi import Receive
 from alight.errors.apis import RequestTooLargeException
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 #: Bytes of the largest request.
 LIMIT = 10 * 1024 * 1024

@@ -7,9 +7,8 @@ An API is reached by path, `/_aws/execute-api/API_ID/STAGE/PATH`, or by Host, `A
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 from alight.apis.answers import Answer
@@ -23,6 +22,7 @@ from alight.apis.proxy_v1 import staged
 from alight.apis.refusals import refuse
 from alight.apis.request import Incoming, read_incoming
 from alight.apis.routes import DEFAULT, Match, Table
+from alight.asgi import Receive, Scope, Send
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.apis import (
@@ -35,9 +35,6 @@ from alight.names import new_request_id
 
 log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 #: The stage that is served under this API id and stage name, if any.
 Find = Callable[[str, str], Api | None]
 

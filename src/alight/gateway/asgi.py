@@ -10,18 +10,18 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from alight.asgi import ASGIApp, Receive, Scope, Send, send_pieces
 from alight.calls import Attempt, Call, Handler, Members, Operations, Principal, Stream
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import NotImplemented_
 from alight.errors.gateway import InvalidAction, MissingAuthentication, MissingContentLength
 from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
-from alight.gateway.body import Body, RawBody, Receive, WholeStream, without_framing
+from alight.gateway.body import Body, RawBody, WholeStream, without_framing
 from alight.gateway.cors import CrossOrigin, SameOriginOnly, opened, preflight, with_headers
 from alight.gateway.encode import BODILESS
 from alight.gateway.forms import POST_OBJECT, bucket_of, read_form
@@ -34,10 +34,6 @@ from alight.gateway.wire import Response, decode, encode, encode_error, parse_fo
 from alight.names import REGION, new_request_id
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MEGABYTE = 1024 * 1024
 #: Bytes of a body that is not streamed, unless `BODY_LIMITS` says otherwise.
@@ -318,7 +314,11 @@ async def _send(response: Response, method: str, raw: RawBody | None, receive: R
             body = b""
         await send({"type": "http.response.body", "body": body})
         return
-    await _send_pieces(body, receive, send)
+    try:
+        await send_pieces(body, receive, send)
+    finally:
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
 
 
 def _tells_length(response: Response, method: str) -> bool:
@@ -326,34 +326,6 @@ def _tells_length(response: Response, method: str) -> bool:
     if method == "HEAD":
         return bool(response.length) and response.body == b""
     return response.length is not None and response.status not in BODILESS
-
-
-async def _send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """A fault on the way cannot be told any more: the connection is broken off, which the client notices. The
-    server does not say when the client has gone, so a long answer asks."""
-    sent = 0
-    gone: asyncio.Task[None] | None = None
-    try:
-        async for piece in body:
-            if gone is not None and gone.done():
-                return
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            sent += len(piece)
-            if sent > MEGABYTE:
-                gone = gone or asyncio.create_task(_client_gone(receive))
-                await asyncio.sleep(0)
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        if gone is not None:
-            gone.cancel()
-        if isinstance(body, AsyncGenerator):
-            await body.aclose()
-
-
-async def _client_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _drained(raw: RawBody) -> bool:

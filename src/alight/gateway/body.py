@@ -7,16 +7,14 @@ piece is followed by the check: whoever has read to the end without a fault may 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
+from alight.asgi import Receive
 from alight.errors.gateway import EntityTooLarge, IncompleteBody, InvalidArgument, MissingContentLength
 from alight.gateway.chunks import ChunkDecoder
 from alight.gateway.request import Request
 from alight.gateway.signature import CHUNKED, ChunkSeed, Claim, Payload, check_hash
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class RawBody:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import unquote
 
+from alight.asgi import Receive, Scope, Send
 from alight.calls import ANONYMOUS, Call
 from alight.errors import Fault
 from alight.errors.common import AccessDenied
@@ -28,7 +27,7 @@ from alight.names import new_request_id
 from alight.services.s3.cors import CrossOrigin
 from alight.services.s3.naming import check_key
 from alight.services.s3.public import Access
-from alight.services.s3.site_answers import Answer, Receive, Send, of_object, send_answer, validators, whole
+from alight.services.s3.site_answers import Answer, of_object, send_answer, validators, whole
 from alight.services.s3.site_pages import error_page
 from alight.services.s3.site_rules import Home, Redirect, everything, rule_for
 from alight.services.s3.site_rules import of_object as object_redirect
@@ -37,8 +36,6 @@ from alight.store.objects import ObjectStore
 from alight.store.shapes import Bucket, ObjectRow
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
 
 PREFIX = "/_aws/s3-website/"
 #: Scripts run, but as nobody: no cookies and no storage of this origin, and no request that counts as its own.

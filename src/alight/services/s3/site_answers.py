@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
+from alight.asgi import Receive, Send, send_pieces
 from alight.services.s3 import conditions, headers
 from alight.services.s3.conditions import Conditions
 from alight.services.s3.ground import moment, quoted
@@ -17,10 +17,6 @@ from alight.store.objects import ObjectStore
 from alight.store.reading import Body
 from alight.store.shapes import ObjectRow
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-_WATCHED = 1024 * 1024
 #: Kept members of an object, as headers.
 _NAMES = {
     "CacheControl": "cache-control",
@@ -87,7 +83,7 @@ def _conditions(asked: Mapping[str, str]) -> Conditions:
 
 
 async def send_answer(answer: Answer, method: str, receive: Receive, send: Send) -> None:
-    """Long bodies ask now and then whether anybody still listens: the server does not say so by itself."""
+    """The whole answer; what an object is read from is closed behind it."""
     try:
         told = (
             dict(answer.headers) if answer.status == 304 else {**answer.headers, "content-length": str(answer.length)}
@@ -98,34 +94,10 @@ async def send_answer(answer: Answer, method: str, receive: Receive, send: Send)
             body = b"" if method == "HEAD" or not isinstance(answer.body, bytes) else answer.body
             await send({"type": "http.response.body", "body": body})
             return
-        await _send_pieces(answer.body, receive, send)
+        await send_pieces(answer.body, receive, send)
     finally:
         if isinstance(answer.body, Body):
             await answer.body.aclose()
-
-
-async def _send_pieces(body: Body, receive: Receive, send: Send) -> None:
-    sent = 0
-    gone: asyncio.Task[None] | None = None
-    try:
-        async for piece in body:
-            if gone is not None and gone.done():
-                return
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            sent += len(piece)
-            if sent > _WATCHED:
-                gone = gone or asyncio.create_task(_until_gone(receive))
-                await asyncio.sleep(0)
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        if gone is not None:
-            gone.cancel()
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _clean(value: str) -> bytes:

@@ -6,11 +6,10 @@ An ASGI app for `/_aws/sns/`. A link is only as good as its token, or the ungues
 from __future__ import annotations
 
 import html
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from alight.asgi import Receive, Scope, Send
 from alight.calls import ANONYMOUS, Call
 from alight.errors import Fault
 from alight.errors.common import AccessDenied
@@ -18,10 +17,6 @@ from alight.errors.sns import InvalidParameter
 from alight.names import new_request_id
 from alight.notifications.signing import Signer
 from alight.services.sns.subscriptions import SubscriptionOperations
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
 
