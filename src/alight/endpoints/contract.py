@@ -59,10 +59,16 @@ class Model(Protocol):
 
 @runtime_checkable
 class BatchModel(Model, Protocol):
-    """A model that answers several requests in one run, bit for bit as one after the other."""
+    """A model that answers several requests in one run, bit for bit as one after the other. It is inherited from."""
 
     #: How many it takes at once; with fewer it does not wait for more.
     at_once: int
 
     def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """One outcome for each, in their order; an exception is what `answer` would have raised."""
+        """One outcome for each, in their order; an exception is what `answer` raises."""
+
+    def answer(self, request: Request) -> Reply:
+        [outcome] = self.answer_many([request])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome

@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 
 from alight.endpoints import batch
-from alight.endpoints.contract import CannotServe, Outcome, Refusal, Reply, Request
+from alight.endpoints.contract import BatchModel, CannotServe, Outcome, Refusal, Request
 from alight.endpoints.models import description, pictures, tensors
 from alight.endpoints.models.tensors import Array
 
@@ -42,7 +42,7 @@ _DTYPES = {
 }
 
 
-class OnnxModel:
+class OnnxModel(BatchModel):
     """See the module. `open` loads and tries the model; one instance is used from one thread."""
 
     def __init__(self, session: Any, given: dict[str, Any], labels: list[str], together: int) -> None:
@@ -79,12 +79,6 @@ class OnnxModel:
             model._classifier.try_out(FILE_NAME)
         return model
 
-    def answer(self, request: Request) -> Reply:
-        outcome = self.answer_many([request])[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
     def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
         return batch.answer(requests, self._read, self._answer, lambda asked, found: tensors.write(found, asked.accept))
 
@@ -112,13 +106,8 @@ class OnnxModel:
         return all(shape and not isinstance(shape[0], int) for shape in shapes)
 
     def _feeds(self, given: Array | dict[str, Array]) -> dict[str, Array]:
-        if not isinstance(given, dict):
-            if len(self._inputs) != 1:
-                raise Refusal(400, f"The model has several inputs; send an object with {', '.join(self._inputs)}.")
-            given = {next(iter(self._inputs)): given}
-        if set(given) != set(self._inputs):
-            raise Refusal(400, f"The model's inputs are {', '.join(self._inputs)}; given: {', '.join(given)}.")
-        return {name: _fit(values, self._inputs[name]) for name, values in given.items()}
+        named = tensors.by_input(given, list(self._inputs))
+        return {name: _fit(values, self._inputs[name]) for name, values in named.items()}
 
     def _run(self, feeds: dict[str, Array]) -> dict[str, Any]:
         try:

@@ -14,12 +14,7 @@ from typing import Any
 from alight.endpoints.contract import Refusal
 
 OUTPUT = "SAGEMAKER_INFERENCE_OUTPUT"
-CSV, JSON, JSON_LINES, RECORDIO = (
-    "text/csv",
-    "application/json",
-    "application/jsonlines",
-    "application/x-recordio-protobuf",
-)
+CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 
 _REGRESSION = ("predicted_score",)
 _SCORES = ("predicted_label", "labels", "raw_score", "raw_scores")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from alight.endpoints import batch, formats
-from alight.endpoints.contract import CannotServe, Outcome, Refusal, Reply, Request
+from alight.endpoints.contract import BatchModel, CannotServe, Outcome, Refusal, Request
 from alight.endpoints.models import tensors
 from alight.endpoints.models.tensors import Array
 
@@ -48,7 +48,7 @@ TRUSTED = frozenset(
 _TREES = ("DecisionTree", "ExtraTree", "RandomForest", "GradientBoosting", "HistGradientBoosting")
 
 
-class SklearnModel:
+class SklearnModel(BatchModel):
     """See the module; used from one thread."""
 
     def __init__(self, estimator: Any, method: str) -> None:
@@ -83,12 +83,6 @@ class SklearnModel:
             )
         _one_thread(estimator)
         return cls(estimator, method)
-
-    def answer(self, request: Request) -> Reply:
-        outcome = self.answer_many([request])[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
 
     def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
         return batch.answer(

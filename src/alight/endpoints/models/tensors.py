@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,17 @@ def read(body: bytes, content_type: str) -> Array | dict[str, Array]:
     except Exception as error:  # each parser has its own kinds
         raise Refusal(400, f"The body cannot be read as {content_type}: {error}.") from error
     raise Refusal(415, f"Content type {content_type or '(none)'} is not one that this model takes.")
+
+
+def by_input(given: Array | dict[str, Array], inputs: Sequence[str]) -> dict[str, Array]:
+    """One array for each of a model's inputs: an array alone is for the only one. Raises `Refusal`."""
+    if not isinstance(given, dict):
+        if len(inputs) != 1:
+            raise Refusal(400, f"The model has several inputs; send an object with {', '.join(inputs)}.")
+        return {inputs[0]: given}
+    if set(given) != set(inputs):
+        raise Refusal(400, f"The model's inputs are {', '.join(inputs)}; given: {', '.join(given)}.")
+    return given
 
 
 def write(values: Any, accept: str | None) -> Reply:

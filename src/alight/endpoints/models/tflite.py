@@ -88,13 +88,8 @@ class TfliteModel:
         return pictures.Classifier(preprocessing, labels, run, next(iter(self._outputs)))
 
     def _feeds(self, given: Array | dict[str, Array]) -> dict[str, Array]:
-        if not isinstance(given, dict):
-            if len(self._inputs) != 1:
-                raise Refusal(400, f"The model has several inputs; send an object with {', '.join(self._inputs)}.")
-            given = {next(iter(self._inputs)): given}
-        if set(given) != set(self._inputs):
-            raise Refusal(400, f"The model's inputs are {', '.join(self._inputs)}; given: {', '.join(given)}.")
-        return {name: _fit(values, self._inputs[name]) for name, values in given.items()}
+        named = tensors.by_input(given, list(self._inputs))
+        return {name: _fit(values, self._inputs[name]) for name, values in named.items()}
 
     def _rows(self, feeds: dict[str, Array]) -> dict[str, Any]:
         """All rows at once, or one by one where the model has room for one only."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from alight.endpoints import batch, formats
-from alight.endpoints.contract import CannotServe, Outcome, Refusal, Reply, Request
+from alight.endpoints.contract import BatchModel, CannotServe, Outcome, Refusal, Reply, Request
 from alight.endpoints.models import rows, selectable
 from alight.endpoints.models.tensors import media_type
 
@@ -29,7 +29,7 @@ _LIBSVM = ("text/libsvm", "text/x-libsvm", "libsvm")
 _FORMS = (selectable.CSV, selectable.JSON, selectable.JSON_LINES)
 
 
-class XgboostModel:
+class XgboostModel(BatchModel):
     """See the module. `open` loads and tries the model; one instance is used from one thread."""
 
     at_once = 32
@@ -64,12 +64,6 @@ class XgboostModel:
         except (library.core.XGBoostError, Refusal, KeyError, ValueError) as error:
             raise CannotServe(f"{path.name} cannot be loaded: {_reason(error)}") from error
         return model
-
-    def answer(self, request: Request) -> Reply:
-        outcome = self.answer_many([request])[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
 
     def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
         found = batch.answer(requests, self._read, self._predict, self._write)
