@@ -76,33 +76,26 @@ class Table:
         node.ends[route.method] = route
 
     def _candidates(self, segments: Sequence[str]) -> Iterator[Mapping[str, Route]]:
-        yield from _whole(self._root, segments, 0)
-        yield from _greedy(self._root, segments, 0)
+        reached = list(_reached(self._root, segments, 0))
+        yield from (node.ends for node, at in reached if node.ends and at == len(segments))
+        yield from (node.greedy for node, at in reached if node.greedy and _has_more(segments, at))
 
 
-def _whole(node: _Node, segments: Sequence[str], at: int) -> Iterator[Mapping[str, Route]]:
-    if at == len(segments):
-        if node.ends:
-            yield node.ends
-        return
-    fixed = node.fixed.get(segments[at])
-    if fixed is not None:
-        yield from _whole(fixed, segments, at + 1)
-    if node.variable is not None and segments[at]:
-        yield from _whole(node.variable, segments, at + 1)
+def _reached(node: _Node, segments: Sequence[str], at: int) -> Iterator[tuple[_Node, int]]:
+    """Every node on the way and how many segments lead to it: the longest prefix first, what is spelled out before
+    variables."""
+    if at < len(segments):
+        fixed = node.fixed.get(segments[at])
+        if fixed is not None:
+            yield from _reached(fixed, segments, at + 1)
+        if node.variable is not None and segments[at]:
+            yield from _reached(node.variable, segments, at + 1)
+    yield node, at
 
 
-def _greedy(node: _Node, segments: Sequence[str], at: int) -> Iterator[Mapping[str, Route]]:
-    """The longest prefix first; a greedy variable takes at least one character."""
-    if at == len(segments):
-        return
-    fixed = node.fixed.get(segments[at])
-    if fixed is not None:
-        yield from _greedy(fixed, segments, at + 1)
-    if node.variable is not None and segments[at]:
-        yield from _greedy(node.variable, segments, at + 1)
-    if node.greedy and (segments[at] or at + 1 < len(segments)):
-        yield node.greedy
+def _has_more(segments: Sequence[str], at: int) -> bool:
+    """A greedy variable takes at least one character."""
+    return at + 1 < len(segments) or (at < len(segments) and bool(segments[at]))
 
 
 def _parts(path: str) -> list[str]:

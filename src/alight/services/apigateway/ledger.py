@@ -113,3 +113,11 @@ class Ledger:
 
     def _edit(self, api_id: str, body: dict[str, Any], tx: Tx) -> Edit:
         return Edit(api_id, body, self._clock.now(), self._records, tx, self._kind)
+
+
+def stage_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """One stage of an API of either kind, as it is kept. Raises `NotFoundException`."""
+    found: dict[str, Any] | None = body["Stages"].get(name)
+    if found is None:
+        raise NotFoundException("Invalid stage identifier specified")
+    return found

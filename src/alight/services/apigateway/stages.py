@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alight.calls import Call, Members
-from alight.errors.apigateway import BadRequestException, ConflictException, NotFoundException
-from alight.services.apigateway.ledger import Edit, Ledger
+from alight.errors.apigateway import BadRequestException, ConflictException
+from alight.services.apigateway.ledger import Edit, Ledger, stage_of
 from alight.services.apigateway.methods_rules import refuse
 from alight.services.apigateway.patches import Setter, entry, flag, member, patch, unescaped
 from alight.services.apigateway.uris import check_variables
@@ -62,13 +62,6 @@ def new_stage(given: Members, now: float) -> Body:
 def described(stage: Body) -> Members:
     moments = {name: datetime.fromtimestamp(stage[name], UTC) for name in ("createdDate", "lastUpdatedDate")}
     return stage | moments
-
-
-def stage_of(body: Body, name: str) -> Body:
-    found: Body | None = body["Stages"].get(name)
-    if found is None:
-        raise NotFoundException("Invalid stage identifier specified")
-    return found
 
 
 class Stages:

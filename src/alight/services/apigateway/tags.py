@@ -7,9 +7,8 @@ from typing import Any
 
 from alight.calls import Call, Members
 from alight.errors.apigateway import BadRequestException, NotFoundException
-from alight.services.apigateway.ledger import Edit, Ledger
+from alight.services.apigateway.ledger import Edit, Ledger, stage_of
 from alight.services.apigateway.patches import member, patch
-from alight.services.apigateway.stages import stage_of
 from alight.store.records import Records
 
 Body = dict[str, Any]

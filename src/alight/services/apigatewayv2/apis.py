@@ -7,7 +7,7 @@ from typing import Any
 from alight import names
 from alight.calls import Call, Members
 from alight.errors.apigateway import BadRequestException, NotFoundException
-from alight.services.apigateway.ledger import Edit, Ledger
+from alight.services.apigateway.ledger import Edit, Ledger, stage_of
 from alight.services.apigateway.methods_rules import refuse
 from alight.services.apigateway.openapi import Document, read_document, understood
 from alight.services.apigateway.tags import tagged
@@ -16,7 +16,7 @@ from alight.services.apigatewayv2 import rules
 from alight.services.apigatewayv2.deploying import follow, with_moments
 from alight.services.apigatewayv2.imports import imported
 from alight.services.apigatewayv2.pages import page
-from alight.services.apigatewayv2.stages import new_stage, stage_of
+from alight.services.apigatewayv2.stages import new_stage
 
 Body = dict[str, Any]
 

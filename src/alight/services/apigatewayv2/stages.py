@@ -7,7 +7,7 @@ from typing import Any
 
 from alight.calls import Call, Members
 from alight.errors.apigateway import BadRequestException, ConflictException, NotFoundException
-from alight.services.apigateway.ledger import Edit, Ledger
+from alight.services.apigateway.ledger import Edit, Ledger, stage_of
 from alight.services.apigateway.uris import check_variables
 from alight.services.apigatewayv2 import rules
 from alight.services.apigatewayv2.deploying import deploy, follow, point, with_moments
@@ -36,13 +36,6 @@ def _changed(stage: Body, given: Members) -> Body:
     for key, settings in (given.get("RouteSettings") or {}).items():
         kept["RouteSettings"] = kept["RouteSettings"] | {key: rules.stage_settings(settings)}
     return kept
-
-
-def stage_of(body: Body, name: str) -> Body:
-    found: Body | None = body["Stages"].get(name)
-    if found is None:
-        raise NotFoundException("Invalid stage identifier specified")
-    return found
 
 
 class Stages:

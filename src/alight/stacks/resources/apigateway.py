@@ -128,8 +128,9 @@ async def _begun(work: Work) -> list[str]:
             return found
 
 
-def needs(*operations: str) -> tuple[Operation, ...]:
-    return tuple((SERVICE, operation) for operation in operations)
+def needs(service: str, *operations: str) -> tuple[Operation, ...]:
+    """Operations of one service, as a `Provider` names them."""
+    return tuple((service, operation) for operation in operations)
 
 
 PROVIDERS = (
@@ -142,6 +143,6 @@ PROVIDERS = (
         attributes=lambda one: {},
         late=frozenset({"Ref", "RestApiId", "RootResourceId"}),
         contents=definition_file,
-        needs=needs("CreateRestApi", "PutRestApi", "UpdateRestApi", "DeleteRestApi"),
+        needs=needs(SERVICE, "CreateRestApi", "PutRestApi", "UpdateRestApi", "DeleteRestApi"),
     ),
 )

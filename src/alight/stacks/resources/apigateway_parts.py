@@ -213,7 +213,7 @@ PROVIDERS = (
         attributes=lambda one: {},
         replaced_by=ALL,
         late=frozenset({"Ref", "ResourceId"}),
-        needs=needs("CreateResource", "DeleteResource"),
+        needs=needs(SERVICE, "CreateResource", "DeleteResource"),
     ),
     Provider(
         type="AWS::ApiGateway::Method",
@@ -223,7 +223,7 @@ PROVIDERS = (
         delete=_delete_method,
         attributes=lambda one: {"Ref": one.name},
         replaced_by=frozenset({"RestApiId", "ResourceId", "HttpMethod"}),
-        needs=needs("PutMethod", "PutIntegration", "DeleteMethod"),
+        needs=needs(SERVICE, "PutMethod", "PutIntegration", "DeleteMethod"),
     ),
     Provider(
         type="AWS::ApiGateway::Deployment",
@@ -233,7 +233,7 @@ PROVIDERS = (
         attributes=lambda one: {},
         replaced_by=ALL,
         late=frozenset({"Ref", "DeploymentId"}),
-        needs=needs("CreateDeployment", "DeleteDeployment"),
+        needs=needs(SERVICE, "CreateDeployment", "DeleteDeployment"),
     ),
     Provider(
         type="AWS::ApiGateway::Stage",
@@ -243,7 +243,7 @@ PROVIDERS = (
         delete=_delete_stage,
         attributes=lambda one: {"Ref": one.name},
         replaced_by=frozenset({"RestApiId", "StageName"}),
-        needs=needs("CreateStage", "UpdateStage", "DeleteStage"),
+        needs=needs(SERVICE, "CreateStage", "UpdateStage", "DeleteStage"),
     ),
     Provider(
         type="AWS::ApiGateway::Authorizer",
@@ -254,7 +254,7 @@ PROVIDERS = (
         attributes=lambda one: {},
         replaced_by=frozenset({"RestApiId"}),
         late=frozenset({"Ref", "AuthorizerId"}),
-        needs=needs("CreateAuthorizer", "UpdateAuthorizer", "DeleteAuthorizer"),
+        needs=needs(SERVICE, "CreateAuthorizer", "UpdateAuthorizer", "DeleteAuthorizer"),
     ),
     Provider(
         type="AWS::ApiGateway::Account",
@@ -263,6 +263,6 @@ PROVIDERS = (
         update=_set_account,
         delete=_leave_account,
         attributes=lambda one: {"Ref": one.name, "Id": one.name},
-        needs=needs("UpdateAccount"),
+        needs=needs(SERVICE, "UpdateAccount"),
     ),
 )

@@ -8,8 +8,8 @@ from typing import Any
 from alight.calls import Members
 from alight.names import REGION
 from alight.services.apigateway.uris import resource_arn
-from alight.stacks.provider import Naming, Operation, Provider, Work
-from alight.stacks.resources.apigateway import definition, definition_file, marks
+from alight.stacks.provider import Naming, Provider, Work
+from alight.stacks.resources.apigateway import definition, definition_file, marks, needs
 from alight.stacks.resources.values import as_text, given
 
 SERVICE = "apigatewayv2"
@@ -160,7 +160,7 @@ def _part(word: str) -> Provider:
         attributes=lambda one: {},
         replaced_by=frozenset({"ApiId"}),
         late=frozenset({"Ref", own_id}),
-        needs=_needs(f"Create{word}", f"Update{word}", f"Delete{word}"),
+        needs=needs(SERVICE, f"Create{word}", f"Update{word}", f"Delete{word}"),
     )
 
 
@@ -181,10 +181,6 @@ def _removing(word: str, own_id: str) -> Callable[[Work], Awaitable[None]]:
     return delete
 
 
-def _needs(*operations: str) -> tuple[Operation, ...]:
-    return tuple((SERVICE, operation) for operation in operations)
-
-
 PROVIDERS = (
     Provider(
         type="AWS::ApiGatewayV2::Api",
@@ -195,7 +191,7 @@ PROVIDERS = (
         attributes=lambda one: {},
         late=frozenset({"Ref", "ApiId", "ApiEndpoint"}),
         contents=definition_file,
-        needs=_needs("CreateApi", "ReimportApi", "UpdateApi", "DeleteApi"),
+        needs=needs(SERVICE, "CreateApi", "ReimportApi", "UpdateApi", "DeleteApi"),
     ),
     Provider(
         type="AWS::ApiGatewayV2::Stage",
@@ -205,7 +201,7 @@ PROVIDERS = (
         delete=_delete_stage,
         attributes=lambda one: {"Ref": one.name},
         replaced_by=frozenset({"ApiId", "StageName"}),
-        needs=_needs("CreateStage", "UpdateStage", "DeleteStage"),
+        needs=needs(SERVICE, "CreateStage", "UpdateStage", "DeleteStage"),
     ),
     Provider(
         type="AWS::ApiGatewayV2::Deployment",
@@ -215,7 +211,7 @@ PROVIDERS = (
         attributes=lambda one: {},
         replaced_by=frozenset({"*"}),
         late=frozenset({"Ref", "DeploymentId"}),
-        needs=_needs("CreateDeployment", "DeleteDeployment"),
+        needs=needs(SERVICE, "CreateDeployment", "DeleteDeployment"),
     ),
     _part("Integration"),
     _part("Route"),
