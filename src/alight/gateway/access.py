@@ -2,8 +2,7 @@
 
 Mounts (health, console, public APIs ...) are not AWS operations and answer for themselves; those that are let in
 without a signature are listed in `MOUNTS`, so that this file names every unsigned entrance. A browser's form to an S3
-bucket is no such entrance: its signature stands in the form (`forms`). Policies are evaluated in `policy`; `allowed` is
-offered here too.
+bucket is no such entrance: its signature stands in the form (`forms`). Policies are evaluated in `policy`.
 """
 
 from __future__ import annotations
@@ -14,19 +13,7 @@ from enum import Enum
 from alight.calls import Call, Members
 from alight.errors.common import AccessDenied
 from alight.errors.gateway import MissingAuthentication
-from alight.gateway.policy import allowed, everybody_may
 from alight.gateway.route import Match, Pending
-
-__all__ = [
-    "MOUNTS",
-    "OPERATIONS",
-    "Public",
-    "Unsigned",
-    "admit_anonymous",
-    "allowed",
-    "everybody_may",
-    "may_be_anonymous",
-]
 
 
 class Unsigned(Enum):

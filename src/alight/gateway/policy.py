@@ -59,11 +59,6 @@ def allowed(policies: Sequence[Members], action: str, resource: str, context: Co
     return verdict(policies, action, resource, context) is Verdict.ALLOWED
 
 
-def everybody_may(policy: Members, action: str, resource: str, context: Context) -> bool:
-    """The same for a resource's own policy and a caller without a name: only Principal `*` speaks of that."""
-    return verdict([policy], action, resource, context, NOBODY) is Verdict.ALLOWED
-
-
 def verdict(
     policies: Sequence[Members], action: str, resource: str, context: Context, caller: Who | None = None
 ) -> Verdict:

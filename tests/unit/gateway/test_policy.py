@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alight.gateway.access import allowed, everybody_may
+from alight.gateway.policy import NOBODY, Verdict, allowed, verdict
 
 OBJECT = "arn:aws:s3:::pics/birds/card.jpg"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
@@ -18,6 +18,11 @@ def statement(effect: str = "Allow", action: Any = "s3:GetObject", resource: Any
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def everybody_may(document: dict[str, Any], action: str, resource: str, context: dict[str, str]) -> bool:
+    """What a resource's own policy says of a caller without a name."""
+    return verdict([document], action, resource, context, NOBODY) is Verdict.ALLOWED
 
 
 def without(name: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The table of every resource type: which property is honoured (H), neutral (N) or refused, and why.
+"""The table of every resource type: which property is honoured, neutral (N) or refused, and why.
 
 Pure data, a file for each family of resources: `properties` reads it at plan time, and the coverage page is made
 from it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alight.stacks.properties import Honoured, Neutral, Refused
 
-H = Honoured()
 TEXT, TEXTS, DOCUMENT = Honoured("text"), Honoured("texts"), Honoured("document")
 WHOLE, NUMBER, FLAG, MAPPING = Honoured("whole"), Honoured("number"), Honoured("flag"), Honoured("mapping")
 N = Neutral()
