@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from alight.services.apigateway.served import Served
 from alight.services.apigatewayv2 import service as http
 from alight.store.database import Database
 from alight.store.records import Records
-from tests.wire.served import client, gateway
+from tests.wire.served import client, gateway, loop_in_a_thread
 
 
 @dataclass
@@ -43,19 +41,14 @@ class Running:
 @contextmanager
 def running_apis(folder: Path) -> Iterator[Running]:
     """Serve in a thread with a loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    here, stop = asyncio.run_coroutine_threadsafe(_start(folder), loop).result(20)
-    try:
-        yield here
-    finally:
-        for each in here.clients:
-            each.close()
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
+    with loop_in_a_thread() as run:
+        here, stop = run(_start(folder))
+        try:
+            yield here
+        finally:
+            for each in here.clients:
+                each.close()
+            run(stop())
 
 
 async def _start(folder: Path) -> tuple[Running, Callable[[], Coroutine[Any, Any, None]]]:

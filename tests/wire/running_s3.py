@@ -5,9 +5,7 @@ With what the composition root gives it: websites, CORS, and what policies and A
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +25,7 @@ from alight.services.s3.public import Access
 from alight.services.s3.site import Site
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
-from tests.wire.served import client, gateway
+from tests.wire.served import client, gateway, loop_in_a_thread
 
 
 @dataclass
@@ -62,19 +60,14 @@ class Running:
 def running_s3(folder: Path, **options: Any) -> Iterator[Running]:
     """Serve in a thread with a loop of its own; `options` are the gateway's, `more_mounts` more of its mounts."""
     here = Running(folder, mounts=options.pop("more_mounts", {}), options=options)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stop = asyncio.run_coroutine_threadsafe(_start(here), loop).result(20)
-    try:
-        yield here
-    finally:
-        for each in here.clients:
-            each.close()
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
+    with loop_in_a_thread() as run:
+        stop = run(_start(here))
+        try:
+            yield here
+        finally:
+            for each in here.clients:
+                each.close()
+            run(stop())
 
 
 async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:

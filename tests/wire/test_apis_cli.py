@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,16 +13,12 @@ import pytest
 from alight.apis.api import Integration
 from tests.support import find_tool
 from tests.wire.running_apis import Running, running_apis
-from tests.wire.served import ACCESS_KEY, SECRET_KEY
+from tests.wire.served import AWS_PROGRAMS, aws_environment
 
 Aws = Callable[..., Any]
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:sentiment_analysis_xgboost_func"
 URI = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
-BOTH = [
-    pytest.param("aws", marks=pytest.mark.tool("aws")),
-    pytest.param("aws2", marks=pytest.mark.tool("aws2")),
-]
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +27,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield here
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=AWS_PROGRAMS)
 def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path) -> Aws:
     """`aws("apigateway", "get-rest-apis")`: what a command that must succeed has answered."""
     program = find_tool(request.param)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "LANG": "C.UTF-8",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
+    environment = aws_environment(tmp_path)
 
     def run(*words: str) -> Any:
         assert program is not None

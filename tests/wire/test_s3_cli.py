@@ -15,14 +15,9 @@ import pytest
 
 from tests.support import find_tool
 from tests.wire.running_s3 import Running, running_s3
-from tests.wire.served import ACCESS_KEY, SECRET_KEY
+from tests.wire.served import AWS_PROGRAMS, aws_environment
 
 Aws = Callable[..., str]
-
-BOTH = [
-    pytest.param("aws", marks=pytest.mark.tool("aws")),
-    pytest.param("aws2", marks=pytest.mark.tool("aws2")),
-]
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +26,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield here
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=AWS_PROGRAMS)
 def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path) -> Aws:
     """`aws("s3", "ls")`: the output of a command that must succeed."""
     program = find_tool(request.param)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "LANG": "C.UTF-8",
-        "AWS_ENDPOINT_URL": running.url,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
+    environment = aws_environment(tmp_path, AWS_ENDPOINT_URL=running.url)
 
     # Debian's version 2 is older than AWS_ENDPOINT_URL.
     where = ["--endpoint-url", running.url] if request.param == "aws2" else []
