@@ -98,11 +98,12 @@ class Dispatcher:
             while True:
                 self._alarm.clear()
                 await self._follow_clock()
-                wait = IDLE
+                # Before the look: what falls due while it lasts would else be slept over for as long again.
+                began, wait = self._clock.monotonic(), IDLE
                 waiting = self._in_turn(journal.functions_with_work(reader))
                 for place, function in enumerate(waiting):
                     wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
-                await self._alarm.wait(self._clock.monotonic() + wait)
+                await self._alarm.wait(began + wait)
         finally:
             self._alarm.close()
 

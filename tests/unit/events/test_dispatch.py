@@ -262,6 +262,23 @@ async def test_an_event_that_cannot_be_handed_over_is_a_failed_attempt_and_not_s
     await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
 
 
+async def test_what_falls_due_during_a_look_is_seen_by_the_next_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.outcomes = {"e1": ["error"]}
+    look = bench.dispatcher._target
+
+    def slow_after_the_failure(function: str) -> Target | None:
+        if bench.seen and bench.state("e1") is State.PENDING:
+            monkeypatch.setattr(bench.dispatcher, "_target", look)
+            bench.clock.advance(60)
+        return look(function)
+
+    monkeypatch.setattr(bench.dispatcher, "_target", slow_after_the_failure)
+    await bench.accept("e1")
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
 async def test_a_result_waits_for_room_on_the_disk(bench: Bench) -> None:
     bench.publishes.failures = [InsufficientStorage(), InsufficientStorage()]
     await bench.accept("e1")
