@@ -26,7 +26,8 @@ FORBIDDEN = {
 
 
 def project_files() -> Iterator[Path]:
-    candidates = [path for path in ROOT.iterdir() if path.is_file()]
+    # A linked work tree has a file `.git`, which names its place on this machine.
+    candidates = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     for folder in FOLDERS:
         candidates += (ROOT / folder).rglob("*")
     for path in sorted(candidates):
