@@ -18,8 +18,9 @@ ROLE = "tester"
 
 
 def make_role(instance: Instance) -> None:
-    """The role of every function below; it may do everything."""
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    """The role of every function and model below; it may do everything."""
+    services = ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     iam = instance.client("iam")
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))

@@ -17,8 +17,13 @@ Resources:
     Properties:
       Handler: index.handler
       Runtime: {runtime}
-      Role: arn:aws:iam::000000000000:role/worker
+      Role: !GetAtt Role.Arn
       Code: {{ZipFile: "def handler(event, context): return 'ran'"}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: {{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}
   Queue:
     Type: AWS::SQS::Queue
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alight.assembly.roles import services_that_take
 from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
-from alight.services import sts
+from alight.services import passing, sts
 from alight.services.apigateway import service as rest_service
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
 from alight.services.apigateway.served import Served
@@ -85,4 +86,5 @@ def build_doors(
         | http_service.operations(http_apis)
     )
     served = Served(rest_apis, http_apis)
+    operations = passing.checked(operations, services_that_take(iam.roles))
     return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from alight import names
 from alight.calls import Members
+from alight.services.passing import passed_role
 
 Needs = list[tuple[str, str]]
 Rule = Callable[[str, Members], Needs]
@@ -23,13 +24,15 @@ _PREFIXES = {"sagemaker-runtime": "sagemaker"}
 def needs(service: str, operation: str, given: Members) -> Needs:
     """`(action, resource ARN)` of everything that one request needs; empty where no permission is needed."""
     rule = _RULES.get(service)
-    if rule is not None:
-        return rule(operation, given)
-    return [(f"{_PREFIXES.get(service, service)}:{operation}", "*")]
+    own = rule(operation, given) if rule is not None else [(f"{_PREFIXES.get(service, service)}:{operation}", "*")]
+    passed = passed_role(service, operation, given)
+    return [*own, ("iam:PassRole", passed[0])] if passed else own
 
 
 def condition_keys(service: str, operation: str, given: Members) -> dict[str, str]:
     """The service's own condition keys that a request gives: what policies may ask beyond AWS's global ones."""
+    if passed := passed_role(service, operation, given):
+        return {"iam:PassedToService": passed[1]}
     if service != "s3":
         return {}
     return {
@@ -153,8 +156,7 @@ def _lambda(operation: str, given: Members) -> Needs:
     resource = _function(given) if "FunctionName" in given else "*"
     if "UUID" in given:
         resource = str(names.Arn("lambda", f"event-source-mapping:{given['UUID']}"))
-    passed = [("iam:PassRole", given["Role"])] if given.get("Role") else []
-    return [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource), *passed]
+    return [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource)]
 
 
 def _function(given: Members) -> str:
@@ -191,8 +193,7 @@ def _sagemaker(operation: str, given: Members) -> Needs:
     named = [(kind, given[member]) for member, kind in _SAGEMAKER_RESOURCES if given.get(member)]
     resources = [str(names.Arn("sagemaker", f"{kind}/{name.lower()}")) for kind, name in named]
     resources = resources or [given.get("ResourceArn", "*")]
-    passed = [("iam:PassRole", given["ExecutionRoleArn"])] if given.get("ExecutionRoleArn") else []
-    return [*((f"sagemaker:{operation}", resource) for resource in resources), *passed]
+    return [(f"sagemaker:{operation}", resource) for resource in resources]
 
 
 # Logs ----------------------------------------------------------------------------------------------------------------

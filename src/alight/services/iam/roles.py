@@ -41,6 +41,14 @@ class Roles:
     def exists(self, role_name: str) -> bool:
         return self._records.get(KIND, role_name) is not None
 
+    def trust_of(self, arn: str) -> Members | None:
+        """The trust policy of the role with this ARN; None where there is none."""
+        record = self._records.get(KIND, arn.rpartition("/")[2])
+        if record is None or names.role_arn(record.name, record.body["Path"]) != arn:
+            return None
+        trust: Members = json.loads(record.body["Trust"])
+        return trust
+
     def policies_of(self, role_name: str) -> list[Members]:
         """The documents of all inline and attached policies, to be read only; none for a role that is not there
         (nothing is allowed)."""

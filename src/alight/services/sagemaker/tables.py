@@ -10,14 +10,14 @@ _LISTING = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefor
 
 CONTROL: Table = {
     "CreateModel": support(
-        "ModelName PrimaryContainer Containers", "ExecutionRoleArn EnableNetworkIsolation Tags VpcConfig"
+        "ModelName PrimaryContainer Containers ExecutionRoleArn", "EnableNetworkIsolation Tags VpcConfig"
     ),
     "DescribeModel": support("ModelName"),
     "ListModels": support(_LISTING),
     "DeleteModel": support("ModelName"),
     "CreateEndpointConfig": support(
-        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation",
-        "Tags KmsKeyId ExecutionRoleArn VpcConfig MetricsConfig",
+        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation ExecutionRoleArn",
+        "Tags KmsKeyId VpcConfig MetricsConfig",
     ),
     "DescribeEndpointConfig": support("EndpointConfigName"),
     "ListEndpointConfigs": support(_LISTING),

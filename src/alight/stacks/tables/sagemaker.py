@@ -24,7 +24,7 @@ _MODEL: Table = {
     "PrimaryContainer": _CONTAINER,
     "Containers": Refused("inference pipelines are not offered; give PrimaryContainer."),
     "InferenceExecutionConfig": Refused("inference pipelines are not offered."),
-    "ExecutionRoleArn": N,
+    "ExecutionRoleArn": TEXT,
     "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
     "VpcConfig": N,
     "Tags": TAGS,
@@ -54,7 +54,7 @@ _ENDPOINT_CONFIG: Table = {
     "ExplainerConfig": Refused("explainers are not offered."),
     "VpcConfig": N,
     "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),
-    "ExecutionRoleArn": N,
+    "ExecutionRoleArn": TEXT,
     "KmsKeyId": N,
     "Tags": TAGS,
 }
