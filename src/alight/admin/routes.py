@@ -11,6 +11,7 @@ from typing import Any
 
 from alight.admin.events import Events
 from alight.admin.http import Request, Route
+from alight.admin.keeping import Keeping
 from alight.apis.api import Api
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
@@ -76,6 +77,7 @@ class Admin:
     queue: Queue
     apis: Served
     events: Events
+    keeping: Keeping
     outputs: Callable[[], Awaitable[dict[str, Any]]]
     apply: Callable[[Path, bool], Awaitable[dict[str, Any]]]
 
@@ -98,6 +100,8 @@ class Admin:
             Route("GET", "api/logs", self.logs),
             Route("POST", "api/invoke", self.invoke),
             Route("POST", "api/apply", self.apply_template),
+            Route("POST", "api/verify", self.keeping.verify),
+            Route("POST", "api/backup", self.keeping.back_up),
         )
 
     async def health(self, request: Request) -> dict[str, Any]:

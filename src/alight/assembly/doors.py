@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alight.assembly.roles import services_that_take
 from alight.assembly.running import Running
-from alight.assembly.store import FETCHED, Store
+from alight.assembly.store import FETCHED, FUNCTIONS, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.services import passing, sts
@@ -49,7 +49,7 @@ def build_doors(
     functions = Functions(
         running.catalogue,
         store.clock,
-        folder=store.settings.data / "functions",
+        folder=store.settings.data / FUNCTIONS,
         retire=running.pool.retire,
         fetch=fetcher.object,
         progress=say,

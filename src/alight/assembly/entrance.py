@@ -10,6 +10,7 @@ from pathlib import Path
 from alight import __version__
 from alight.admin.events import Events
 from alight.admin.http import Api
+from alight.admin.keeping import Keeping
 from alight.admin.routes import About, Admin
 from alight.admin.story import Stories
 from alight.apis.door import Find
@@ -98,6 +99,7 @@ async def listen(
         queue=running.queue,
         apis=doors.apis,
         events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
+        keeping=Keeping(settings.data, store.objects, clock, __version__),
         outputs=templates.outputs,
         apply=templates.apply,
     )

@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 
 from alight.assembly.running import Running
-from alight.assembly.store import FETCHED, Store
+from alight.assembly.store import FETCHED, FUNCTIONS, Store
 from alight.errors.store import Damaged
 from alight.functions.package import discard_unused
+from alight.services.lambda_.places import all_of
 from alight.store import journal
 
 log = logging.getLogger("alight")
@@ -22,10 +23,10 @@ BATCH = 1000
 
 async def tidy_before_serving(store: Store, running: Running) -> None:
     """Remove function code that no record names, and copies of packages that were unpacked; nothing runs yet."""
-    keep = []
+    folder, keep = store.settings.data / FUNCTIONS, list[Path]()
     for body in running.catalogue.page("", 100_000):
-        keep += [Path(path) for path in (body["Code"]["Dir"], body["Code"]["Venv"]) if path]
-    await asyncio.to_thread(discard_unused, store.settings.data / "functions", keep)
+        keep += all_of(body["Code"], folder)
+    await asyncio.to_thread(discard_unused, folder, keep)
     await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)
 
 

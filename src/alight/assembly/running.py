@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from alight import credentials
-from alight.assembly.store import Store
+from alight.assembly.store import FUNCTIONS, Store
 from alight.calls import Attempt, Principal
 from alight.endpoints.server import Endpoints
 from alight.events.dispatch import Dispatcher
@@ -40,7 +40,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         limit=settings.concurrency or cores * 2,
         idle_timeout=settings.idle_timeout,
         clock=clock,
-        folder=settings.data / "functions",
+        folder=settings.data / FUNCTIONS,
         credentials=lambda spec, worker: worker_environment(store, spec, worker),
         endpoint_url=store.address.local,
         log=store.telemetry.log,
@@ -55,7 +55,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
     exits.push_async_callback(endpoints.close)
     exits.push_async_callback(pool.close)
     catalogue = Catalogue(store.database, store.records)
-    runner = Runner(catalogue, pool, store.telemetry, clock, settings.retry_delays)
+    runner = Runner(catalogue, pool, store.telemetry, clock, settings.retry_delays, settings.data / FUNCTIONS)
     dispatcher = Dispatcher(store.database, clock, target=runner.target, invoke=runner.event, publishes=topics)
     # A call that somebody waited for may have held what an event needs.
     pool.on_free = dispatcher.wake

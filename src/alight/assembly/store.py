@@ -17,6 +17,8 @@ from alight.store.telemetry import Telemetry
 
 #: Folder of objects that were copied out to be unpacked.
 FETCHED = "fetched"
+#: Folder of the functions' code.
+FUNCTIONS = "functions"
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from alight.cli.options import command
 #: In the order in which a newcomer meets them.
 NAMES = (
     "demo", "init", "up", "plan", "apply", "status", "outputs", "env", "invoke", "logs", "events", "explain",
-    "outbox", "models", "doctor",
+    "outbox", "models", "doctor", "verify", "backup", "restore",
 )  # fmt: skip
 
 

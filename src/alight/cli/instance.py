@@ -33,9 +33,9 @@ class Door:
         with self._ask("GET", _with_query(path, query)) as response:
             return json.loads(response.read())
 
-    def post(self, path: str, body: Any) -> Any:
-        """As `get`, with a JSON body."""
-        with self._ask("POST", path, json.dumps(body).encode()) as response:
+    def post(self, path: str, body: Any, timeout: float | None = LONGEST_ANSWER) -> Any:
+        """As `get`, with a JSON body; `timeout` None is for what may take hours."""
+        with self._ask("POST", path, json.dumps(body).encode(), timeout) as response:
             return json.loads(response.read())
 
     def has_page(self, path: str) -> bool:

@@ -11,4 +11,5 @@ than 64 KiB lie beside it as files), written by one thread that commits jobs in 
     buckets, objects, listing, uploads, bodies        S3's rows and bytes
     records     resource definitions                  telemetry   logs, spans, invocations, metrics
     checksums   every algorithm of the S3 model       verify      reads all of it and names what is damaged
+    backup      a copy of one moment, and back        offline     both, where nobody runs on the folder
 """

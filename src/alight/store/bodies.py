@@ -11,8 +11,9 @@ import asyncio
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Bodies:
         self._leftovers = list(self.temporary.iterdir())
         self._readers: Counter[str] = Counter()
         self._condemned: set[str] = set()
+        self._holds = 0
         self._guard = threading.RLock()
 
     def place(self, tx: Tx, incoming: Incoming) -> Segment:
@@ -94,6 +96,19 @@ class Bodies:
             self._readers.update(pinned)
         return Body(slices, self._path, self._threads, lambda: self._unpin(pinned))
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """While this lasts no file goes: a backup copies what its copy of the database says, which grows old."""
+        with self._guard:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._holds -= 1
+                gone = self._no_longer_needed(list(self._condemned))
+            _unlink_all([self._path(body) for body in gone])
+
     async def sweep(self) -> int:
         """Remove temporary files of an earlier life and files that no row refers to; how many there were."""
         leftovers, self._leftovers = self._leftovers, []
@@ -130,7 +145,7 @@ class Bodies:
 
     def _remove(self, ids: list[str]) -> None:
         with self._guard:
-            read = {body for body in ids if self._readers[body] > 0}
+            read = {body for body in ids if self._holds or self._readers[body] > 0}
             self._condemned |= read
         free = [self._path(body) for body in ids if body not in read]
         if free:
@@ -142,10 +157,15 @@ class Bodies:
             idle = [body for body in ids if self._readers[body] <= 0]
             for body in idle:
                 del self._readers[body]
-            gone = self._condemned.intersection(idle)
-            self._condemned -= gone
+            gone = self._no_longer_needed(idle)
         if gone:
             _unlink_all([self._path(body) for body in gone])
+
+    def _no_longer_needed(self, ids: Iterable[str]) -> set[str]:
+        """Those of the condemned that nobody reads or keeps; they are no longer on the list."""
+        gone = set() if self._holds else {body for body in self._condemned.intersection(ids) if not self._readers[body]}
+        self._condemned -= gone
+        return gone
 
 
 def _unlink_all(paths: list[Path]) -> int:

@@ -21,8 +21,7 @@ def migrate(connection: apsw.Connection, folder: Path) -> int:
 
     Raises `AlightError` where the database was written by a newer Alight.
     """
-    steps = sorted((int(path.name.split("_")[0]), path) for path in folder.glob("*.sql"))
-    newest = steps[-1][0]
+    steps, newest = _steps(folder), newest_version(folder)
     current = int(connection.pragma("user_version"))
     if current > newest:
         raise AlightError(
@@ -35,3 +34,12 @@ def migrate(connection: apsw.Connection, folder: Path) -> int:
                 connection.execute(path.read_text(encoding="utf-8"))
                 connection.pragma("user_version", version)
     return newest
+
+
+def newest_version(folder: Path) -> int:
+    """The version that `migrate` brings a database to."""
+    return _steps(folder)[-1][0]
+
+
+def _steps(folder: Path) -> list[tuple[int, Path]]:
+    return sorted((int(path.name.split("_")[0]), path) for path in folder.glob("*.sql"))

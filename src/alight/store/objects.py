@@ -66,6 +66,7 @@ class ObjectStore:
         self.put_part = uploads.put_part
         self.list_parts = uploads.list_parts
         self.abort = uploads.abort
+        self.kept = self._bodies.kept
 
     async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
         """Take a body, hashed with `algorithms` (names of `checksums.ALGORITHMS`) beside MD5 and crc64nvme.

@@ -48,7 +48,7 @@ async def test_the_next_event_gets_the_changed_definition(tmp_path: Path) -> Non
     database = await Database.open(tmp_path, clock, ballast=0)
     try:
         catalogue, pool = Catalogue(database, Records(database)), Pool()
-        runner = Runner(catalogue, cast(FunctionPool, pool), cast(Telemetry, None), clock, (1.0,))
+        runner = Runner(catalogue, cast(FunctionPool, pool), cast(Telemetry, None), clock, (1.0,), tmp_path)
         arn = function_arn("classify")
         assert runner.target(arn) is None
         await catalogue.create(body("app.first"))

@@ -15,6 +15,7 @@ from alight.errors.lambda_ import InvalidParameterValueException, PreconditionFa
 from alight.functions.package import prepare
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.places import named
 
 #: Called with a function's name when workers must not go on with what they were started with.
 Retire = Callable[[str], Awaitable[None]]
@@ -118,8 +119,7 @@ class Functions:
         except AlightError as error:
             raise InvalidParameterValueException(str(error), Type="User") from None
         return {
-            "Dir": str(package.code_dir),
-            "Venv": str(package.venv) if package.venv else None,
+            **named(package, self._folder),
             "Sha256": b64encode(bytes.fromhex(package.code_hash)).decode(),
             "Size": package.size,
         }

@@ -14,19 +14,21 @@ from alight.functions.invocation import FunctionSpec, Invocation, Outcome
 from alight.functions.pool import FunctionPool
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.places import code_of
 from alight.store.journal import Event
 from alight.store.telemetry import Telemetry
 
 
-def spec_of(body: dict[str, Any]) -> FunctionSpec:
-    """What the worker room has to know of a function."""
-    configuration, code = body["Configuration"], body["Code"]
+def spec_of(body: dict[str, Any], folder: Path) -> FunctionSpec:
+    """What the worker room has to know of a function; `folder` is that of all functions."""
+    configuration = body["Configuration"]
+    code_dir, venv = code_of(body["Code"], folder)
     return FunctionSpec(
         name=configuration["FunctionName"],
         arn=configuration["FunctionArn"],
         version=configuration["Version"],
-        code_dir=Path(code["Dir"]),
-        venv=Path(code["Venv"]) if code["Venv"] else None,
+        code_dir=code_dir,
+        venv=venv,
         handler=configuration["Handler"],
         runtime=configuration["Runtime"],
         environment=configuration.get("Environment", {}).get("Variables", {}),
@@ -43,13 +45,20 @@ class Runner:
     """Runs functions and keeps an account of each run."""
 
     def __init__(
-        self, catalogue: Catalogue, pool: FunctionPool, telemetry: Telemetry, clock: Clock, delays: tuple[float, ...]
+        self,
+        catalogue: Catalogue,
+        pool: FunctionPool,
+        telemetry: Telemetry,
+        clock: Clock,
+        delays: tuple[float, ...],
+        folder: Path,
     ) -> None:
         self._catalogue = catalogue
         self._pool = pool
         self._telemetry = telemetry
         self._clock = clock
         self._delays = delays
+        self._folder = folder.absolute()
         #: What was read for events of a function, for as long as no definition changes.
         self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
         self._version = -1
@@ -68,13 +77,13 @@ class Runner:
         """Run now. Waits for a free worker of this machine, but not beyond the function's own reserved concurrency:
         there Lambda answers 429, and so do we."""
         try:
-            return await self._run(body, spec_of(body), invocation, attempt=1, wait=False)
+            return await self._run(body, spec_of(body, self._folder), invocation, attempt=1, wait=False)
         except functions.Throttled as throttled:
             if throttled.reserved:
                 raise TooManyRequestsException(
                     Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
                 ) from None
-        return await self._run(body, spec_of(body), invocation, attempt=1)
+        return await self._run(body, spec_of(body, self._folder), invocation, attempt=1)
 
     async def event(self, event: Event) -> Result:
         """Run one attempt at an event. Raises `Throttled` where somebody else took the free worker."""
@@ -104,7 +113,7 @@ class Runner:
         place = (how, arn)
         if place not in self._known:
             body = read(arn)
-            self._known[place] = None if body is None else (body, spec_of(body))
+            self._known[place] = None if body is None else (body, spec_of(body, self._folder))
         return self._known[place]
 
     async def _run(

@@ -1,0 +1,27 @@
+"""Where a function's code lies: its record says so relative to the folder of all functions, so that a data folder may
+be moved, or restored from a backup, and its functions run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alight.functions.package import Package
+
+
+def named(package: Package, folder: Path) -> dict[str, str | None]:
+    """What the record says of a package that was stored under `folder`."""
+    top = folder.absolute()
+    venv = str(package.venv.relative_to(top)) if package.venv else None
+    return {"Dir": str(package.code_dir.relative_to(top)), "Venv": venv}
+
+
+def code_of(code: Mapping[str, Any], folder: Path) -> tuple[Path, Path | None]:
+    """The folders of code and venv of a record. (Records of 0.1 hold whole paths, which stay what they are.)"""
+    return folder / code["Dir"], folder / code["Venv"] if code["Venv"] else None
+
+
+def all_of(code: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    """Both, where there are both."""
+    return (path for path in code_of(code, folder) if path is not None)
