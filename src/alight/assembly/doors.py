@@ -10,6 +10,7 @@ from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, FUNCTIONS, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
+from alight.gateway.role_policy import roles
 from alight.services import passing, sts
 from alight.services.apigateway import service as rest_service
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
@@ -19,6 +20,8 @@ from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.lambda_ import service as lambda_service
 from alight.services.lambda_.behaviour import Behaviour
+from alight.services.lambda_.destination_rules import DestinationRules
+from alight.services.lambda_.destinations import Destinations
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
 from alight.services.lambda_.permissions import Permissions
@@ -46,6 +49,10 @@ def build_doors(
     store: Store, running: Running, telling: Telling, targets: Targets, sqs: Sqs, say: Callable[[str], None]
 ) -> Doors:
     fetcher = Fetcher(store.objects, store.settings.data / FETCHED)
+    iam = Iam(store.database, store.records, store.clock)
+    role_may = roles(iam.roles.policies_of, store.clock)
+    rules = DestinationRules(targets.missing, role_may)
+    running.runner.tell_of = Destinations(targets.send, role_may, store.telemetry).tell_of
     functions = Functions(
         running.catalogue,
         store.clock,
@@ -53,6 +60,7 @@ def build_doors(
         retire=running.pool.retire,
         fetch=fetcher.object,
         progress=say,
+        rules=rules,
     )
     invocations = Invocations(running.catalogue, store.database, running.queue, run=running.runner.request)
     sagemaker = SageMaker(store.records, running.endpoints, folder=store.settings.data / "models", fetch=fetcher.url)
@@ -64,7 +72,6 @@ def build_doors(
         signer=telling.signer,
         check_url=telling.gate.check_url,
     )
-    iam = Iam(store.database, store.records, store.clock)
     s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.missing)
     rest_apis = Ledger(store.database, store.records, store.clock, REST)
     http_apis = Ledger(store.database, store.records, store.clock, HTTP)
@@ -74,7 +81,7 @@ def build_doors(
             functions,
             invocations,
             Permissions(running.catalogue),
-            Behaviour(running.catalogue, store.clock),
+            Behaviour(running.catalogue, store.clock, rules),
         )
         | sagemaker.operations()
         | sns.operations()

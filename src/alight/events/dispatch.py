@@ -2,7 +2,7 @@
 
 The loop sleeps until an event is accepted, an attempt ends or a retry falls due. It leases only as many events as
 the function has free workers, so throttling is waiting and never uses up an attempt. The result of an attempt,
-the release of its publishes and the end of its lease are one transaction.
+the release of its publishes, what is told of the event's end and the end of its lease are one transaction.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from alight.clock import Clock
 from alight.errors.store import StoreUnavailable
 from alight.events import policy
+from alight.events.ended import SUCCESS, Deed, Ended, Tell
 from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.journal import AttemptRecord, Event
@@ -28,18 +29,22 @@ log = logging.getLogger(__name__)
 IDLE = 3600.0
 #: Seconds after which it looks again at a function that could not be served (a full disk, a damaged definition).
 TROUBLE = 5.0
+#: Events of a function that is switched off which are given up in one turn.
+SWITCHED_OFF = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What the dispatcher must know of a function: how many events it can take now, and its retry policy.
 
-    `disabled` holds the reason why no event may ever run (reserved concurrency 0).
+    `disabled` holds the reason why no event may ever run (reserved concurrency 0). `tell` is there where somebody wants
+    to know of the end of its events.
     """
 
     free: int
     delays: tuple[float, ...] = (60.0, 120.0)
     disabled: str = ""
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +152,10 @@ class Dispatcher:
         """
         now = self._clock.now()
         target = self._target(function)
-        if target is None or target.disabled:
-            await self._bury(function, target.disabled if target else "FunctionNotFound", now)
+        if target is None:
+            await self._bury(function, "FunctionNotFound", now)
+        elif target.disabled:
+            await self._give_up_due(function, target, now)
         share = -(-target.free // sharers) if target else 0
         if target and share > 0:
             leased = await self._database.write(lambda tx: journal.lease(tx, function, share, now))
@@ -166,6 +173,13 @@ class Dispatcher:
             return journal.bury_due(tx, function, now, {"reason": reason})
 
         if await self._database.write(job):
+            self.wake()
+
+    async def _give_up_due(self, function: str, target: Target, now: float) -> None:
+        """Each by itself, as each may have to be told of."""
+        due = await self._database.write(lambda tx: journal.lease(tx, function, SWITCHED_OFF, now))
+        await asyncio.gather(*(self._settle(event, policy.GiveUp(target.disabled), None, target) for event in due))
+        if due:
             self.wake()
 
     def _start(self, event: Event, target: Target) -> None:
@@ -193,7 +207,7 @@ class Dispatcher:
 
     async def _carry_out(self, event: Event, target: Target) -> None:
         if event.expires <= self._clock.now():
-            await self._settle(event, policy.GiveUp("EventAgeExceeded"), None)
+            await self._settle(event, policy.GiveUp("EventAgeExceeded"), None, target)
             return
         started = self._clock.now()
         try:
@@ -207,7 +221,8 @@ class Dispatcher:
             log.exception("event %s could not be handed to %s", event.id, event.function)
             result = _not_invoked(event, error, started, self._clock.now())
         if result.outcome == "ok":
-            await self._database.insist(lambda tx: self._succeed(tx, event, result))
+            told = _told(target, event, SUCCESS, result, self._clock.now())
+            await self._database.insist(lambda tx: self._succeed(tx, event, result, told))
             return
         decision = policy.after_failure(
             attempts=event.attempts + 1,
@@ -216,16 +231,22 @@ class Dispatcher:
             expires=event.expires,
             delays=target.delays,
         )
-        await self._settle(event, decision, result)
+        await self._settle(event, decision, result, target)
 
-    def _succeed(self, tx: Tx, event: Event, result: Result) -> None:
+    def _succeed(self, tx: Tx, event: Event, result: Result, told: Deed) -> None:
         if journal.succeed(tx, event, self._clock.now(), result.payload):
             journal.record_attempt(tx, _record(event, result))
             self._publishes.release(tx, event.id, event.fence)
+            told(tx)
 
-    async def _settle(self, event: Event, decision: policy.RetryAt | policy.GiveUp, result: Result | None) -> None:
-        """Record a failed attempt: its publishes leave only if it was the last."""
+    async def _settle(
+        self, event: Event, decision: policy.RetryAt | policy.GiveUp, result: Result | None, target: Target
+    ) -> None:
+        """Record a failed attempt: its publishes leave, and its end is told, only if it was the last."""
         error = _error(result)
+        told: Deed = _nothing
+        if isinstance(decision, policy.GiveUp):
+            told = _told(target, event, decision.reason, result, self._clock.now())
 
         def job(tx: Tx) -> None:
             match decision:
@@ -240,10 +261,35 @@ class Dispatcher:
                 journal.record_attempt(tx, _record(event, result))
             if isinstance(decision, policy.GiveUp):
                 self._publishes.release(tx, event.id, event.fence)
+                told(tx)
             else:
                 self._publishes.discard(tx, event.id, event.fence)
 
         await self._database.insist(job)
+
+
+def _nothing(tx: Tx) -> None:
+    """Nobody wants to know."""
+
+
+def _told(target: Target, event: Event, condition: str, result: Result | None, now: float) -> Deed:
+    """What is to be done for those who want to know. A telling that cannot be prepared must not undo the end."""
+    if target.tell is None:
+        return _nothing
+    attempts = event.attempts + (result is not None)
+    payload, moment = (result.payload, result.ended) if result else (_last_error(event), now)
+    try:
+        return target.tell(Ended(event, condition, attempts, payload, moment))
+    except Exception:
+        log.exception("nobody is told of the end of event %s", event.id)
+        return _nothing
+
+
+def _last_error(event: Event) -> bytes | None:
+    """What the attempt before answered, where this end came without one."""
+    if not event.attempts or event.error is None:
+        return None
+    return json.dumps({name: value for name, value in event.error.items() if name != "outcome"}).encode()
 
 
 def _not_invoked(event: Event, error: Exception, started: float, ended: float) -> Result:

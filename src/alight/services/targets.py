@@ -1,4 +1,5 @@
-"""Whom a bucket can tell: a function, a topic or a queue, each told inside the transaction that changed the object."""
+"""Whom a bucket or a function's end can tell: a function, a topic or a queue, each told inside the transaction of what
+happened."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any
 from alight import names
 from alight.errors import Fault
 from alight.errors.lambda_ import ResourceNotFoundException
+from alight.errors.sns import NotFound
 from alight.events.match import Rule
 from alight.notifications.message import TOPIC, Message
 from alight.notifications.topics import Topics
@@ -64,6 +66,23 @@ class Targets:
             case "sqs":
                 self._to_queue(tx, target, body)
 
+    def send(
+        self, tx: Tx, target: str, body: str, attributes: Mapping[str, tuple[str, str]], source: dict[str, Any]
+    ) -> None:
+        """Tell `target` of `body`, with `attributes` (name -> data type and text) where it takes some. Raises the
+        service's fault where it is gone."""
+        match names.parse_arn(target).service:
+            case "lambda":
+                self._to_known_function(tx, target, body.encode(), source)
+            case "sns":
+                if self._records.get(TOPIC, target, tx) is None:
+                    raise NotFound
+                given = {name: {"Type": kind, "Value": text} for name, (kind, text) in attributes.items()}
+                self._topics.publish(tx, Message(topic=target, body=body, attributes=given))
+            case "sqs":
+                members = {name: {"DataType": kind, "StringValue": text} for name, (kind, text) in attributes.items()}
+                self._send_queue(tx, target, body, members)
+
     def _to_queue(self, tx: Tx, target: str, body: str) -> None:
         """A queue that was deleted since must not keep objects from being stored; S3 drops such events too."""
         try:
@@ -73,9 +92,12 @@ class Targets:
 
     def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
         """A topic's delivery to a function: a function that is gone is its end, as any 4xx."""
+        self._to_known_function(tx, function, payload, {"kind": "sns", "topic": topic})
+
+    def _to_known_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
         if self._catalogue.find(function, tx) is None:
             raise ResourceNotFoundException(f"Function not found: {function}")
-        self.to_function(tx, function, payload, {"kind": "sns", "topic": topic})
+        self.to_function(tx, function, payload, source)
 
     def to_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
         self._queue.accept(tx, function, payload, request_id=names.new_request_id(), source=source)

@@ -12,6 +12,7 @@ import pytest
 from alight.clock import ManualClock
 from alight.errors.store import InsufficientStorage
 from alight.events.dispatch import Dispatcher, Result, Target, Throttled
+from alight.events.ended import Deed, Ended
 from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.journal import Event, NewEvent, State
@@ -56,12 +57,19 @@ class Bench:
         self.free = 4
         self.known = True
         self.broken: set[str] = set()
+        self.disabled = ""
+        self.ended: list[Ended] = []
+        self.told: list[str] = []
         self.dispatcher = Dispatcher(database, clock, target=self.target, invoke=self.invoke, publishes=self.publishes)
 
     def target(self, function: str) -> Target | None:
         if function in self.broken:
             raise RuntimeError("the definition is damaged")
-        return Target(self.free, (60.0, 120.0)) if self.known else None
+        return Target(self.free, (60.0, 120.0), self.disabled, self.tell) if self.known else None
+
+    def tell(self, ended: Ended) -> Deed:
+        self.ended.append(ended)
+        return lambda tx: self.told.append(ended.event.id)
 
     async def invoke(self, event: Event) -> Result:
         self.seen.append(event)
@@ -348,3 +356,51 @@ async def test_a_start_with_a_clock_of_the_past_runs_what_was_accepted(tmp_path:
     await database.close()
     async with opened(tmp_path) as bench:
         await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
+async def test_the_end_of_an_event_is_told_once_and_no_retry_is(bench: Bench) -> None:
+    bench.outcomes = {"a": ["error", "ok"], "b": ["error"]}
+    await bench.accept("a", retries=1)
+    await bench.accept("b", retries=0)
+    await bench.until(lambda: bench.state("b") is State.DEAD and bench.state("a") is State.PENDING)
+    assert bench.told == ["b"]
+    bench.clock.advance(61)
+    await bench.until(lambda: bench.state("a") is State.SUCCEEDED)
+    assert bench.told == ["b", "a"]
+    assert [(one.condition, one.attempts) for one in bench.ended] == [("RetriesExhausted", 1), ("Success", 2)]
+    assert bench.ended[1].payload == b'"done"'
+
+
+async def test_a_late_result_tells_nobody(bench: Bench) -> None:
+    """The lease has gone to somebody else meanwhile."""
+    taken = asyncio.Event()
+
+    async def invoke(event: Event) -> Result:
+        await bench.database.write(lambda tx: journal.recover(tx, bench.clock.now(), 0.0))
+        bench.free = 0
+        taken.set()
+        return Result("ok", b"1", event.id, 0.0, 0.0)
+
+    bench.dispatcher._invoke = invoke
+    await bench.accept("a")
+    await taken.wait()
+    await bench.until(lambda: bool(bench.ended))
+    await bench.database.write(lambda tx: None)
+    assert (bench.state("a"), bench.told) == (State.PENDING, [])
+
+
+async def test_events_of_a_function_that_is_switched_off_are_told_of_untried(bench: Bench) -> None:
+    bench.free, bench.disabled = 0, "ZeroReservedConcurrency"
+    await bench.accept(*(str(number) for number in range(130)))
+    await bench.until(lambda: len(bench.told) == 130)
+    assert {(one.condition, one.attempts, one.payload) for one in bench.ended} == {("ZeroReservedConcurrency", 0, None)}
+    assert bench.seen == []
+
+
+async def test_a_telling_that_cannot_be_prepared_does_not_undo_the_end(bench: Bench) -> None:
+    def tell(ended: Ended) -> Deed:
+        raise RuntimeError("the record is damaged")
+
+    bench.tell = tell  # type: ignore[method-assign]
+    await bench.accept("a")
+    await bench.until(lambda: bench.state("a") is State.SUCCEEDED)

@@ -1,4 +1,4 @@
-"""Settings of asynchronous invocation and concurrency: EventInvokeConfig and reserved concurrency."""
+"""Settings of asynchronous invocation (EventInvokeConfig with its destinations) and reserved concurrency."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
+from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.destination_rules import DestinationRules
 
 _LIMITS = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, 21_600)}
 
@@ -16,11 +18,15 @@ _LIMITS = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, 21_6
 class Behaviour:
     """The handlers that say how often and how many at a time."""
 
-    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, clock: Clock, rules: DestinationRules) -> None:
         self._catalogue = catalogue
         self._clock = clock
+        self._rules = rules
 
     async def put_function_event_invoke_config(self, call: Call, given: Members) -> Members:
+        if all(given.get(member) is None for member in (*_LIMITS, "DestinationConfig")):
+            message = "You must specify at least one of error handling or destination setting."
+            raise InvalidParameterValueException(message, Type="User")
         return await self._set(given, {})
 
     async def update_function_event_invoke_config(self, call: Call, given: Members) -> Members:
@@ -28,6 +34,11 @@ class Behaviour:
 
     async def get_function_event_invoke_config(self, call: Call, given: Members) -> Members:
         return self._answer(given, self._settings(given))
+
+    async def list_function_event_invoke_configs(self, call: Call, given: Members) -> Members:
+        """There is one at most, and so one page."""
+        settings = self._catalogue.body(given["FunctionName"])["EventInvoke"]
+        return {"FunctionEventInvokeConfigs": [] if settings is None else [self._answer(given, settings)]}
 
     async def delete_function_event_invoke_config(self, call: Call, given: Members) -> Members:
         self._settings(given)
@@ -61,13 +72,20 @@ class Behaviour:
                 if not least <= value <= most:
                     raise InvalidParameterValueException(f"{member} must be {least} to {most}.", Type="User")
                 settings[member] = value
+        if (config := given.get("DestinationConfig")) is not None:
+            configuration = self._catalogue.body(given["FunctionName"])["Configuration"]
+            role = definitions.role_name(configuration["Role"])
+            settings["DestinationConfig"] = self._rules.check_destinations(configuration["FunctionName"], role, config)
         settings["LastModified"] = self._clock.now()
         await self._catalogue.change(given["FunctionName"], lambda body: body | {"EventInvoke": settings})
         return self._answer(given, settings)
 
     def _answer(self, given: Members, settings: dict[str, Any]) -> Members:
-        return settings | {
-            "LastModified": datetime.fromtimestamp(settings["LastModified"], UTC),
-            "FunctionArn": f"{self._catalogue.arn(given['FunctionName'])}:$LATEST",
-            "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
-        }
+        return (
+            {"DestinationConfig": {"OnSuccess": {}, "OnFailure": {}}}
+            | settings
+            | {
+                "LastModified": datetime.fromtimestamp(settings["LastModified"], UTC),
+                "FunctionArn": f"{self._catalogue.arn(given['FunctionName'])}:$LATEST",
+            }
+        )

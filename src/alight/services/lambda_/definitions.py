@@ -97,6 +97,10 @@ def reconfigured(body: dict[str, Any], given: Members, now: float) -> dict[str, 
     changed = body["Configuration"] | {member: given[member] for member in _PLAIN if given.get(member) is not None}
     if given.get("Environment") is not None:
         changed["Environment"] = {"Variables": _variables(given["Environment"].get("Variables") or {})}
+    if (letters := given.get("DeadLetterConfig")) is not None:
+        # An empty target takes the queue away.
+        changed.pop("DeadLetterConfig", None)
+        changed |= {"DeadLetterConfig": {"TargetArn": letters["TargetArn"]}} if letters.get("TargetArn") else {}
     if given.get("LoggingConfig") is not None:
         changed["LoggingConfig"] = body["Configuration"]["LoggingConfig"] | given["LoggingConfig"]
     if "AlightPublish" in given:

@@ -15,6 +15,7 @@ from alight.errors.lambda_ import InvalidParameterValueException, PreconditionFa
 from alight.functions.package import prepare
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.places import named
 
 #: Called with a function's name when workers must not go on with what they were started with.
@@ -28,7 +29,7 @@ class Functions:
 
     def __init__(
         self, catalogue: Catalogue, clock: Clock, *, folder: Path, retire: Retire, fetch: Fetch,
-        progress: Callable[[str], None],
+        progress: Callable[[str], None], rules: DestinationRules,
     ) -> None:  # fmt: skip
         self._catalogue = catalogue
         self._clock = clock
@@ -36,15 +37,17 @@ class Functions:
         self._retire = retire
         self._fetch = fetch
         self._progress = progress
+        self._rules = rules
 
     async def create_function(self, call: Call, given: Members) -> Members:
         name, _ = definitions.parse_name(given["FunctionName"])
         for member in ("Role", "Handler", "Runtime"):
             if not given.get(member):
                 raise InvalidParameterValueException(f"{member} is mandatory for functions of type Zip.", Type="User")
-        definitions.role_name(given["Role"])
+        role = definitions.role_name(given["Role"])
         if self._catalogue.find(name) is not None:
             raise definitions.exists(name)
+        self._rules.check_dead_letters(role, given.get("DeadLetterConfig"))
         body = definitions.created(given, await self._code(call, given["Code"], given["Runtime"]), self._clock.now())
         await self._catalogue.create(body)
         return _configuration(body)
@@ -64,6 +67,9 @@ class Functions:
     async def update_function_configuration(self, call: Call, given: Members) -> Members:
         if "Role" in given:
             definitions.role_name(given["Role"])
+        if given.get("DeadLetterConfig"):
+            role = given.get("Role") or self._catalogue.body(given["FunctionName"])["Configuration"]["Role"]
+            self._rules.check_dead_letters(definitions.role_name(role), given["DeadLetterConfig"])
         now = self._clock.now()
         body = await self._catalogue.change(
             given["FunctionName"], lambda body: definitions.reconfigured(_at_revision(body, given), given, now)

@@ -9,6 +9,7 @@ from typing import Any
 from alight.clock import Clock
 from alight.errors.lambda_ import TooManyRequestsException
 from alight.events.dispatch import Result, Target, Throttled
+from alight.events.ended import Tell
 from alight.functions import invocation as functions
 from alight.functions.invocation import FunctionSpec, Invocation, Outcome
 from alight.functions.pool import FunctionPool
@@ -59,6 +60,8 @@ class Runner:
         self._clock = clock
         self._delays = delays
         self._folder = folder.absolute()
+        #: What is done at the end of a function's events; nothing, until somebody says what.
+        self.tell_of: Callable[[dict[str, Any]], Tell | None] = lambda body: None
         #: What was read for events of a function, for as long as no definition changes.
         self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
         self._version = -1
@@ -70,8 +73,8 @@ class Runner:
             return None
         body, spec = found
         if body["Reserved"] == 0:
-            return Target(0, disabled="ZeroReservedConcurrency")
-        return Target(self._pool.free_slots(spec), self._delays)
+            return Target(0, disabled="ZeroReservedConcurrency", tell=self.tell_of(body))
+        return Target(self._pool.free_slots(spec), self._delays, tell=self.tell_of(body))
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
         """Run now. Waits for a free worker of this machine, but not beyond the function's own reserved concurrency:

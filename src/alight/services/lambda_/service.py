@@ -10,10 +10,12 @@ from alight.services.lambda_.permissions import Permissions
 from alight.services.members import Table, guarded, support
 
 _CONFIGURATION = (
-    "FunctionName Role Handler Runtime Description Timeout MemorySize Environment LoggingConfig AlightPublish"
+    "FunctionName Role Handler Runtime Description Timeout MemorySize Environment LoggingConfig DeadLetterConfig "
+    "AlightPublish"
 )
 _NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
 _STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount"
+_EVENT_INVOKE = "FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
 
 TABLE: Table = {
     "CreateFunction": support(f"{_CONFIGURATION} Code Tags", f"{_NEUTRAL} Publish"),
@@ -29,9 +31,10 @@ TABLE: Table = {
     "AddPermission": support(_STATEMENT),
     "RemovePermission": support("FunctionName StatementId"),
     "GetPolicy": support("FunctionName"),
-    "PutFunctionEventInvokeConfig": support("FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds"),
-    "UpdateFunctionEventInvokeConfig": support("FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds"),
+    "PutFunctionEventInvokeConfig": support(_EVENT_INVOKE),
+    "UpdateFunctionEventInvokeConfig": support(_EVENT_INVOKE),
     "GetFunctionEventInvokeConfig": support("FunctionName"),
+    "ListFunctionEventInvokeConfigs": support("FunctionName Marker MaxItems"),
     "DeleteFunctionEventInvokeConfig": support("FunctionName"),
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
@@ -61,6 +64,7 @@ def operations(
             "PutFunctionEventInvokeConfig": behaviour.put_function_event_invoke_config,
             "UpdateFunctionEventInvokeConfig": behaviour.update_function_event_invoke_config,
             "GetFunctionEventInvokeConfig": behaviour.get_function_event_invoke_config,
+            "ListFunctionEventInvokeConfigs": behaviour.list_function_event_invoke_configs,
             "DeleteFunctionEventInvokeConfig": behaviour.delete_function_event_invoke_config,
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,

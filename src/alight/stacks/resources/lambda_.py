@@ -23,6 +23,7 @@ _PLAIN = (
     "MemorySize",
     "EphemeralStorage",
     "LoggingConfig",
+    "DeadLetterConfig",
     "TracingConfig",
     "SnapStart",
 )
@@ -32,6 +33,7 @@ _DEFAULTS: Members = {
     "Timeout": 3,
     "MemorySize": 128,
     "Environment": {"Variables": {}},
+    "DeadLetterConfig": {"TargetArn": ""},
     "TracingConfig": {"Mode": "PassThrough"},
 }
 #: A zip whose bytes depend on the code alone.

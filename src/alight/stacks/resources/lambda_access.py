@@ -23,7 +23,8 @@ _LIMITS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
 
 async def _put_invoke_config(work: Work) -> None:
     # `Qualifier: $LATEST`, which the type wants spelt out, is the rule for the operation.
-    await work.call("lambda", "PutFunctionEventInvokeConfig", **given(work.properties, "FunctionName", *_LIMITS))
+    members = given(work.properties, "FunctionName", *_LIMITS, "DestinationConfig")
+    await work.call("lambda", "PutFunctionEventInvokeConfig", **members)
 
 
 async def _delete_invoke_config(work: Work) -> None:

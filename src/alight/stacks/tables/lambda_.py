@@ -26,7 +26,7 @@ _FUNCTION: Table = {
     "Environment": {"Variables": MAPPING},
     "Description": TEXT,
     "ReservedConcurrentExecutions": WHOLE,
-    "DeadLetterConfig": Refused("what fails for good is kept (alight events); a target of its own is not offered yet."),
+    "DeadLetterConfig": {"TargetArn": TEXT},
     "LoggingConfig": {
         "LogGroup": TEXT,
         "LogFormat": Only(("Text",), "only Text is offered.", neutral=True),
@@ -65,7 +65,7 @@ _EVENT_INVOKE_CONFIG: Table = {
     "Qualifier": Only(("$LATEST",), "versions of functions are not offered yet."),
     "MaximumRetryAttempts": WHOLE,
     "MaximumEventAgeInSeconds": WHOLE,
-    "DestinationConfig": Refused("destinations are not offered yet."),
+    "DestinationConfig": {"OnSuccess": {"Destination": TEXT}, "OnFailure": {"Destination": TEXT}},
 }
 
 _EVENT_SOURCE_MAPPING: Table = {
@@ -115,7 +115,12 @@ TABLES: Mapping[str, Table] = {
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::Alias": ("FunctionName", "FunctionVersion", "Name"),
-    "AWS::Lambda::EventInvokeConfig": ("FunctionName", "Qualifier"),
+    "AWS::Lambda::EventInvokeConfig": (
+        "FunctionName",
+        "Qualifier",
+        "DestinationConfig.OnSuccess.Destination",
+        "DestinationConfig.OnFailure.Destination",
+    ),
     "AWS::Lambda::EventSourceMapping": ("FunctionName", "EventSourceArn"),
     "AWS::Lambda::Function": ("Code", "Role", "Handler", "Runtime"),
     "AWS::Lambda::Permission": ("FunctionName", "Action", "Principal"),
