@@ -24,7 +24,7 @@ from alight.services.apigatewayv2.apis import MOUNT
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.runner import Runner
-from alight.services.sagemaker.definitions import CONFIGURATION, ENDPOINT
+from alight.services.sagemaker.ledger import CONFIGURATION, ENDPOINT
 from alight.store import journal
 from alight.store.database import Database, Reader
 from alight.store.objects import ObjectStore

@@ -63,7 +63,9 @@ def build_doors(
         rules=rules,
     )
     invocations = Invocations(running.catalogue, store.database, running.queue, run=running.runner.request)
-    sagemaker = SageMaker(store.records, running.endpoints, folder=store.settings.data / "models", fetch=fetcher.url)
+    sagemaker = SageMaker(
+        store.database, store.records, running.endpoints, folder=store.settings.data / "models", fetch=fetcher.url
+    )
     sns = Sns(
         store.database,
         store.records,

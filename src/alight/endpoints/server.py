@@ -11,8 +11,8 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alight.clock import Clock
@@ -47,7 +47,7 @@ class _Serving:
 
     fleets: dict[str, Fleet]
     turns: Turns
-    weights: dict[str, float]
+    specs: dict[str, VariantSpec]
 
 
 @dataclass(slots=True)
@@ -85,13 +85,14 @@ class Endpoints:
         self._deployments = 0
         self._draining: set[asyncio.Task[None]] = set()
 
-    async def deploy(self, spec: EndpointSpec) -> None:
-        """Return when every variant answers. Raises `CannotServe`; what served before goes on serving."""
+    async def deploy(self, spec: EndpointSpec, *, keep: bool = False) -> None:
+        """Return when every variant answers. Raises `CannotServe`; what served before goes on serving. With `keep`, a
+        variant that stays as it was, but for its weight, keeps its replicas."""
         endpoint = self._endpoints.setdefault(spec.name, _Endpoint("Creating"))
         async with endpoint.lock:
             endpoint.state = "Updating" if endpoint.serving else "Creating"
             try:
-                fresh = await self._build(spec)
+                fresh = await self._build(spec, endpoint.serving if keep else None)
             except CannotServe as reason:
                 endpoint.failure_reason = str(reason)
                 endpoint.state = "InService" if endpoint.serving else "Failed"
@@ -100,18 +101,20 @@ class Endpoints:
                 endpoint.state = "InService" if endpoint.serving else "Failed"
                 raise
             if self._endpoints.get(spec.name) is not endpoint:  # removed meanwhile
-                await _close(fresh)
+                await _close(fresh.fleets.values())
                 return
             old, endpoint.serving = endpoint.serving, fresh
             endpoint.state, endpoint.failure_reason = "InService", ""
         if old is not None:
-            self._drain(old)
+            kept = fresh.fleets.values()
+            self._drain([fleet for fleet in old.fleets.values() if fleet not in kept])
 
     async def remove(self, name: str) -> None:
-        """No new request; what is under way is answered, then the replicas end. Unknown names are no error."""
+        """No new request from here on; return when what is under way was answered and the replicas have ended.
+        Unknown names are no error."""
         endpoint = self._endpoints.pop(name, None)
         if endpoint is not None and endpoint.serving is not None:
-            self._drain(endpoint.serving)
+            await asyncio.wait({self._drain(endpoint.serving.fleets.values())})
 
     def status(self, name: str) -> EndpointStatus | None:
         """None where no such endpoint was deployed."""
@@ -158,7 +161,7 @@ class Endpoints:
     async def close(self) -> None:
         """End every replica now."""
         endpoints, self._endpoints = list(self._endpoints.values()), {}
-        await asyncio.gather(*(_close(endpoint.serving) for endpoint in endpoints if endpoint.serving))
+        await asyncio.gather(*(_close(endpoint.serving.fleets.values()) for endpoint in endpoints if endpoint.serving))
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)
@@ -195,20 +198,24 @@ class Endpoints:
         except BadAnswer as reason:
             raise _model_error(name, 500, f"The model's answer cannot be read: {reason}.".encode()) from None
 
-    async def _build(self, spec: EndpointSpec) -> _Serving:
-        """Start the fleets of all variants; all answer or none is left."""
+    async def _build(self, spec: EndpointSpec, serving: _Serving | None) -> _Serving:
+        """Start the fleets of all variants that do not serve already; all answer or none of these is left."""
         self._deployments += 1
         fleets: dict[str, Fleet] = {}
+        started: list[Fleet] = []
         try:
             for variant in spec.variants:
-                fleet = await self._fleet(spec.name, variant, f"{self._deployments}.{len(fleets)}")
-                await fleet.start()
+                fleet = _unchanged(variant, serving)
+                if fleet is None:
+                    fleet = await self._fleet(spec.name, variant, f"{self._deployments}.{len(fleets)}")
+                    await fleet.start()
+                    started.append(fleet)
                 fleets[variant.name] = fleet
         except BaseException:
-            await asyncio.gather(*(fleet.close() for fleet in fleets.values()))
+            await _close(started)
             raise
-        weights = {variant.name: variant.weight for variant in spec.variants}
-        return _Serving(fleets, Turns(list(weights.items())), weights)
+        turns = Turns([(variant.name, variant.weight) for variant in spec.variants])
+        return _Serving(fleets, turns, {variant.name: variant for variant in spec.variants})
 
     async def _fleet(self, endpoint: str, variant: VariantSpec, prefix: str) -> Fleet:
         group, stream = f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant.name}/{prefix}"
@@ -243,10 +250,11 @@ class Endpoints:
             self._sockets = wanted
         return self._sockets
 
-    def _drain(self, serving: _Serving) -> None:
-        task = asyncio.create_task(_drain(serving))
+    def _drain(self, fleets: Collection[Fleet]) -> asyncio.Task[None]:
+        task = asyncio.create_task(_drain(list(fleets)))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
+        return task
 
 
 def _model_error(name: str, status: int, body: bytes) -> ModelError:
@@ -265,19 +273,27 @@ def _model_error(name: str, status: int, body: bytes) -> ModelError:
 
 def _variant_statuses(serving: _Serving) -> tuple[VariantStatus, ...]:
     return tuple(
-        VariantStatus(name, serving.weights[name], fleet.wanted, len(fleet.pids), fleet.restarts, fleet.pids)
+        VariantStatus(name, serving.specs[name].weight, fleet.wanted, len(fleet.pids), fleet.restarts, fleet.pids)
         for name, fleet in serving.fleets.items()
     )
 
 
-async def _close(serving: _Serving) -> None:
-    await asyncio.gather(*(fleet.close() for fleet in serving.fleets.values()))
+def _unchanged(variant: VariantSpec, serving: _Serving | None) -> Fleet | None:
+    """The replicas that serve this variant already, whatever its weight was."""
+    known = serving.specs.get(variant.name) if serving else None
+    if serving is None or known is None or replace(known, weight=variant.weight) != variant:
+        return None
+    return serving.fleets[variant.name]
 
 
-async def _drain(serving: _Serving) -> None:
+async def _close(fleets: Collection[Fleet]) -> None:
+    await asyncio.gather(*(fleet.close() for fleet in fleets))
+
+
+async def _drain(fleets: Collection[Fleet]) -> None:
     try:
-        await asyncio.gather(*(fleet.drain() for fleet in serving.fleets.values()))
+        await asyncio.gather(*(fleet.drain() for fleet in fleets))
     except asyncio.CancelledError:
         with contextlib.suppress(Exception):
-            await _close(serving)
+            await _close(fleets)
         raise

@@ -193,7 +193,8 @@ def _sagemaker(operation: str, given: Members) -> Needs:
     named = [(kind, given[member]) for member, kind in _SAGEMAKER_RESOURCES if given.get(member)]
     resources = [str(names.Arn("sagemaker", f"{kind}/{name.lower()}")) for kind, name in named]
     resources = resources or [given.get("ResourceArn", "*")]
-    return [(f"sagemaker:{operation}", resource) for resource in resources]
+    tagged = [("sagemaker:AddTags", resources[0])] if operation.startswith("Create") and given.get("Tags") else []
+    return [*((f"sagemaker:{operation}", resource) for resource in resources), *tagged]
 
 
 # Logs ----------------------------------------------------------------------------------------------------------------

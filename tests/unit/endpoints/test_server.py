@@ -363,12 +363,39 @@ async def test_a_removed_endpoint_answers_what_it_has_and_ends(
     gate = tmp_path / "gate"
     held = asyncio.create_task(say(endpoints, f"gate {gate}"))
     await until(lambda: bool(list(tmp_path.glob("gate.*"))))
-    await endpoints.remove("endpoint")
+    removed = asyncio.create_task(endpoints.remove("endpoint"))
+    await until(lambda: endpoints.status("endpoint") is None)
     with pytest.raises(ValidationError):
         await say(endpoints, "pid")
+    assert not removed.done()
     gate.touch()
     pid = int((await held).body)
-    await until(lambda: not Path(f"/proc/{pid}").exists())
+    await removed
+    assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_other_weights_or_counts_leave_the_replicas_of_the_other_variants(
+    endpoints: Endpoints, puppet: Path
+) -> None:
+    def spec(share: float, instances: int) -> EndpointSpec:
+        variants = (VariantSpec("a", puppet, weight=share), VariantSpec("b", puppet, instances=instances))
+        return EndpointSpec("endpoint", variants)
+
+    def pids(place: int) -> tuple[int, ...]:
+        status = endpoints.status("endpoint")
+        assert status is not None
+        return status.variants[place].pids
+
+    await endpoints.deploy(spec(1.0, 2))
+    first, second = pids(0), pids(1)
+    await endpoints.deploy(spec(0.0, 2), keep=True)
+    assert (pids(0), pids(1)) == (first, second)
+    assert {(await say(endpoints, "pid")).variant for _ in range(4)} == {"b"}
+    await endpoints.deploy(spec(0.0, 3), keep=True)
+    assert pids(0) == first
+    assert len(pids(1)) == 3
+    assert not set(pids(1)) & set(second)
+    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in second))
 
 
 async def test_closing_ends_every_child(make_endpoints: Make, puppet: Path) -> None:

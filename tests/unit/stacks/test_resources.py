@@ -460,7 +460,7 @@ async def test_an_endpoint_that_fails_says_why_and_is_tried_anew(scene: Scene, a
         await scene.apply(serving())
     del scene.services.answers["DescribeEndpoint"]
     await scene.apply(serving())
-    assert scene.services.operations() == ["DeleteEndpoint", "CreateEndpoint", "DescribeEndpoint"]
+    assert scene.services.operations() == ["DeleteEndpoint", "DescribeEndpoint", "CreateEndpoint", "DescribeEndpoint"]
 
 
 async def test_a_model_that_is_not_there_is_said(scene: Scene) -> None:

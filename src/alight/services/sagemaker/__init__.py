@@ -1,8 +1,13 @@
 """The SageMaker doors: models, endpoint configurations and endpoints; InvokeEndpoint of the runtime service.
 
 tables       what each member means here
-definitions  models and endpoint configurations, described and listed
+ledger       the records of all three, and their tags
+definitions  models and endpoint configurations
+endpoints    endpoints: created, changed, deleted
+describing   how an endpoint is described
+pages        lists
+tags         AddTags and its like
 deployment   from a configuration to replicas: packages fetched, unpacked, deployed, and again after a restart
-endpoints    endpoints, and InvokeEndpoint
+invoking     InvokeEndpoint
 service      the operations
 """

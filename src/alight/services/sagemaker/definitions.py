@@ -1,32 +1,24 @@
-"""Models and endpoint configurations: written down, described, listed, forgotten."""
+"""Models and endpoint configurations: written down, described, listed, forgotten.
+
+Either may go while an endpoint uses it, as on AWS: an endpoint's own record keeps what it serves.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
-
 from alight.calls import Call, Members
 from alight.errors.sagemaker import ValidationException
-from alight.names import Arn
 from alight.services.sagemaker import tables
-from alight.store.records import Record, Records
+from alight.services.sagemaker.ledger import CONFIGURATION, MODEL, Ledger, arn, moment
+from alight.services.sagemaker.pages import listing, summary
 
-MODEL, CONFIGURATION, ENDPOINT = "sagemaker:model", "sagemaker:endpoint-config", "sagemaker:endpoint"
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-_WORDS = {MODEL: "model", CONFIGURATION: "endpoint configuration", ENDPOINT: "endpoint"}
-_PATHS = {MODEL: "model", CONFIGURATION: "endpoint-config", ENDPOINT: "endpoint"}
-PAGE = 10
-MOST = 100
-ALL = 10_000
+_MODEL = ("ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "VpcConfig")
 
 
 class Definitions:
-    """Handlers of both kinds; each body in the records is what was given."""
+    """Handlers of both kinds; each body in the ledger is what was given."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     async def create_model(self, call: Call, given: Members) -> Members:
         tables.check_model(given)
@@ -34,87 +26,70 @@ class Definitions:
         containers = given.get("Containers") or []
         if len(containers) > 1:
             raise ValidationException("A model of several containers is not supported; give one PrimaryContainer.")
-        container = given.get("PrimaryContainer") or (containers[0] if containers else None)
-        if container is None:
+        if not given.get("PrimaryContainer") and not containers:
             raise ValidationException("A PrimaryContainer or Containers must be given.")
-        check_new(self._records, MODEL, name, "modelName")
-        check_model_data(call, model_data_url(container))
-        await self._records.save(MODEL, name, {**given, "PrimaryContainer": container})
+        self._ledger.check_new(MODEL, name)
+        check_model_data(call, model_data_url(container_of(given)))
+        await self._ledger.create(MODEL, name, given)
         return {"ModelArn": arn(MODEL, name)}
 
     async def describe_model(self, call: Call, given: Members) -> Members:
-        record = known(self._records, MODEL, given["ModelName"])
-        kept = ("ModelName", "PrimaryContainer", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
+        record = self._ledger.known(MODEL, given["ModelName"])
         return {
-            **{key: record.body[key] for key in kept if key in record.body},
+            **{member: record.body[member] for member in _MODEL if member in record.body},
+            "EnableNetworkIsolation": False,
             "ModelArn": arn(MODEL, record.name),
             "CreationTime": moment(record.created),
         }
 
     async def list_models(self, call: Call, given: Members) -> Members:
-        return listing(self._records.list(MODEL, limit=ALL), given, "Models", lambda record: summary(record, "Model"))
+        return listing(self._ledger.all(MODEL), given, "Models", summary(MODEL, "Model"))
 
     async def delete_model(self, call: Call, given: Members) -> Members:
-        known(self._records, MODEL, given["ModelName"])
-        await self._records.remove(MODEL, given["ModelName"])
+        await self._ledger.remove(MODEL, given["ModelName"])
         return {}
 
     async def create_endpoint_config(self, call: Call, given: Members) -> Members:
         tables.check_configuration(given)
         name = given["EndpointConfigName"]
-        check_new(self._records, CONFIGURATION, name, "endpointConfigName")
+        self._ledger.check_new(CONFIGURATION, name)
         variants = given["ProductionVariants"]
         names = [variant["VariantName"] for variant in variants]
         if not names or len(set(names)) != len(names):
             raise ValidationException("ProductionVariants must have one variant at least, each with a name of its own.")
         for variant in variants:
-            if not variant.get("ModelName"):
-                raise ValidationException(f"Production variant {variant['VariantName']} names no model.")
-            known(self._records, MODEL, variant["ModelName"])
-        await self._records.save(CONFIGURATION, name, given)
+            self._check_variant(variant)
+        await self._ledger.create(CONFIGURATION, name, given)
         return {"EndpointConfigArn": arn(CONFIGURATION, name)}
 
     async def describe_endpoint_config(self, call: Call, given: Members) -> Members:
-        record = known(self._records, CONFIGURATION, given["EndpointConfigName"])
-        kept = {key: value for key, value in record.body.items() if key != "Tags"}
+        record = self._ledger.known(CONFIGURATION, given["EndpointConfigName"])
+        kept = {member: value for member, value in record.body.items() if member != "Tags"}
         return {**kept, "EndpointConfigArn": arn(CONFIGURATION, record.name), "CreationTime": moment(record.created)}
 
     async def list_endpoint_configs(self, call: Call, given: Members) -> Members:
-        records = self._records.list(CONFIGURATION, limit=ALL)
-        return listing(records, given, "EndpointConfigs", lambda record: summary(record, "EndpointConfig"))
+        show = summary(CONFIGURATION, "EndpointConfig")
+        return listing(self._ledger.all(CONFIGURATION), given, "EndpointConfigs", show)
 
     async def delete_endpoint_config(self, call: Call, given: Members) -> Members:
-        known(self._records, CONFIGURATION, given["EndpointConfigName"])
-        await self._records.remove(CONFIGURATION, given["EndpointConfigName"])
+        await self._ledger.remove(CONFIGURATION, given["EndpointConfigName"])
         return {}
 
-
-def arn(kind: str, name: str) -> str:
-    """SageMaker spells its resources in lower case in their ARNs."""
-    return str(Arn("sagemaker", f"{_PATHS[kind]}/{name.lower()}"))
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def known(records: Records, kind: str, name: str) -> Record:
-    """Raises `ValidationException` in AWS's words where there is none."""
-    record = records.get(kind, name)
-    if record is None:
-        raise ValidationException(f'Could not find {_WORDS[kind]} "{arn(kind, name)}".')
-    return record
+    def _check_variant(self, variant: Members) -> None:
+        name = variant["VariantName"]
+        if not variant.get("ModelName"):
+            raise ValidationException(f"Production variant {name} names no model.")
+        self._ledger.known(MODEL, variant["ModelName"])
+        if variant.get("InitialVariantWeight", 0.0) < 0 or variant.get("InitialInstanceCount", 1) < 1:
+            raise ValidationException(
+                f"Production variant {name} must have an InitialInstanceCount of 1 at least and no negative weight."
+            )
 
 
-def check_new(records: Records, kind: str, name: str, member: str) -> None:
-    """Raises `ValidationException` where the name is not allowed or taken."""
-    if not _NAME.fullmatch(name):
-        raise ValidationException(
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
-        )
-    if records.get(kind, name) is not None:
-        raise ValidationException(f'Cannot create already existing {_WORDS[kind]} "{arn(kind, name)}".')
+def container_of(model: Members) -> Members:
+    """The model's one container, in whichever member it was given."""
+    container: Members = model.get("PrimaryContainer") or model["Containers"][0]
+    return container
 
 
 def model_data_url(container: Members) -> str:
@@ -132,41 +107,3 @@ def check_model_data(call: Call, url: str) -> None:
     if not url:
         raise ValidationException("The container names no model data; give ModelDataUrl.")
     raise ValidationException(f"ModelDataUrl must be an s3:// URL; given: {url}")
-
-
-def summary(record: Record, word: str) -> Members:
-    kind = {"Model": MODEL, "EndpointConfig": CONFIGURATION}[word]
-    return {
-        f"{word}Name": record.name,
-        f"{word}Arn": arn(kind, record.name),
-        "CreationTime": moment(record.created),
-    }
-
-
-def listing(records: Sequence[Record], given: Members, member: str, show: Callable[[Record], Members]) -> Members:
-    """One page of what the filters let through; the token is the number of entries already shown."""
-    kept = [record for record in records if _wanted(record, given)]
-    by_name = given.get("SortBy") == "Name"
-    kept.sort(key=lambda record: record.name if by_name else (record.created, record.name))
-    if given.get("SortOrder", "Descending") == "Descending":
-        kept.reverse()
-    start, size = _start(given.get("NextToken")), min(given.get("MaxResults") or PAGE, MOST)
-    page: Members = {member: [show(record) for record in kept[start : start + size]]}
-    return {**page, "NextToken": str(start + size)} if start + size < len(kept) else page
-
-
-def _start(token: str | None) -> int:
-    if token and not token.isdigit():
-        raise ValidationException("Invalid pagination token.")
-    return int(token or 0)
-
-
-def _wanted(record: Record, given: Members) -> bool:
-    def between(value: float, after: Any, before: Any) -> bool:
-        return (after is None or value > after.timestamp()) and (before is None or value < before.timestamp())
-
-    return (
-        (given.get("NameContains") or "").lower() in record.name.lower()
-        and between(record.created, given.get("CreationTimeAfter"), given.get("CreationTimeBefore"))
-        and between(record.modified, given.get("LastModifiedTimeAfter"), given.get("LastModifiedTimeBefore"))
-    )

@@ -2,15 +2,16 @@
 
 An endpoint's record says what serves (`Variants`, each with the SHA-256 of its package) and, while a deployment is
 under way, what is wanted (`Wanted`). After a restart what was wanted, or else what served, is deployed again: from
-our own store of packages, even where the S3 object or the definitions have gone.
+our own store of packages, even where the S3 object or the definitions have gone. One that is being deleted answers what
+it has, and goes; what a restart finds of it is removed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,11 +21,16 @@ from alight.endpoints.contract import CannotServe
 from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import EndpointSpec, VariantSpec
 from alight.errors import AlightError, Fault
-from alight.services.sagemaker.definitions import ALL, ENDPOINT, MODEL, known, model_data_url
-from alight.store.records import Record, Records
+from alight.services.sagemaker.definitions import container_of, model_data_url
+from alight.services.sagemaker.ledger import ENDPOINT, MODEL, Ledger
+from alight.store.records import Record
 
 #: `s3://bucket/key` -> a file that holds the object; it is read, never changed or removed.
 Fetch = Callable[[str], Awaitable[Path]]
+#: What a variant's own members mean to descriptions only.
+_SETTINGS = ("InstanceType", "RoutingConfig", "ServerlessConfig")
+#: What an update may leave as it is, by AWS's name for it, and the part's field.
+_RETAINED = {"DesiredInstanceCount": "instances", "DesiredWeight": "weight"}
 _log = logging.getLogger(__name__)
 
 
@@ -39,13 +45,14 @@ class Part:
     weight: float
     environment: dict[str, str]
     image: str
+    settings: Members = field(default_factory=dict)
 
 
 class Deployments:
     """One background task per endpoint at most."""
 
-    def __init__(self, records: Records, endpoints: Endpoints, store: Path, fetch: Fetch) -> None:
-        self._records = records
+    def __init__(self, ledger: Ledger, endpoints: Endpoints, store: Path, fetch: Fetch) -> None:
+        self._ledger = ledger
         self._endpoints = endpoints
         self._store = store
         self._fetch = fetch
@@ -58,18 +65,27 @@ class Deployments:
         parts = [asdict(self._part(variant)) for variant in configuration.body["ProductionVariants"]]
         return {"EndpointConfigName": configuration.name, "Variants": parts}
 
+    def retaining(self, configuration: Record, record: Record, excluded: Collection[str]) -> Members:
+        """The same with weights and counts as they are, but for those that `excluded` names."""
+        wanted = self.wanted(configuration)
+        kept = [field for name, field in _RETAINED.items() if name not in excluded]
+        served = {part["name"]: {field: part[field] for field in kept} for part in record.body["Variants"]}
+        return {**wanted, "Variants": [{**part, **served.get(part["name"], {})} for part in wanted["Variants"]]}
+
     def start(self, name: str) -> None:
         """Deploy in the background what the endpoint's record wants."""
-        task = asyncio.create_task(self._deploy(name))
-        self._tasks[name] = task
-        task.add_done_callback(lambda done: self._ended(name, done))
+        self._run(name, self._deploy(name))
 
     async def resume(self) -> None:
         """Start to deploy everything that was there before a restart; `wait` waits for one of them.
 
         Call it once, before requests are let in.
         """
-        records = self._records.list(ENDPOINT, limit=ALL)
+        records = self._ledger.all(ENDPOINT)
+        for record in records:
+            if record.body["EndpointStatus"] == "Deleting":
+                await self._ledger.remove(ENDPOINT, record.name)
+        records = self._ledger.all(ENDPOINT)
         back = [record.name for record in records if record.body["EndpointStatus"] != "Failed"]
         self._restoring.update(back)
         kept = {part["sha256"] for record in records for part in record.body["Variants"]}
@@ -92,13 +108,14 @@ class Deployments:
             await asyncio.wait({task}, timeout=limit)
 
     async def remove(self, name: str) -> None:
-        """Stop deploying and serving it."""
+        """Stop deploying what is written down as Deleting, let it answer what it has, forget it: in the background,
+        `wait` waits for the end."""
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
         self._restoring.discard(name)
-        await self._endpoints.remove(name)
+        self._run(name, self._remove(name))
 
     async def close(self) -> None:
         tasks, self._tasks = list(self._tasks.values()), {}
@@ -106,13 +123,18 @@ class Deployments:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _run(self, name: str, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._ended(name, done))
+
     def _ended(self, name: str, done: asyncio.Task[None]) -> None:
         if self._tasks.get(name) is done:
             del self._tasks[name]
             self._restoring.discard(name)
 
     async def _deploy(self, name: str) -> None:
-        record = self._records.get(ENDPOINT, name)
+        record = self._ledger.find(ENDPOINT, name)
         if record is None:
             return
         try:
@@ -122,9 +144,15 @@ class Deployments:
         except Exception:
             _log.exception("The deployment of endpoint %s failed.", name)
             changes = self._failed(name, "an error of Alight's own; see its log")
-        latest = self._records.get(ENDPOINT, name)
-        if latest is not None:
-            await self._records.save(ENDPOINT, name, {**latest.body, **changes, "Wanted": None})
+
+        def deployed(body: Members) -> Members:
+            return body if body["EndpointStatus"] == "Deleting" else {**body, **changes, "Wanted": None}
+
+        await self._ledger.amend(ENDPOINT, name, deployed)
+
+    async def _remove(self, name: str) -> None:
+        await self._endpoints.remove(name)
+        await self._ledger.remove(ENDPOINT, name)
 
     async def _serve(self, record: Record) -> Members:
         wanted = record.body["Wanted"] or record.body
@@ -133,7 +161,7 @@ class Deployments:
             VariantSpec(part.name, self._store / part.sha256, part.instances, part.weight, part.environment)
             for part in parts
         )
-        await self._endpoints.deploy(EndpointSpec(record.name, variants))
+        await self._endpoints.deploy(EndpointSpec(record.name, variants), keep=wanted.get("Keep", False))
         return {
             "EndpointStatus": "InService",
             "FailureReason": "",
@@ -151,7 +179,7 @@ class Deployments:
         return {"EndpointStatus": "InService" if serving else "Failed", "FailureReason": text[:1024]}
 
     def _part(self, variant: Members) -> Part:
-        container = known(self._records, MODEL, variant["ModelName"]).body["PrimaryContainer"]
+        container = container_of(self._ledger.known(MODEL, variant["ModelName"]).body)
         return Part(
             name=variant["VariantName"],
             url=model_data_url(container),
@@ -160,6 +188,7 @@ class Deployments:
             weight=float(variant.get("InitialVariantWeight", 1.0)),
             environment=dict(container.get("Environment") or {}),
             image=container.get("Image", ""),
+            settings={member: variant[member] for member in _SETTINGS if member in variant},
         )
 
     async def _packed(self, part: Part) -> Part:

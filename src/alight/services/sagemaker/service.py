@@ -10,17 +10,26 @@ from alight.services.members import guarded
 from alight.services.sagemaker.definitions import Definitions
 from alight.services.sagemaker.deployment import Deployments, Fetch
 from alight.services.sagemaker.endpoints import EndpointHandlers
+from alight.services.sagemaker.invoking import Invoking
+from alight.services.sagemaker.ledger import Ledger
 from alight.services.sagemaker.tables import CONTROL, RUNTIME
+from alight.services.sagemaker.tags import Tags
+from alight.store.database import Database
 from alight.store.records import Records
 
 
 class SageMaker:
     """Both services over one set of records. `folder` keeps the unpacked packages."""
 
-    def __init__(self, records: Records, endpoints: Endpoints, *, folder: Path, fetch: Fetch) -> None:
-        self.deployments = Deployments(records, endpoints, folder, fetch)
-        self._definitions = Definitions(records)
-        self._endpoints = EndpointHandlers(records, endpoints, self.deployments)
+    def __init__(
+        self, database: Database, records: Records, endpoints: Endpoints, *, folder: Path, fetch: Fetch
+    ) -> None:
+        ledger = Ledger(database, records)
+        self.deployments = Deployments(ledger, endpoints, folder, fetch)
+        self._definitions = Definitions(ledger)
+        self._endpoints = EndpointHandlers(ledger, endpoints, self.deployments)
+        self._tags = Tags(ledger)
+        self._invoking = Invoking(ledger, endpoints, self.deployments)
 
     async def resume(self) -> None:
         """Bring the endpoints of the last run back, in the background; requests for them wait."""
@@ -32,7 +41,7 @@ class SageMaker:
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         """The services' part of the operations table."""
-        definitions, endpoints = self._definitions, self._endpoints
+        definitions, endpoints, tags = self._definitions, self._endpoints, self._tags
         control: dict[str, Handler] = {
             "CreateModel": definitions.create_model,
             "DescribeModel": definitions.describe_model,
@@ -46,7 +55,11 @@ class SageMaker:
             "DescribeEndpoint": endpoints.describe_endpoint,
             "ListEndpoints": endpoints.list_endpoints,
             "UpdateEndpoint": endpoints.update_endpoint,
+            "UpdateEndpointWeightsAndCapacities": endpoints.update_weights_and_capacities,
             "DeleteEndpoint": endpoints.delete_endpoint,
+            "AddTags": tags.add_tags,
+            "ListTags": tags.list_tags,
+            "DeleteTags": tags.delete_tags,
         }
-        runtime: dict[str, Handler] = {"InvokeEndpoint": endpoints.invoke_endpoint}
+        runtime: dict[str, Handler] = {"InvokeEndpoint": self._invoking.invoke_endpoint}
         return guarded("sagemaker", CONTROL, control) | guarded("sagemaker-runtime", RUNTIME, runtime)

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from alight.calls import Members
 from alight.errors.common import NotImplemented_
+from alight.errors.sagemaker import ValidationException
 from alight.services.members import Support, Table, check, support
 
 _LISTING = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefore CreationTimeAfter"
 
 CONTROL: Table = {
     "CreateModel": support(
-        "ModelName PrimaryContainer Containers ExecutionRoleArn", "EnableNetworkIsolation Tags VpcConfig"
+        "ModelName PrimaryContainer Containers ExecutionRoleArn Tags", "EnableNetworkIsolation VpcConfig"
     ),
     "DescribeModel": support("ModelName"),
     "ListModels": support(_LISTING),
     "DeleteModel": support("ModelName"),
     "CreateEndpointConfig": support(
-        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation ExecutionRoleArn",
-        "Tags KmsKeyId VpcConfig MetricsConfig",
+        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation ExecutionRoleArn Tags",
+        "KmsKeyId VpcConfig MetricsConfig",
     ),
     "DescribeEndpointConfig": support("EndpointConfigName"),
     "ListEndpointConfigs": support(_LISTING),
     "DeleteEndpointConfig": support("EndpointConfigName"),
-    "CreateEndpoint": support("EndpointName EndpointConfigName", "Tags DeploymentConfig"),
+    "CreateEndpoint": support("EndpointName EndpointConfigName Tags", "DeploymentConfig"),
     "DescribeEndpoint": support("EndpointName"),
     "ListEndpoints": support(f"{_LISTING} LastModifiedTimeBefore LastModifiedTimeAfter StatusEquals"),
     "UpdateEndpoint": support(
-        "EndpointName EndpointConfigName RetainAllVariantProperties", "DeploymentConfig RetainDeploymentConfig"
+        "EndpointName EndpointConfigName RetainAllVariantProperties ExcludeRetainedVariantProperties",
+        "DeploymentConfig RetainDeploymentConfig",
     ),
+    "UpdateEndpointWeightsAndCapacities": support("EndpointName DesiredWeightsAndCapacities"),
     "DeleteEndpoint": support("EndpointName"),
+    "AddTags": support("ResourceArn Tags"),
+    "ListTags": support("ResourceArn NextToken MaxResults"),
+    "DeleteTags": support("ResourceArn TagKeys"),
 }
 RUNTIME: Table = {
     "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant", "InferenceId"),
@@ -37,6 +43,7 @@ CONTAINER: Support = support(
     "ModelDataUrl ModelDataSource Environment Mode", "Image ImageConfig ContainerHostname ContainerMetricsConfig"
 )
 DATA_SOURCE: Support = support("S3Uri S3DataType CompressionType", "ModelAccessConfig ETag ManifestEtag")
+WEIGHT: Support = support("VariantName DesiredWeight DesiredInstanceCount", "ServerlessUpdateConfig")
 VARIANT: Support = support(
     "VariantName ModelName InitialInstanceCount InitialVariantWeight",
     "InstanceType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds "
@@ -64,6 +71,13 @@ def check_configuration(given: Members) -> None:
         raise NotImplemented_("Alight does not support DataCaptureConfig of sagemaker CreateEndpointConfig.")
     for variant in given["ProductionVariants"]:
         _check("CreateEndpointConfig ProductionVariants", variant, VARIANT)
+
+
+def check_weights(desired: Members) -> None:
+    """The same for what a variant is to get, and its numbers."""
+    _check("UpdateEndpointWeightsAndCapacities", desired, WEIGHT)
+    if desired.get("DesiredWeight", 0.0) < 0 or desired.get("DesiredInstanceCount", 1) < 1:
+        raise ValidationException("DesiredWeight must not be negative, DesiredInstanceCount must be 1 at least.")
 
 
 def _check(operation: str, given: Members, row: Support) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from alight import names
 from alight.calls import Members
-from alight.errors import AlightError
-from alight.stacks.provider import ALL, Named, Naming, Provider, Work
+from alight.errors import AlightError, Fault
+from alight.stacks.provider import ALL, Named, Naming, Provider, Work, is_absence
 from alight.stacks.resources.values import given, tag_list
 
 #: Seconds between two looks at an endpoint that is being created, and until it is given up.
 PAUSE = 0.1
 PATIENCE = 900.0
-_UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
+_UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
 def _local_archive(work: Work) -> Path | None:
@@ -76,12 +76,19 @@ async def _create_endpoint(work: Work) -> None:
 async def _update_endpoint(work: Work) -> None:
     # A change that was cut off may still be under way; only then can the next begin.
     await _deployed(work)
-    members = given(work.properties, "EndpointConfigName", "DeploymentConfig")
+    members = given(work.properties, "EndpointConfigName", "DeploymentConfig", "RetainAllVariantProperties")
+    members |= given(work.properties, "ExcludeRetainedVariantProperties")
     await work.call("sagemaker", "UpdateEndpoint", EndpointName=work.name, **members)
 
 
 async def _delete_endpoint(work: Work) -> None:
+    """Return when its name is free again: what it was asked before is answered first."""
     await work.quietly("sagemaker", "DeleteEndpoint", EndpointName=work.name)
+    try:
+        await _deployed(work)
+    except Fault as fault:
+        if not is_absence(fault):
+            raise
 
 
 async def _deployed(work: Work) -> Members:

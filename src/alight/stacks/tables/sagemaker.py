@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Only, Refused, Table
-from alight.stacks.tables.kinds import MAPPING, N_WHOLE, NUMBER, TAGS, TEXT, WHOLE, N
+from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NUMBER, TAGS, TEXT, WHOLE, N
 
 _CONTAINER = {
     "ModelDataUrl": TEXT,
@@ -62,8 +62,8 @@ _ENDPOINT: Table = {
     "EndpointName": TEXT,
     "EndpointConfigName": TEXT,
     "DeploymentConfig": N,
-    "ExcludeRetainedVariantProperties": N,
-    "RetainAllVariantProperties": Only(("false",), "is not offered.", neutral=True),
+    "ExcludeRetainedVariantProperties": [{"VariantPropertyType": TEXT}],
+    "RetainAllVariantProperties": FLAG,
     "RetainDeploymentConfig": N,
     "Tags": TAGS,
 }

@@ -77,7 +77,7 @@ async def open_door(folder: Path, objects: dict[str, Path] | None = None) -> Doo
     clock = SystemClock()
     database = await Database.open(folder / "data", clock)
     endpoints = Endpoints(folder=folder / "data" / "endpoints", clock=clock, cores=1)
-    service = SageMaker(Records(database), endpoints, folder=folder / "data" / "models", fetch=fetch)
+    service = SageMaker(database, Records(database), endpoints, folder=folder / "data" / "models", fetch=fetch)
     return Door(database, endpoints, service, found)
 
 
