@@ -12,6 +12,7 @@ from typing import Any
 from alight.admin.events import Events
 from alight.admin.http import Request, Route
 from alight.admin.keeping import Keeping
+from alight.admin.replay import Replay
 from alight.apis.api import Api
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
@@ -78,6 +79,7 @@ class Admin:
     apis: Served
     events: Events
     keeping: Keeping
+    replay: Replay
     outputs: Callable[[], Awaitable[dict[str, Any]]]
     apply: Callable[[Path, bool], Awaitable[dict[str, Any]]]
 
@@ -93,6 +95,7 @@ class Admin:
             Route("GET", "api/events/{id}", self.events.show),
             Route("POST", "api/events/{id}/replay", self.events.replay),
             Route("POST", "api/events/redrive", self.events.redrive),
+            Route("POST", "api/events/replay", self.replay.start),
             Route("GET", "api/explain/{id}", self.events.explain),
             Route("GET", "api/outbox", self.deliveries),
             Route("POST", "api/outbox/redrive", self.redrive),

@@ -43,6 +43,7 @@ class Doors:
     sagemaker: SageMaker
     iam: Iam
     apis: Served
+    targets: Targets
 
 
 def build_doors(
@@ -96,4 +97,4 @@ def build_doors(
     )
     served = Served(rest_apis, http_apis)
     operations = passing.checked(operations, services_that_take(iam.roles))
-    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served)
+    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served, targets)

@@ -11,6 +11,7 @@ from alight import __version__
 from alight.admin.events import Events
 from alight.admin.http import Api
 from alight.admin.keeping import Keeping
+from alight.admin.replay import Replay
 from alight.admin.routes import About, Admin
 from alight.admin.story import Stories
 from alight.apis.door import Find
@@ -99,6 +100,7 @@ async def listen(
         queue=running.queue,
         apis=doors.apis,
         events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
+        replay=Replay(store.database, store.objects, telling.rows, clock, doors.targets),
         keeping=Keeping(settings.data, store.objects, clock, __version__),
         outputs=templates.outputs,
         apply=templates.apply,

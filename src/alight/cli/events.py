@@ -10,8 +10,11 @@ from rich.console import Console
 
 from alight.cli import plain
 from alight.cli.instance import open_door, segment
+from alight.cli.logs import seconds
 from alight.cli.options import AsJson, Data, command
+from alight.cli.replay import show_replay
 from alight.cli.terminal import cell, facts, moment, show, table
+from alight.clock import SystemClock
 from alight.errors import AlightError
 
 app = command("events")
@@ -43,10 +46,32 @@ def show_event(event: Id, data: Data = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def replay(event: Id, data: Data = None, as_json: AsJson = False) -> None:
-    """Accept an event's payload once more, as a new event."""
-    answer = open_door(data).post(f"events/{segment(event)}/replay", {})
-    show(answer, as_json, lambda out, made: out.print(cell(f"Accepted as event {made.get('id')}.", "")))
+def replay(
+    event: Annotated[str | None, typer.Argument(metavar="[ID]", help="Id of an event.", show_default=False)] = None,
+    bucket: Annotated[str | None, typer.Option(help="Tell of all objects of this bucket.", show_default=False)] = None,
+    prefix: Annotated[str, typer.Option(help="Only keys that begin so.", show_default=False)] = "",
+    since: Annotated[str | None, typer.Option(help="Only from the last 90s, 10m, 2h, 7d.", show_default=False)] = None,
+    sample: Annotated[int, typer.Option(min=0, help="Only so many of them, drawn at random.", show_default=False)] = 0,
+    rate: Annotated[float, typer.Option(min=0, help="Objects a second at most.", show_default=False)] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Set each answer beside the last one.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Keep back what the functions publish.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accept an event's payload once more, or tell again of the objects that are in a bucket.
+
+    Without --quiet people are told again, too."""
+    if (event is None) == (bucket is None):
+        raise AlightError("Name an event, or a bucket with --bucket.", "alight events list shows events.")
+    if event is not None:
+        answer = open_door(data).post(f"events/{segment(event)}/replay", {})
+        show(answer, as_json, lambda out, made: out.print(cell(f"Accepted as event {made.get('id')}.", "")))
+        return
+    start = SystemClock().now() - seconds(since) if since else 0
+    wanted = {"bucket": bucket, "prefix": prefix, "since": start, "sample": sample, "rate": rate}
+    lines = open_door(data).lines("events/replay", {**wanted, "dry_run": dry_run, "compare": compare, "quiet": quiet})
+    show_replay(lines, as_json, dry_run)
 
 
 @app.command()

@@ -50,9 +50,10 @@ class Door:
         finally:
             connection.close()
 
-    def lines(self, path: str, **query: object) -> Iterator[Any]:
-        """An answer of JSON lines, each as it arrives; the connection may stay open for ever."""
-        with self._ask("GET", _with_query(path, query), timeout=None) as response:
+    def lines(self, path: str, body: Any = None, **query: object) -> Iterator[Any]:
+        """An answer of JSON lines, each as it comes; the connection may stay open for ever. `body` makes it a POST."""
+        method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
+        with self._ask(method, _with_query(path, query), content, timeout=None) as response:
             for line in response:
                 if line.strip():
                     yield json.loads(line)

@@ -236,6 +236,13 @@ class Dispatcher:
     def _succeed(self, tx: Tx, event: Event, result: Result, told: Deed) -> None:
         if journal.succeed(tx, event, self._clock.now(), result.payload):
             journal.record_attempt(tx, _record(event, result))
+            self._let_go(tx, event, told)
+
+    def _let_go(self, tx: Tx, event: Event, told: Deed) -> None:
+        """This attempt decides: what it staged leaves and its end is told, unless the event is a quiet one."""
+        if event.source.get("quiet"):
+            self._publishes.discard(tx, event.id, event.fence)
+        else:
             self._publishes.release(tx, event.id, event.fence)
             told(tx)
 
@@ -260,8 +267,7 @@ class Dispatcher:
             if result is not None:
                 journal.record_attempt(tx, _record(event, result))
             if isinstance(decision, policy.GiveUp):
-                self._publishes.release(tx, event.id, event.fence)
-                told(tx)
+                self._let_go(tx, event, told)
             else:
                 self._publishes.discard(tx, event.id, event.fence)
 

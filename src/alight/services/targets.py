@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from alight import names
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
 
 QUEUE = "sqs:queue"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Targets:
@@ -55,16 +57,20 @@ class Targets:
         what = "topic" if kind == TOPIC else "queue"
         return f"The destination {what} does not exist"
 
-    def emit(self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule) -> None:
-        """Tell `target` of `payload` once `tx` is durable."""
+    def emit(
+        self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule, source: Mapping[str, Any] = NOTHING
+    ) -> str | None:
+        """Tell `target` of `payload` once `tx` is durable. The id of the event that a function gets, with `source`
+        beside what the payload says of its cause."""
         body = json.dumps(payload)
         match names.parse_arn(target).service:
             case "lambda":
-                self.to_function(tx, target, body.encode(), _source(payload))
+                return self.to_function(tx, target, body.encode(), _source(payload) | dict(source))
             case "sns":
                 self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
             case "sqs":
                 self._to_queue(tx, target, body)
+        return None
 
     def send(
         self, tx: Tx, target: str, body: str, attributes: Mapping[str, tuple[str, str]], source: dict[str, Any]
@@ -99,8 +105,10 @@ class Targets:
             raise ResourceNotFoundException(f"Function not found: {function}")
         self.to_function(tx, function, payload, source)
 
-    def to_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
-        self._queue.accept(tx, function, payload, request_id=names.new_request_id(), source=source)
+    def to_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> str:
+        made = names.new_request_id()
+        self._queue.accept(tx, function, payload, request_id=made, source=source)
+        return made
 
 
 def _source(payload: Mapping[str, Any]) -> dict[str, Any]:

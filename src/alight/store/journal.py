@@ -244,6 +244,14 @@ def newest(
     return [_event({"payload": b"", "result": None} | row) for row in rows]
 
 
+def last_of_objects(reader: Reader, bucket: str, prefix: str) -> list[Row]:
+    """For each function and key (both as records spell them) the `id` of the last event of an object that was handled.
+
+    Looks at every event: call it apart from the loop.
+    """
+    return reader.all("journal.last_of_objects", bucket=bucket, prefix=prefix)
+
+
 def attempts(reader: Reader, event_id: str) -> list[AttemptRecord]:
     rows = reader.all("journal.attempts", event_id=event_id)
     return [

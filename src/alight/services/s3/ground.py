@@ -23,7 +23,7 @@ from alight.store.objects import ObjectStore
 from alight.store.shapes import Bucket, ObjectRow
 
 #: Called inside the transaction that changes the object, once for each rule that wants the event.
-Emit = Callable[[Tx, str, Mapping[str, Any], Rule], None]
+Emit = Callable[[Tx, str, Mapping[str, Any], Rule], object]
 
 #: The canonical id of the account that owns every bucket, and the shorter one that events show.
 OWNER_ID = hashlib.sha256(f"canonical:{ACCOUNT}".encode()).hexdigest()

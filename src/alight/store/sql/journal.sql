@@ -115,3 +115,10 @@ DELETE FROM events WHERE seq = :seq AND state = 'succeeded';
 -- name: journal.forget_attempts
 -- The account of its attempts.
 DELETE FROM attempts WHERE event_id = :id;
+
+-- name: journal.last_of_objects
+-- The last handled event of each object, for each function.
+SELECT function, json_extract(source, '$.key') AS key, id, max(seq) AS seq FROM events
+WHERE state = 'succeeded' AND json_extract(source, '$.kind') = 's3' AND json_extract(source, '$.bucket') = :bucket
+  AND substr(json_extract(source, '$.key'), 1, length(:prefix)) = :prefix
+GROUP BY function, json_extract(source, '$.key');

@@ -1,0 +1,83 @@
+"""Objects that are there already meet a changed function: told again, compared, and nobody hears of it twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.support import Instance, eventually
+from tests.walk.conftest import PICTURES, Birds
+from tests.walk.sinks import Webhook
+
+PICTURE = next(iter(PICTURES.values()))
+CHANGED = b"""
+import os
+import boto3
+sns = boto3.client("sns")
+def handler(event, context):
+    key = event["Records"][0]["s3"]["object"]["key"]
+    sns.publish(TopicArn=os.environ["SNS_TOPIC_ARN"], Message=f"Bird [{key}] is a: Dodo(1.00)")
+    return "dodo"
+"""
+
+
+def replayed(instance: Instance, *words: str) -> list[dict[str, Any]]:
+    answer = instance.alight("events", "replay", *words, "--json")
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def succeeded(instance: Instance, number: int) -> bool:
+    books = instance.json("status")["books"]
+    return bool(books["succeeded"] == number == books["accepted"])
+
+
+@pytest.mark.timeout(180)
+def test_a_changed_function_meets_what_the_old_one_has_seen(birds: Birds, hook: Webhook) -> None:
+    instance, bucket = birds.instance, birds.outputs["BucketName"]
+    birds.subscribe(hook)
+    keys = [f"birds/a {number}.jpg" for number in range(3)]
+    for key in keys:
+        birds.put(key, PICTURE)
+    birds.put("other/d.jpg", PICTURE)
+    eventually(lambda: succeeded(instance, 3), what="the first runs")
+    with hook.changed:
+        assert hook.changed.wait_for(lambda: len(hook.arrivals) == 3, 60)
+
+    assert replayed(instance, "--bucket", bucket, "--dry-run") == [{"matched": 3}, *({"key": key} for key in keys)]
+    assert replayed(instance, "--bucket", bucket, "--prefix", "other/") == [{"matched": 0}]
+    same = replayed(instance, "--bucket", bucket, "--prefix", "birds/", "--compare", "--quiet", "--rate", "50")
+    assert same[:2] == [{"matched": 3}, {"told": 3}]
+    assert [line["same"] for line in same[2:]] == [True] * 3
+
+    functions = instance.client("lambda")
+    name = functions.list_functions()["Functions"][0]["FunctionName"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("changed.py", CHANGED)
+    functions.update_function_code(FunctionName=name, ZipFile=packed.getvalue())
+    functions.update_function_configuration(FunctionName=name, Handler="changed.handler")
+    changed = replayed(instance, "--bucket", bucket, "--sample", "2", "--compare", "--quiet")
+    assert [line["same"] for line in changed[2:]] == [False] * 2
+    assert all(
+        "Dodo" in line["new"]["messages"][0] and "Dodo" not in line["old"]["messages"][0] for line in changed[2:]
+    )
+
+    # A quiet event told nobody; one that is not quiet is told, after everything before it.
+    told = instance.alight("events", "replay", "--bucket", bucket, "--sample", "1", "--compare")
+    assert "1 same" in told.stdout
+    with hook.changed:
+        assert hook.changed.wait_for(lambda: any("Dodo" in one.message for one in hook.arrivals), 60)
+    assert len(hook.arrivals) == 4
+    eventually(lambda: succeeded(instance, 3 + 3 + 2 + 1), what="every run")
+
+
+def test_a_replay_that_makes_no_sense_is_refused(birds: Birds) -> None:
+    for words in ((), ("some-id", "--bucket", "b"), ("--bucket", "nobodys"), ("--bucket", "b", "--since", "soon")):
+        answer = birds.instance.alight("events", "replay", *words)
+        assert answer.returncode == 1
+        assert answer.stderr.count("\n") <= 2
