@@ -72,4 +72,5 @@ def test_roles_that_are_not_there_or_do_not_trust_the_service(instance: Instance
         f"Could not assume role {nobody}. Please ensure that the role exists and allows principal "
         "'sagemaker.amazonaws.com' to assume the role."
     )
-    assert sagemaker.create_model(**given, ExecutionRoleArn=sagemakers)["ModelArn"].endswith("model/m")
+    said = refused("ValidationException", sagemaker.create_model, **given, ExecutionRoleArn=sagemakers)
+    assert said == "Could not find model data at s3://models/m.tar.gz."

@@ -61,6 +61,6 @@ def test_xgboost_answers_reviews_and_says_what_is_wrong(instance: Instance) -> N
 
 
 def test_a_pickled_model_is_refused_with_the_command_that_converts_it(instance: Instance) -> None:
-    endpoint = make_packed_endpoint(instance, "old", {"xgboost-model": b"\x80\x04\x95..."}, replicas=1)
-    assert endpoint["EndpointStatus"] == "Failed"
-    assert "python -m alight.endpoints.convert xgboost-model --unpickle" in endpoint["FailureReason"]
+    with pytest.raises(ClientError, match=r"python -m alight\.endpoints.convert xgboost-model --unpickle") as error:
+        make_packed_endpoint(instance, "old", {"xgboost-model": b"\x80\x04\x95..."}, replicas=1)
+    assert error.value.response["Error"]["Code"] == "ValidationException"

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alight.endpoints.contract import CannotServe
+from alight.endpoints.foreign import export_step, pickle_step
 
 ONNX, SCRIPT, SERVER = "onnx", "script", "server"
 XGBOOST, SKLEARN, TFLITE = "xgboost", "sklearn", "tflite"
@@ -117,10 +118,12 @@ def _file(folder: Path, kind: str) -> Path | None:
 
 def _what_else(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if step := export_step(folder, files):
+        return step
     for path in files:
         kind = _BY_NAME.get(path.suffix.lower()) or _by_bytes(path)
         if kind:
-            return f"{path.relative_to(folder)} is {kind}. {SAFE_WAY}"
+            return f"{path.relative_to(folder)} is {kind}. {pickle_step(path.name.lower())}{SAFE_WAY}"
     names = ", ".join(str(path.relative_to(folder)) for path in files[:5]) or "nothing"
     wanted = ", ".join(FILES.values())
     return f"The package has none of {wanted} and no code/inference.py; it has {names}."

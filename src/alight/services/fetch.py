@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from alight.errors.s3 import NoSuchKey
+from alight.names import new_request_id
 from alight.store.objects import ObjectStore
 
 
@@ -26,8 +26,9 @@ class Fetcher:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{row.version_id}{Path(key).suffix}"
         if not path.exists():
-            temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-            with temporary.open("wb") as file:
+            # Two that want it at a time write two files; either is the object.
+            temporary = path.with_name(f"{path.name}.{new_request_id()}.part")
+            with await asyncio.to_thread(temporary.open, "wb") as file:
                 async for chunk in self._objects.open_body(row):
                     await asyncio.to_thread(file.write, chunk)
             temporary.rename(path)

@@ -4,6 +4,7 @@ tables       what each member means here
 ledger       the records of all three, and their tags
 definitions  models and endpoint configurations
 endpoints    endpoints: created, changed, deleted
+images       which of SageMaker's families a container's image is of
 describing   how an endpoint is described
 pages        lists
 tags         AddTags and its like

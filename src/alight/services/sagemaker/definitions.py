@@ -5,20 +5,35 @@ Either may go while an endpoint uses it, as on AWS: an endpoint's own record kee
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+
 from alight.calls import Call, Members
+from alight.endpoints.contract import CannotServe
 from alight.errors.sagemaker import ValidationException
 from alight.services.sagemaker import tables
+from alight.services.sagemaker.images import expectation
 from alight.services.sagemaker.ledger import CONFIGURATION, MODEL, Ledger, arn, moment
 from alight.services.sagemaker.pages import listing, summary
 
+#: (URL of a package, environment of its container) -> nothing where it can be served. Raises `CannotServe`.
+Inspect = Callable[[str, Mapping[str, str]], Awaitable[None]]
+
 _MODEL = ("ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "VpcConfig")
+
+
+class NoModelData(CannotServe):
+    """There is no package at the URL; its text is AWS's."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"Could not find model data at {url}.")
 
 
 class Definitions:
     """Handlers of both kinds; each body in the ledger is what was given."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, inspect: Inspect) -> None:
         self._ledger = ledger
+        self._inspect = inspect
 
     async def create_model(self, call: Call, given: Members) -> Members:
         tables.check_model(given)
@@ -29,7 +44,7 @@ class Definitions:
         if not given.get("PrimaryContainer") and not containers:
             raise ValidationException("A PrimaryContainer or Containers must be given.")
         self._ledger.check_new(MODEL, name)
-        check_model_data(call, model_data_url(container_of(given)))
+        await self._check_package(call, container_of(given))
         await self._ledger.create(MODEL, name, given)
         return {"ModelArn": arn(MODEL, name)}
 
@@ -75,6 +90,17 @@ class Definitions:
         await self._ledger.remove(CONFIGURATION, given["EndpointConfigName"])
         return {}
 
+    async def _check_package(self, call: Call, container: Members) -> None:
+        url = model_data_url(container)
+        check_model_data(call, url)
+        try:
+            await self._inspect(url, container.get("Environment") or {})
+        except NoModelData as missing:
+            raise ValidationException(str(missing)) from missing
+        except CannotServe as reason:
+            text = f"The model data at {url} cannot be served. {reason} {expectation(container.get('Image', ''))}"
+            raise ValidationException(text.strip()) from reason
+
     def _check_variant(self, variant: Members) -> None:
         name = variant["VariantName"]
         if not variant.get("ModelName"):
@@ -105,5 +131,5 @@ def check_model_data(call: Call, url: str) -> None:
     if url.startswith("file:///") and call.principal.kind == "service":
         return
     if not url:
-        raise ValidationException("The container names no model data; give ModelDataUrl.")
+        raise ValidationException("The container names no model data; give ModelDataUrl. Nothing is loaded from a hub.")
     raise ValidationException(f"ModelDataUrl must be an s3:// URL; given: {url}")

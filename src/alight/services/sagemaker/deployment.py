@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,7 @@ from alight.endpoints.contract import CannotServe
 from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import EndpointSpec, VariantSpec
 from alight.errors import AlightError, Fault
-from alight.services.sagemaker.definitions import container_of, model_data_url
+from alight.services.sagemaker.definitions import NoModelData, container_of, model_data_url
 from alight.services.sagemaker.ledger import ENDPOINT, MODEL, Ledger
 from alight.store.records import Record
 
@@ -71,6 +71,11 @@ class Deployments:
         kept = [field for name, field in _RETAINED.items() if name not in excluded]
         served = {part["name"]: {field: part[field] for field in kept} for part in record.body["Variants"]}
         return {**wanted, "Variants": [{**part, **served.get(part["name"], {})} for part in wanted["Variants"]]}
+
+    async def inspect(self, url: str, environment: Mapping[str, str]) -> None:
+        """Bring a model's package here and look whether it can be served. Raises `CannotServe` with what is wrong."""
+        async with self._unpacking:
+            await self._bring(url, environment)
 
     def start(self, name: str) -> None:
         """Deploy in the background what the endpoint's record wants."""
@@ -201,11 +206,14 @@ class Deployments:
             found = await reopen(part.sha256, self._store, part.environment)
             if found is not None:
                 return found
-        address = urlsplit(part.url)
+        return await self._bring(part.url, part.environment)
+
+    async def _bring(self, url: str, environment: Mapping[str, str]) -> Artifact:
+        address = urlsplit(url)
         if address.scheme == "file":
-            return await unpack(Path(unquote(address.path)), self._store, part.environment)
+            return await unpack(Path(unquote(address.path)), self._store, environment)
         try:
-            source = await self._fetch(part.url)
+            source = await self._fetch(url)
         except (Fault, OSError) as error:
-            raise CannotServe(f"Could not find model data at {part.url}: {error}") from error
-        return await unpack(source, self._store, part.environment)
+            raise NoModelData(url) from error
+        return await unpack(source, self._store, environment)

@@ -26,7 +26,7 @@ class SageMaker:
     ) -> None:
         ledger = Ledger(database, records)
         self.deployments = Deployments(ledger, endpoints, folder, fetch)
-        self._definitions = Definitions(ledger)
+        self._definitions = Definitions(ledger, self.deployments.inspect)
         self._endpoints = EndpointHandlers(ledger, endpoints, self.deployments)
         self._tags = Tags(ledger)
         self._invoking = Invoking(ledger, endpoints, self.deployments)

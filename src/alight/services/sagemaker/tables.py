@@ -60,6 +60,11 @@ def check_model(given: Members) -> None:
             _check("CreateModel container", container, CONTAINER)
             if container.get("Mode", "SingleModel") != "SingleModel":
                 raise NotImplemented_("Alight does not support Mode MultiModel of sagemaker CreateModel.")
+            if (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+                raise NotImplemented_(
+                    "Alight does not support a SAGEMAKER_SUBMIT_DIRECTORY in S3 of sagemaker CreateModel; pack what is "
+                    "in it as the folder code/ of model.tar.gz."
+                )
             _check_source((container.get("ModelDataSource") or {}).get("S3DataSource") or {})
 
 

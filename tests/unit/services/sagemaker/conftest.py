@@ -51,6 +51,10 @@ class Door:
     async def create(self, name: str, url: str, **container: Any) -> Members:
         """Model, configuration and endpoint of one name; returns the settled description."""
         await self.control("CreateModel", ModelName=name, PrimaryContainer={"ModelDataUrl": url, **container})
+        return await self.serve(name)
+
+    async def serve(self, name: str) -> Members:
+        """Configuration and endpoint of a model, under its name; returns the settled description."""
         await self.control("CreateEndpointConfig", EndpointConfigName=name, ProductionVariants=[variant(name)])
         await self.control("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
         return await self.settled(name)

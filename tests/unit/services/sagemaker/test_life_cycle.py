@@ -126,6 +126,7 @@ async def test_what_a_restart_finds_half_deleted_is_gone(door: Door, tmp_path: P
 
 
 async def test_tags_are_kept_beside_what_they_tag(door: Door, tmp_path: Path) -> None:
+    put(door, tmp_path, "one")
     tags = [{"Key": "team", "Value": "birds"}, {"Key": "stage", "Value": "test"}]
     made = await door.control("CreateModel", ModelName="M", PrimaryContainer={"ModelDataUrl": URL}, Tags=tags)
     arn = made["ModelArn"]
@@ -144,7 +145,7 @@ async def test_tags_are_kept_beside_what_they_tag(door: Door, tmp_path: Path) ->
         await door.control("AddTags", ResourceArn=arn, Tags=many)
     # They live and end with it, and survive a restart
     await door.close()
-    again = await open_door(tmp_path)
+    again = await open_door(tmp_path, door.objects)
     assert (await again.control("ListTags", ResourceArn=arn))["Tags"] == [{"Key": "stage", "Value": "live"}]
     await again.control("DeleteModel", ModelName="M")
     for absent in (arn, f"{ARN}:endpoint/none"):

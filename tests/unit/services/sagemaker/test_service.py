@@ -168,6 +168,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("CreateModel", {"PrimaryContainer": {"Mode": "MultiModel", "ModelDataUrl": URL}}, "MultiModel"),
     (
         "CreateModel",
+        {"PrimaryContainer": {"ModelDataUrl": URL, "Environment": {"SAGEMAKER_SUBMIT_DIRECTORY": "s3://b/s.tar.gz"}}},
+        "SAGEMAKER_SUBMIT_DIRECTORY",
+    ),
+    (
+        "CreateModel",
         {
             "PrimaryContainer": {
                 "ModelDataSource": {
@@ -224,17 +229,59 @@ async def test_the_package_may_be_named_as_a_data_source(door: Door, package: Pa
     assert (await door.settled("m"))["EndpointStatus"] == "InService"
 
 
+async def test_a_model_that_cannot_be_served_is_refused_with_the_reason(door: Door, tmp_path: Path) -> None:
+    account = "811284229777.dkr.ecr.us-east-1.amazonaws.com"
+
+    async def refusal(files: dict[str, bytes] | None, image: str = "image", **environment: str) -> str:
+        door.objects.pop(URL, None)
+        if files is not None:
+            path = door.objects[URL] = tmp_path / "package.tar.gz"
+            members = [tiny.entry(name, content) for name, content in files.items()]
+            path.write_bytes(tiny.tar(members) if files else b"rubbish")
+        container = {"Image": image, "ModelDataUrl": URL, "Environment": environment}
+        with pytest.raises(ValidationException) as error:
+            await door.control("CreateModel", ModelName="one", PrimaryContainer=container)
+        return error.value.message
+
+    assert await refusal(None) == "Could not find model data at s3://bucket/model.tar.gz."
+    assert "cannot be unpacked" in await refusal({})
+    mxnet = {"image-classification-symbol.json": b"{}", "image-classification-0010.params": b"\x12\x01"}
+    text = await refusal(mxnet, f"{account}/image-classification:1")
+    assert text.startswith(
+        "The model data at s3://bucket/model.tar.gz cannot be served. image-classification-0010.params"
+    )
+    assert "mxnet.onnx.export_model('image-classification-symbol.json', 'image-classification-0010.params'" in text
+    assert text.endswith("Packages for image-classification hold MXNet's symbol and parameters.")
+    text = await refusal({"model.joblib": b"\x80\x04"}, f"{account}/sagemaker-scikit-learn:1.2-1-cpu-py3")
+    assert "skops.io.dump(joblib.load('model.joblib'), 'model.skops')" in text
+    for files, step in (
+        ({"export/1/saved_model.pb": b"x"}, "tf2onnx.convert --saved-model export/1"),
+        ({"model.safetensors": b"x", "config.json": b"{}"}, "optimum-cli export onnx"),
+        ({"model.pth": b"PK"}, "torch.onnx.export"),
+        ({"model_algo-1": b"PK"}, "built-in algorithms"),
+        ({"model.bin": b"\xba\x16\x4f\x2f"}, "fasttext.load_model"),
+        ({"README": b"x"}, "none of model.onnx"),
+    ):
+        assert step in await refusal(files)
+    assert (await refusal({"README": b"x"}, f"{account}/mine:2")).endswith("a package is served by what it holds.")
+    # And what failed leaves the name free
+    put(door, tmp_path, "one")
+    await door.control("CreateModel", ModelName="one", PrimaryContainer={"ModelDataUrl": URL})
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(None, "Could not find model data at s3://bucket/model.tar.gz"), (b"rubbish", "cannot be unpacked")],
 )
-async def test_an_endpoint_that_cannot_be_served_has_failed_and_says_why(
-    door: Door, tmp_path: Path, content: bytes | None, reason: str
+async def test_an_endpoint_whose_package_was_changed_since_has_failed_and_says_why(
+    door: Door, tmp_path: Path, package: Path, content: bytes | None, reason: str
 ) -> None:
+    await door.control("CreateModel", ModelName="one", PrimaryContainer={"ModelDataUrl": URL})
+    del door.objects[URL]
     if content is not None:
         door.objects[URL] = tmp_path / "rubbish"
         door.objects[URL].write_bytes(content)
-    described = await door.create("one", URL)
+    described = await door.serve("one")
     conforms("DescribeEndpoint", described)
     assert described["EndpointStatus"] == "Failed"
     assert reason in described["FailureReason"]
@@ -261,7 +308,8 @@ async def test_a_failed_update_keeps_what_served_also_after_a_restart(
     door: Door, tmp_path: Path, package: Path
 ) -> None:
     await door.create("one", URL)
-    await door.control("CreateModel", ModelName="bad", PrimaryContainer={"ModelDataUrl": "s3://bucket/nothing"})
+    await door.control("CreateModel", ModelName="bad", PrimaryContainer={"ModelDataUrl": URL})
+    del door.objects[URL]
     await door.control("CreateEndpointConfig", EndpointConfigName="bad", ProductionVariants=[variant("bad")])
     await door.control("UpdateEndpoint", EndpointName="one", EndpointConfigName="bad")
     described = await door.settled("one")
@@ -346,7 +394,7 @@ async def test_variants_of_one_name_are_refused(door: Door, package: Path) -> No
             await door.control("CreateEndpointConfig", EndpointConfigName="c", ProductionVariants=variants)
 
 
-async def test_lists_have_pages_filters_and_orders(door: Door) -> None:
+async def test_lists_have_pages_filters_and_orders(door: Door, package: Path) -> None:
     for number in range(12):
         container = {"ModelDataUrl": URL}
         await door.control("CreateModel", ModelName=f"model-{number:02}", PrimaryContainer=container)
@@ -367,7 +415,11 @@ async def test_lists_have_pages_filters_and_orders(door: Door) -> None:
 
 async def test_endpoints_are_listed_by_status(door: Door, package: Path) -> None:
     await door.create("one", URL)
-    await door.create("two", "s3://bucket/nothing")
+    await door.control("CreateModel", ModelName="two", PrimaryContainer={"ModelDataUrl": URL})
+    del door.objects[URL]
+    assert (await door.serve("two"))["EndpointStatus"] == "Failed"
+    by_status = await door.control("ListEndpoints", SortBy="Status", SortOrder="Ascending")
+    assert [endpoint["EndpointName"] for endpoint in by_status["Endpoints"]] == ["two", "one"]
     listed = await door.control("ListEndpoints", StatusEquals="Failed")
     conforms("ListEndpoints", listed)
     assert [endpoint["EndpointName"] for endpoint in listed["Endpoints"]] == ["two"]
