@@ -201,10 +201,14 @@ def test_requests_are_counted(alight: Deployed) -> None:
         alight.ask("POST", base, body)
     alight.wait(alight.store.telemetry.flush())
     dimensions = {"ApiName": "counted-name", "Stage": "prod"}
-    latencies = alight.store.telemetry.metrics("AWS/ApiGateway", "Latency", dimensions=dimensions)
-    assert len(latencies) == 3
-    assert all(row["value"] > 0 for row in latencies)
-    assert len(alight.store.telemetry.metrics("AWS/ApiGateway", "5XXError", dimensions=dimensions)) == 1
+
+    def came(name: str) -> list[float]:
+        """How often and how much."""
+        tallies = [one.tally for one in alight.store.telemetry.minutes("AWS/ApiGateway", name, dimensions)]
+        return [sum(tally.count for tally in tallies), sum(tally.sum for tally in tallies)]
+
+    assert (came("Count"), came("5XXError"), came("4XXError")) == ([3, 3], [3, 1], [3, 0])
+    assert came("Latency")[1] >= came("IntegrationLatency")[1] > 0
 
 
 def test_nothing_of_a_request_is_journaled(alight: Deployed) -> None:

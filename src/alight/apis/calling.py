@@ -79,6 +79,13 @@ Read = Callable[[], Awaitable[bytes]]
 Verify = Callable[[Mapping[str, Any], bytes, Sequence[str]], Signer]
 
 
+@dataclass(slots=True)
+class Spent:
+    """Seconds that went into parts of one request; None where it did not come to that."""
+
+    integration: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One deployed stage, made ready once: its routes as a tree, and what its authorizers have said."""
@@ -103,9 +110,9 @@ class Callers:
     reach: Reach
 
     async def answer(
-        self, stage: Stage, match: Match, incoming: Incoming, scope: Mapping[str, Any], read: Read
+        self, stage: Stage, match: Match, incoming: Incoming, scope: Mapping[str, Any], read: Read, spent: Spent
     ) -> Answer:
-        """Raises a `Fault`, with what lies behind it as its cause."""
+        """Raises a `Fault`, with what lies behind it as its cause; `spent` is told of the integration's time."""
         api, route = stage.api, match.route
         arns = method_arns(api, incoming)
         signer = self.verify(scope, await read(), arns) if route.signed else None
@@ -117,14 +124,18 @@ class Callers:
             authorizers.add_to_context(api, payload, context, verdict)
         incoming, body = decompressed(api, incoming, await read())
         integration = route.integration
-        match integration.kind:
-            case "PREFLIGHT":
-                return Answer(200, list(integration.headers.items()), b"")
-            case "HTTP_PROXY":
-                return await self._ask_server(api, match, incoming, context, body)
-            case "AWS":
-                return await self._pass_through(api, match, incoming, body)
-        return await self._call(api, match, incoming, context, payload, body)
+        if integration.kind == "PREFLIGHT":
+            return Answer(200, list(integration.headers.items()), b"")
+        started = self.clock.monotonic()
+        try:
+            match integration.kind:
+                case "HTTP_PROXY":
+                    return await self._ask_server(api, match, incoming, context, body)
+                case "AWS":
+                    return await self._pass_through(api, match, incoming, body)
+            return await self._call(api, match, incoming, context, payload, body)
+        finally:
+            spent.integration = self.clock.monotonic() - started
 
     async def _call(
         self, api: Api, match: Match, incoming: Incoming, context: Event, payload: str, body: bytes

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from alight.apis.answers import Answer
 from alight.apis.api import Api, Kind
 from alight.apis.body import Body, Gone
-from alight.apis.calling import Callers, FunctionFailed, Stage
+from alight.apis.calling import Callers, FunctionFailed, Spent, Stage
 from alight.apis.compression import compressed
 from alight.apis.cors import preflight, with_cors
 from alight.apis.ids import short_id
@@ -48,7 +48,8 @@ _BODILESS = (204, 304)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One request, for its story and for metrics. `route` is what took it, `why` is there where we said no."""
+    """One request, for its story and for metrics. `route` is what took it, `why` is there where we said no,
+    `integration` are the seconds of what answered, if anything was asked."""
 
     api: Api
     incoming: Incoming
@@ -56,6 +57,7 @@ class Told:
     status: int
     ended: float
     why: str
+    integration: float | None = None
 
 
 class Door:
@@ -78,12 +80,12 @@ class Door:
             return await _send(send, "REST", incoming, answer, Body(incoming, receive))
         api = stage.api
         match: Match | None = None
-        body = Body(incoming, receive)
+        body, spent = Body(incoming, receive), Spent()
         try:
             asked = preflight(api.cors, incoming) if api.cors is not None else None
             if asked is None:
                 match = stage.table.match(incoming.method, path)
-                answer = await self._answer(stage, match, incoming, scope, body)
+                answer = await self._answer(stage, match, incoming, scope, body, spent)
             else:
                 answer = asked
         except Gone:
@@ -93,14 +95,16 @@ class Door:
         answer = compressed(api, incoming, answer)
         await _send(send, api.kind, incoming, answer, body)
         route = f"{incoming.method} {match.route.path if match else staged(api, path)[:MOST_TOLD]}"
-        self._tell(Told(api, incoming, route, answer.status, self._clock.now(), answer.why))
+        self._tell(Told(api, incoming, route, answer.status, self._clock.now(), answer.why, spent.integration))
 
-    async def _answer(self, stage: Stage, match: Match | None, incoming: Incoming, scope: Scope, body: Body) -> Answer:
+    async def _answer(
+        self, stage: Stage, match: Match | None, incoming: Incoming, scope: Scope, body: Body, spent: Spent
+    ) -> Answer:
         kind = stage.api.kind
         try:
             if match is None:
                 raise MissingAuthenticationTokenException if kind == "REST" else NotFoundException
-            return await self._callers.answer(stage, match, incoming, scope, body.read)
+            return await self._callers.answer(stage, match, incoming, scope, body.read, spent)
         except Fault as fault:
             why = str(fault.__cause__ or "")
             # A function that failed has told its own log.

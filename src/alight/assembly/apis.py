@@ -207,7 +207,7 @@ class Outward:
 
 
 def record(telemetry: Telemetry, told: Told) -> None:
-    """One step of the request's story, and API Gateway's metrics (its Count is the number of latencies)."""
+    """One step of the request's story, and API Gateway's metrics."""
     api, incoming = told.api, told.incoming
     why = {"why": told.why} if told.why else {}
     telemetry.span(
@@ -220,11 +220,23 @@ def record(telemetry: Telemetry, told: Told) -> None:
         Status=told.status,
         **why,
     )
+    measure(telemetry, told)
+
+
+def measure(telemetry: Telemetry, told: Told) -> None:
+    """API Gateway's metrics, for the API and for its stage. Each request tells whether it was an error, so that an
+    average is a rate."""
+    api = told.api
     is_rest = api.kind == "REST"
-    dimensions = {"ApiName": api.name or api.id} if is_rest else {"ApiId": api.id}
-    dimensions["Stage"] = api.stage
-    latency = max(told.ended - incoming.moment, 0.0) * 1000
-    telemetry.metric("AWS/ApiGateway", "Latency", latency, told.ended, **dimensions)
-    if told.status >= 400:
-        name = f"{told.status // 100}{'XXError' if is_rest else 'xx'}"
-        telemetry.metric("AWS/ApiGateway", name, 1.0, told.ended, **dimensions)
+    whole = {"ApiName": api.name or api.id} if is_rest else {"ApiId": api.id}
+    counts = {"Count": 1.0}
+    for first in (4, 5):
+        counts[f"{first}{'XXError' if is_rest else 'xx'}"] = float(told.status // 100 == first)
+    times = {"Latency": max(told.ended - told.incoming.moment, 0.0) * 1000}
+    if told.integration is not None:
+        times["IntegrationLatency"] = told.integration * 1000
+    for place in (whole, whole | {"Stage": api.stage}):
+        for name, value in counts.items():
+            telemetry.metric("AWS/ApiGateway", name, value, place, unit="Count", timestamp=told.ended)
+        for name, value in times.items():
+            telemetry.metric("AWS/ApiGateway", name, value, place, unit="Milliseconds", timestamp=told.ended)

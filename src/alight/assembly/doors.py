@@ -16,6 +16,7 @@ from alight.services.apigateway import service as rest_service
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
 from alight.services.apigateway.served import Served
 from alight.services.apigatewayv2 import service as http_service
+from alight.services.cloudwatch.service import CloudWatch
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.lambda_ import service as lambda_service
@@ -90,11 +91,14 @@ def build_doors(
         | sns.operations()
         | sqs.operations()
         | Logs(store.records, store.telemetry, store.clock).operations()
+        | CloudWatch(store.telemetry, store.clock).operations()
         | iam.operations()
         | sts.operations()
         | rest_service.operations(rest_apis, store.records)
         | http_service.operations(http_apis)
     )
+    asked = ("sagemaker-runtime", "InvokeEndpoint")
+    operations[asked] = running.endpoint_metrics.timed(operations[asked])
     served = Served(rest_apis, http_apis)
     operations = passing.checked(operations, services_that_take(iam.roles))
     return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served, targets)

@@ -15,7 +15,9 @@ from alight.functions.pool import FunctionPool, FunctionSpec
 from alight.notifications.topics import Topics
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
+from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.runner import Runner
+from alight.services.sagemaker.metrics import EndpointMetrics
 
 #: A worker's keys are good for twelve hours, the longest that a link may live, beyond the oldest that a worker gets.
 SESSION_SECONDS = (12 + 2) * 3600
@@ -31,6 +33,7 @@ class Running:
     queue: Queue
     dispatcher: Dispatcher
     endpoints: Endpoints
+    endpoint_metrics: EndpointMetrics
 
 
 def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Running:
@@ -45,22 +48,33 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         endpoint_url=store.address.local,
         log=store.telemetry.log,
     )
+    endpoint_metrics = EndpointMetrics(store.telemetry, clock)
     endpoints = Endpoints(
         folder=settings.data / "endpoints",
         clock=clock,
         cores=cores,
         default_replicas=settings.replicas,
+        observe=endpoint_metrics.invoked,
         log=store.telemetry.log,
     )
     exits.push_async_callback(endpoints.close)
     exits.push_async_callback(pool.close)
     catalogue = Catalogue(store.database, store.records)
-    runner = Runner(catalogue, pool, store.telemetry, clock, settings.retry_delays, settings.data / FUNCTIONS)
-    dispatcher = Dispatcher(store.database, clock, target=runner.target, invoke=runner.event, publishes=topics)
+    metrics = FunctionMetrics(store.telemetry)
+    runner = Runner(catalogue, pool, store.telemetry, metrics, clock, settings.retry_delays, settings.data / FUNCTIONS)
+    dispatcher = Dispatcher(
+        store.database,
+        clock,
+        target=runner.target,
+        invoke=runner.event,
+        publishes=topics,
+        dropped=metrics.dropped,
+    )
     # A call that somebody waited for may have held what an event needs.
     pool.on_free = dispatcher.wake
-    queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake)
-    return Running(catalogue, pool, runner, queue, dispatcher, endpoints)
+    pool.on_begin = metrics.began
+    queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake, received=metrics.received)
+    return Running(catalogue, pool, runner, queue, dispatcher, endpoints, endpoint_metrics)
 
 
 def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from alight.notifications.channels.queue import QueueChannel
 from alight.notifications.channels.sms import SmsChannel, held_reason
 from alight.notifications.deadletters import DeadLetters
 from alight.notifications.envelope import Envelopes
+from alight.notifications.measuring import measure_with
 from alight.notifications.message import Protocol
 from alight.notifications.outbox import Outbox
 from alight.notifications.outgoing import Channel
@@ -43,7 +44,8 @@ async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, 
     settings, clock = store.settings, store.clock
     rows = OutboxStore(store.database)
     outbox: Outbox
-    topics = Topics(rows, store.records, clock, lambda: outbox.wake(), lambda *given: outbox.place(*given))
+    measure = measure_with(store.telemetry)
+    topics = Topics(rows, store.records, clock, lambda: outbox.wake(), lambda *given: outbox.place(*given), measure)
     signer = await load_signer(settings.data)
     envelopes = Envelopes(signer, store.address.public)
     gate = Gate(settings.webhook_allow)
@@ -73,6 +75,7 @@ async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, 
         held=held,
         dead_letters=DeadLetters(envelopes, sqs.send),
         keep_seconds=settings.retention_days * 86_400,
+        measure=measure,
     )
     subscriptions = Subscriptions(store.database, store.records, topics, clock)
     return Telling(topics, subscriptions, rows, outbox, signer, gate)

@@ -181,7 +181,8 @@ class Endpoints:
             if self._observe is not None:
                 took = self._clock.monotonic() - began
                 request_id = headers["X-Amzn-SageMaker-Request-Id"]
-                self._observe(Invoked(name, variant, request_id, started, took, status, len(body)))
+                replicas = len(fleet.pids)
+                self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
 
     async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
         try:

@@ -76,6 +76,8 @@ class Invoked:
     seconds: float
     status: int
     body_size: int
+    #: Replicas of the variant that answer.
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

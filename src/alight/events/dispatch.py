@@ -80,12 +80,15 @@ class Dispatcher:
         target: Callable[[str], Target | None],
         invoke: Callable[[Event], Awaitable[Result]],
         publishes: Publishes,
+        dropped: Callable[[str, int], None] = lambda function, count: None,
     ) -> None:
+        """`dropped` is told how many events of a function were given up."""
         self._database = database
         self._clock = clock
         self._target = target
         self._invoke = invoke
         self._publishes = publishes
+        self._dropped = dropped
         self._alarm = Alarm(clock)
         self._set_back = SetBack(clock)
         self._turn = 0
@@ -172,7 +175,8 @@ class Dispatcher:
         def job(tx: Tx) -> int:
             return journal.bury_due(tx, function, now, {"reason": reason})
 
-        if await self._database.write(job):
+        if buried := await self._database.write(job):
+            self._dropped(function, buried)
             self.wake()
 
     async def _give_up_due(self, function: str, target: Target, now: float) -> None:
@@ -268,6 +272,7 @@ class Dispatcher:
                 journal.record_attempt(tx, _record(event, result))
             if isinstance(decision, policy.GiveUp):
                 self._let_go(tx, event, told)
+                tx.after_commit(lambda: self._dropped(event.function, 1))
             else:
                 self._publishes.discard(tx, event.id, event.fence)
 

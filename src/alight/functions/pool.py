@@ -47,6 +47,8 @@ class FunctionPool:
         self.interpreters = Interpreters()
         #: Called whenever a call has ended: there may be room for another.
         self.on_free: Callable[[], None] = lambda: None
+        #: Told as a call begins: the function, how many of its calls run now, how many of all.
+        self.on_begin: Callable[[str, int, int], None] = lambda name, own, every: None
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._folder = folder.absolute()
@@ -74,6 +76,7 @@ class FunctionPool:
         Raises `UnsupportedRuntime` where the function can never run here, `PoolClosed` after `close`.
         """
         await self._slots.acquire(spec.name, spec.reserved, wait=wait)
+        self.on_begin(spec.name, *self._slots.running(spec.name))
         task = self._spawn(self._serve(spec, invocation))
         task.add_done_callback(_look_at)
         return await asyncio.shield(task)

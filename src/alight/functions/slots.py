@@ -62,6 +62,11 @@ class Slots:
         self._serve()
         self._forget(name)
 
+    def running(self, name: str) -> tuple[int, int]:
+        """How many calls of this function have a slot, and how many of all."""
+        queue = self._queues.get(name)
+        return queue.running if queue else 0, self._running
+
     def free(self, name: str, own_limit: int | None) -> int:
         """How many calls of this function would run at once, were they made now."""
         queue = self._queues.get(name)

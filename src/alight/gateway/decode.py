@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import zlib
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from botocore.model import Shape
 
 from alight.calls import Members, Stream
 from alight.errors.common import NotImplemented_
-from alight.errors.gateway import InvalidArgument, MissingMember, SerializationException
+from alight.errors.gateway import EntityTooLarge, InvalidArgument, MissingMember, SerializationException
 from alight.gateway.decode_json import parse_json, read_json
 from alight.gateway.decode_query import read_query
 from alight.gateway.decode_xml import read_root
@@ -25,6 +26,9 @@ from alight.gateway.request import Request
 from alight.gateway.route import Match
 from alight.gateway.scalars import read_scalar
 from alight.gateway.xml import parse_xml
+
+#: Bytes that a compressed request may be unpacked to.
+MOST_UNPACKED = 10 * 1024 * 1024
 
 
 def decode(match: Match, request: Request, body: bytes | Stream) -> Members:
@@ -35,6 +39,8 @@ def decode(match: Match, request: Request, body: bytes | Stream) -> Members:
     shape = match.operation.input_shape
     if shape is None:
         return {}
+    if isinstance(body, bytes) and match.operation.model.request_compression:
+        body = _unpacked(request, body)
     match match.protocol:
         case "json":
             given = _json_members(shape, _whole(body))
@@ -54,6 +60,26 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20_000)
     except ValueError:
         raise SerializationException("The form could not be read.") from None
+
+
+def _unpacked(request: Request, body: bytes) -> bytes:
+    """Clients compress large requests of some operations."""
+    match request.headers.get("content-encoding", "").strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip":
+            unpacking = zlib.decompressobj(wbits=31)
+            try:
+                plain = unpacking.decompress(body, MOST_UNPACKED)
+            except zlib.error:
+                raise SerializationException("The compressed request could not be read.") from None
+            if unpacking.unconsumed_tail:
+                raise EntityTooLarge
+            if not unpacking.eof:
+                raise SerializationException("The compressed request ends early.")
+            return plain
+        case other:
+            raise NotImplemented_(f"Alight does not read requests in the content encoding {other}.")
 
 
 def _whole(body: bytes | Stream) -> bytes:

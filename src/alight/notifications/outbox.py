@@ -19,6 +19,7 @@ from alight.errors import Fault
 from alight.errors.store import StoreUnavailable
 from alight.notifications.deadletters import DeadLetters
 from alight.notifications.lanes import Lanes
+from alight.notifications.measuring import Measure, unmeasured
 from alight.notifications.message import Protocol
 from alight.notifications.outgoing import Channel, LocalChannel
 from alight.notifications.sending import Sender
@@ -62,6 +63,7 @@ class Outbox:
         lanes: Lanes | None = None,
         keep_seconds: float = KEEP_SECONDS,
         chance: Callable[[], float] = random.random,
+        measure: Measure = unmeasured,
     ) -> None:
         self._database = database
         self._store = store
@@ -69,7 +71,7 @@ class Outbox:
         self._held = held
         self._lanes = lanes or Lanes()
         self._sender = Sender(
-            database, store, records, clock, channels, local, dead_letters, self._lanes.hold_back, chance
+            database, store, records, clock, channels, local, dead_letters, self._lanes.hold_back, chance, measure
         )
         self._keep_seconds = keep_seconds
         self._pruned = clock.now()

@@ -14,6 +14,7 @@ from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.store import Damaged
 from alight.notifications.deadletters import DeadLetters
+from alight.notifications.measuring import Measure
 from alight.notifications.message import (
     SUBSCRIPTION,
     TOPIC,
@@ -48,6 +49,7 @@ class Sender:
     _dead_letters: DeadLetters
     _hold_back: Callable[[str, float], None]
     _chance: Callable[[], float]
+    _measure: Measure
 
     def inside(self, delivery: Delivery) -> bool:
         """Whether it stays in the house: then its row says `ready` until it is done."""
@@ -74,7 +76,12 @@ class Sender:
             log.exception("delivery %d failed for a reason of our own", delivery.id)
             await self._record_failure(delivery, outgoing, Failed(f"{type(error).__name__}: {error}", uncertain=True))
             return False
+        self._count(outgoing, "NumberOfNotificationsDelivered")
         return True
+
+    def _count(self, outgoing: Outgoing, name: str) -> None:
+        if outgoing.message.kind == Kind.NOTIFICATION:
+            self._measure(outgoing.message.topic, name, 1.0, 1)
 
     async def _hand_over(self, outgoing: Outgoing) -> None:
         """Through the channel, then record it; or both at once for what stays in the house."""
@@ -140,3 +147,7 @@ class Sender:
                 self._store.retry(tx, delivery, now + decision.delay, error, failure.uncertain)
 
         await self._database.insist(job)
+        # By AWS's count, webhooks fail with each attempt, all others once they are given up.
+        is_web = delivery.protocol in (Protocol.HTTP.value, Protocol.HTTPS.value)
+        if outgoing is not None and (is_web or isinstance(decision, GiveUp)):
+            self._count(outgoing, "NumberOfNotificationsFailed")

@@ -18,6 +18,7 @@ from alight.calls import Attempt
 from alight.clock import Clock
 from alight.names import new_request_id
 from alight.notifications.filters import ATTRIBUTES_SCOPE, wants
+from alight.notifications.measuring import Measure, unmeasured
 from alight.notifications.message import (
     SUBSCRIPTION,
     Kind,
@@ -64,12 +65,14 @@ class Topics:
         clock: Clock,
         wake: Callable[[], None],
         place: Callable[[Tx, Protocol, str], Placed] = lambda tx, protocol, target: READY,
+        measure: Measure = unmeasured,
     ) -> None:
         self._store = store
         self._records = records
         self._clock = clock
         self._wake = wake
         self._place = place
+        self._measure = measure
 
     def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None) -> str:
         """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on."""
@@ -135,13 +138,25 @@ class Topics:
         return message.id
 
     def _fan_out(self, tx: Tx, message: StoredMessage) -> None:
+        unwanted = 0
+        tx.after_commit(lambda: self._published(message, unwanted))
         if message.topic == DIRECT:
             self._add(tx, message.id, DIRECT, Protocol.SMS, message.target, raw=False)
             return
         for record in self._records.list(SUBSCRIPTION, f"{message.topic}:", limit=MOST_SUBSCRIBERS, tx=tx):
             subscription = to_subscription(record.name, record.body)
-            if subscription.state is SubscriptionState.CONFIRMED and _wanted(subscription, message):
+            if subscription.state is not SubscriptionState.CONFIRMED:
+                continue
+            if _wanted(subscription, message):
                 self._deliver(tx, message.id, subscription, raw=subscription.raw)
+            else:
+                unwanted += 1
+
+    def _published(self, message: StoredMessage, unwanted: int) -> None:
+        self._measure(message.topic, "NumberOfMessagesPublished", 1.0, 1)
+        self._measure(message.topic, "PublishSize", len(message.body.encode()), 1)
+        if unwanted:
+            self._measure(message.topic, "NumberOfNotificationsFilteredOut", 1.0, unwanted)
 
     def _deliver(self, tx: Tx, message_id: str, subscription: Subscription, *, raw: bool) -> None:
         self._add(tx, message_id, subscription.arn, subscription.protocol, subscription.endpoint, raw=raw)

@@ -10,22 +10,32 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from alight.clock import Clock
 from alight.store.connections import RELAXED, open_reader, open_writer
 from alight.store.migrations import TELEMETRY_MIGRATIONS, migrate
+from alight.store.minutes import Place, Tally, minute_of, pairs, tally_of
 from alight.store.ranges import behind_prefix
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
-from alight.store.telemetry_writer import Entry, TelemetryWriter
+from alight.store.telemetry_writer import Entry, TelemetryWriter, dumped
 
 FILE_NAME = "telemetry.db"
 
 FOREVER = sys.float_info.max
+
+
+class Minute(NamedTuple):
+    """One minute of a metric in one unit; `start` in seconds since 1970."""
+
+    start: int
+    unit: str
+    tally: Tally
 
 
 class Telemetry:
@@ -68,7 +78,7 @@ class Telemetry:
     def span(self, request_id: str, name: str, start: float, end: float, event_id: str = "", **attributes: Any) -> None:
         """One step of a request; `attributes` are JSON values."""
         row = {"request_id": request_id, "event_id": event_id or "", "name": name, "start": float(start)}
-        self._writer.add(Entry("telemetry.span", row | {"end": float(end), "attributes": _dump(attributes)}))
+        self._writer.add(Entry("telemetry.span", row | {"end": float(end), "attributes": dumped(attributes)}))
 
     def invocation(
         self,
@@ -100,12 +110,33 @@ class Telemetry:
         self._writer.add(Entry("telemetry.invocation", row))
 
     def metric(
-        self, namespace: str, name: str, value: float, timestamp: float | None = None, /, **dimensions: str
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Mapping[str, str],
+        *,
+        unit: str = "None",
+        timestamp: float | None = None,
+        times: float = 1.0,
     ) -> None:
-        """One value of a metric; now, unless `timestamp` says when."""
-        ts = self._clock.now() if timestamp is None else float(timestamp)
-        row = {"namespace": namespace, "name": name, "ts": ts, "value": float(value)}
-        self._writer.add(Entry("telemetry.metric", row | {"dimensions": _dump(dimensions)}))
+        """A value of a metric that came so many `times`; now, unless `timestamp` says when."""
+        place = self._place(namespace, name, dimensions, unit, timestamp)
+        if not self._writer.minutes.add(place, float(value), times):
+            self._writer.dropped += 1
+
+    def metric_statistics(
+        self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None
+    ) -> None:
+        """Values of which only the statistics are known."""
+        if not self._writer.minutes.take_statistics(self._place(namespace, name, dimensions, unit, timestamp), given):
+            self._writer.dropped += 1
+
+    def _place(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], unit: str, timestamp: float | None
+    ) -> Place:
+        moment = self._clock.now() if timestamp is None else float(timestamp)
+        return Place(minute_of(moment), namespace, name, pairs(dimensions), unit)
 
     def logs(
         self,
@@ -186,26 +217,46 @@ class Telemetry:
             return self._reader.all("telemetry.invocations_of_function", function=function, **stretch)
         return self._reader.all("telemetry.invocations", **stretch)
 
-    def metrics(
+    def minutes(
         self,
         namespace: str,
         name: str,
+        dimensions: Mapping[str, str],
         start: float = 0.0,
         end: float = FOREVER,
-        dimensions: dict[str, str] | None = None,
-        limit: int = 100_000,
-    ) -> list[Row]:
-        """Values (ts, value, dimensions) by time; those under exactly `dimensions`, or under any."""
-        wanted = None if dimensions is None else _dump(dimensions)
-        rows = self._reader.all(
-            "telemetry.metrics", namespace=namespace, name=name, start=start, end=end, dimensions=wanted, limit=limit
-        )
-        return [row | {"dimensions": json.loads(row["dimensions"])} for row in rows]
+    ) -> list[Minute]:
+        """A metric's minutes under exactly these dimensions that began from `start` up to, not including, `end`."""
+        key = {"namespace": namespace, "name": name, "dimensions": dumped(dict(dimensions))}
+        rows = self._reader.all("telemetry.minutes", start=start, end=end, **key)
+        return [
+            Minute(
+                row["minute"],
+                row["unit"],
+                tally_of(row["count"], row["sum"], row["low"], row["high"], row["spread"]),
+            )
+            for row in rows
+        ]
 
-    def series(self, namespace: str | None = None, name: str | None = None, limit: int = 10_000) -> list[Row]:
-        """Which metrics there are (namespace, name, dimensions, last_ts)."""
-        rows = self._reader.all("telemetry.series", namespace=namespace, name=name, limit=limit)
-        return [row | {"dimensions": json.loads(row["dimensions"])} for row in rows]
+    def series(
+        self,
+        namespace: str | None = None,
+        name: str | None = None,
+        since: float = 0.0,
+        after: tuple[str, str, str] = ("", "", ""),
+        limit: int = 10_000,
+    ) -> list[Row]:
+        """Which metrics there are (namespace, name, dimensions, last_ts, place), of those that had values after
+        `since`; `place` is what the next page's `after` is."""
+        behind = dict(zip(("after_namespace", "after_name", "after_dimensions"), after, strict=True))
+        rows = self._reader.all("telemetry.series", namespace=namespace, name=name, since=since, limit=limit, **behind)
+        return [
+            row
+            | {
+                "dimensions": json.loads(row["dimensions"]),
+                "place": (row["namespace"], row["name"], row["dimensions"]),
+            }
+            for row in rows
+        ]
 
     async def flush(self) -> None:
         """Return once everything that was added before can be read."""
@@ -216,7 +267,7 @@ class Telemetry:
         if group is not None:
             steps = [("telemetry.prune_group", {"log_group": group, "before": before})]
         else:
-            kinds = ("logs", "spans", "invocations", "metrics", "series", "streams")
+            kinds = ("logs", "spans", "invocations", "minutes", "series", "streams")
             steps = [(f"telemetry.prune_{kind}", {"before": before}) for kind in kinds]
         return await asyncio.to_thread(self._writer.prune, steps)
 
@@ -248,10 +299,3 @@ def _set_aside(path: Path) -> None:
         old = path.with_name(path.name + suffix)
         if old.exists():
             old.rename(path.with_name(f"damaged-{path.name}{suffix}"))
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
-
-
-def _dump(value: Any) -> str:
-    return _ENCODER.encode(value) if value else "{}"

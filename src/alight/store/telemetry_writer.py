@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from alight.store.minutes import Minutes, Place, Tally, tally_of
 from alight.store.statements import Statements
 
 #: Entries that wait at most; more than that are dropped.
@@ -16,6 +18,8 @@ CAPACITY = 50_000
 
 BATCH_SIZE = 500
 BATCH_SECONDS = 0.1
+#: Batches after which the minutes of metrics are written too, unless somebody asks for them.
+MINUTES_TURNS = 10
 
 #: Rows that one pruning statement removes, so that entries do not wait long behind it.
 PRUNE_STEP = 5_000
@@ -41,6 +45,7 @@ class TelemetryWriter:
         self._guard = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
+        self.minutes = Minutes()
         self.dropped = 0
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
         self._thread = threading.Thread(target=self._loop, name="alight-telemetry", daemon=True)
@@ -60,6 +65,8 @@ class TelemetryWriter:
         with self._guard:
             while self._waiting:
                 self._write_batch()
+            if self.minutes:
+                self._write_minutes()
 
     def prune(self, steps: list[tuple[str, dict[str, Any]]]) -> int:
         """Run deleting statements in small steps between the batches; the number of rows that went (blocks)."""
@@ -85,11 +92,16 @@ class TelemetryWriter:
         self._connection.close()
 
     def _loop(self) -> None:
+        turn = 0
         while not self._closing.is_set():
             self._wake.wait(BATCH_SECONDS)
             self._wake.clear()
-            if self._waiting:
+            turn += 1
+            if self.minutes and turn % MINUTES_TURNS == 0:
                 self.flush()
+            elif self._waiting:
+                with self._guard:
+                    self._write_batch()
 
     def _write_batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE))]
@@ -103,6 +115,31 @@ class TelemetryWriter:
             # A disk that refuses, or a name that is not text; the thread goes on.
             self.dropped += len(batch)
 
+    def _write_minutes(self) -> None:
+        taken = self.minutes.taken()
+        try:
+            with self._connection:
+                for place, tally in taken:
+                    self._write_minute(place, tally)
+        except (apsw.Error, TypeError, ValueError):
+            self.dropped += len(taken)
+
+    def _write_minute(self, place: Place, tally: Tally) -> None:
+        """Add to what the disk has of this minute."""
+        dimensions = dumped(dict(place.dimensions))
+        row = {"namespace": place.namespace, "name": place.name, "dimensions": dimensions, "ts": float(place.minute)}
+        try:
+            (series,) = next(iter(self._connection.execute(self._statements["telemetry.series_seen"].sql, row)))
+            key = {"series": series, "minute": place.minute, "unit": place.unit}
+            for columns in self._connection.execute(self._statements["telemetry.minute"].sql, key):
+                tally.merge(tally_of(*columns))
+            row = {"count": tally.count, "sum": tally.sum, "low": tally.low, "high": tally.high}
+            text = tally.spread_text()
+            self._connection.execute(self._statements["telemetry.minute_put"].sql, key | row | {"spread": text})
+        except (TypeError, ValueError, apsw.ConstraintError, apsw.TooBigError):
+            # Not text, or no number: this one alone.
+            self.dropped += 1
+
     def _write(self, entry: Entry) -> None:
         try:
             self._connection.execute(self._statements[entry.statement].sql, entry.row)
@@ -112,29 +149,31 @@ class TelemetryWriter:
 
 
 def _summaries(batch: list[Entry]) -> list[tuple[str, dict[str, Any]]]:
-    """What a batch says about its streams and series, once for each."""
+    """What a batch says about its streams, once for each."""
     streams: dict[tuple[str, str], dict[str, Any]] = {}
-    series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in batch:
         row = entry.row
-        if entry.statement == "telemetry.log":
-            seen = streams.setdefault(
-                (row["log_group"], row["stream"]),
-                {
-                    "log_group": row["log_group"],
-                    "stream": row["stream"],
-                    "first": row["ts"],
-                    "last": row["ts"],
-                    "bytes": 0,
-                },
-            )
-            seen["first"], seen["last"] = min(seen["first"], row["ts"]), max(seen["last"], row["ts"])
-            seen["ingested"] = row["ingested"]
-            seen["bytes"] += len(row["message"])
-        elif entry.statement == "telemetry.metric":
-            key = (row["namespace"], row["name"], row["dimensions"])
-            if key not in series or series[key]["ts"] < row["ts"]:
-                series[key] = row
-    return [("telemetry.log_seen", row) for row in streams.values()] + [
-        ("telemetry.series_seen", row) for row in series.values()
-    ]
+        if entry.statement != "telemetry.log":
+            continue
+        seen = streams.setdefault(
+            (row["log_group"], row["stream"]),
+            {
+                "log_group": row["log_group"],
+                "stream": row["stream"],
+                "first": row["ts"],
+                "last": row["ts"],
+                "bytes": 0,
+            },
+        )
+        seen["first"], seen["last"] = min(seen["first"], row["ts"]), max(seen["last"], row["ts"])
+        seen["ingested"] = row["ingested"]
+        seen["bytes"] += len(row["message"])
+    return [("telemetry.log_seen", row) for row in streams.values()]
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+
+
+def dumped(value: Any) -> str:
+    """The form in which attributes and dimensions are kept: equal values are equal texts."""
+    return _ENCODER.encode(value) if value else "{}"

@@ -10,6 +10,7 @@ from alight.functions.invocation import FunctionSpec
 from alight.functions.pool import FunctionPool
 from alight.names import function_arn
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.runner import Runner
 from alight.store.database import Database
 from alight.store.records import Records
@@ -48,7 +49,8 @@ async def test_the_next_event_gets_the_changed_definition(tmp_path: Path) -> Non
     database = await Database.open(tmp_path, clock, ballast=0)
     try:
         catalogue, pool = Catalogue(database, Records(database)), Pool()
-        runner = Runner(catalogue, cast(FunctionPool, pool), cast(Telemetry, None), clock, (1.0,), tmp_path)
+        nobody = cast(Telemetry, None), cast(FunctionMetrics, None)
+        runner = Runner(catalogue, cast(FunctionPool, pool), *nobody, clock, (1.0,), tmp_path)
         arn = function_arn("classify")
         assert runner.target(arn) is None
         await catalogue.create(body("app.first"))

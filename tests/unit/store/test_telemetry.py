@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alight.clock import ManualClock
-from alight.store import telemetry_writer
+from alight.store import minutes, telemetry_writer
 from alight.store.telemetry import FOREVER, Telemetry
 
 
@@ -85,9 +85,6 @@ async def test_spans_invocations_metrics(telemetry: Telemetry) -> None:
             init_ms=None if attempt == 2 else 12.5,
             outcome="ok",
         )
-    telemetry.metric("AWS/Lambda", "Errors", 1, 10, FunctionName="f")
-    telemetry.metric("AWS/Lambda", "Errors", 2, 11, FunctionName="g")
-    telemetry.metric("AWS/Lambda", "Duration", 2.5, None, name="any", value="words")
     await telemetry.flush()
     assert [row["name"] for row in telemetry.spans("r1")] == ["put", "commit"]
     assert [row["name"] for row in telemetry.spans(event_id="e1")] == ["invoke", "put"]
@@ -96,13 +93,51 @@ async def test_spans_invocations_metrics(telemetry: Telemetry) -> None:
     assert [row["attempt"] for row in telemetry.invocations("f")] == [2, 1]
     assert [row["init_ms"] for row in telemetry.invocations(request_id="r1")] == [12.5]
     assert [row["attempt"] for row in telemetry.invocations(start=1.5, end=3)] == [2]
-    values = telemetry.metrics("AWS/Lambda", "Errors", 10, 12)
-    assert [row["value"] for row in values] == [1, 2]
-    assert telemetry.metrics("AWS/Lambda", "Errors", dimensions={"FunctionName": "g"}) == [
-        {"ts": 11, "value": 2, "dimensions": {"FunctionName": "g"}}
+
+
+async def test_metrics_are_kept_by_the_minute(telemetry: Telemetry) -> None:
+    for moment, value in ((60, 1), (61, 3), (119, 2), (120, 7)):
+        telemetry.metric("N", "m", value, {"b": "2", "a": "1"}, unit="Count", timestamp=moment)
+        if moment == 61:
+            # A minute that the disk has already goes on where it stood.
+            await telemetry.flush()
+    telemetry.metric("N", "m", 5, {"a": "1", "b": "2"}, unit="Bytes", timestamp=60, times=4)
+    telemetry.metric("N", "other", 5, {}, timestamp=600)
+    await telemetry.flush()
+    rows = telemetry.minutes("N", "m", {"a": "1", "b": "2"})
+    assert [(row.start, row.unit, row.tally.count, row.tally.sum) for row in rows] == [
+        (60, "Bytes", 4, 20),
+        (60, "Count", 3, 6),
+        (120, "Count", 1, 7),
     ]
-    assert [row["name"] for row in telemetry.series("AWS/Lambda")] == ["Duration", "Errors", "Errors"]
-    assert len(telemetry.series(name="Errors")) == 2
+    assert (rows[1].tally.low, rows[1].tally.high, rows[1].tally.percentile(0.5)) == (1, 3, 2)
+    assert [row.start for row in telemetry.minutes("N", "m", {"a": "1", "b": "2"}, start=61, end=121)] == [120]
+    assert telemetry.minutes("N", "m", {"a": "1"}) == []
+    assert [(row["name"], row["dimensions"]) for row in telemetry.series("N")] == [
+        ("m", {"a": "1", "b": "2"}),
+        ("other", {}),
+    ]
+    [first] = telemetry.series(limit=1)
+    assert [row["name"] for row in telemetry.series(after=first["place"])] == ["other"]
+    assert [row["name"] for row in telemetry.series(since=300)] == ["other"]
+    assert len(telemetry.series(name="m")) == 1
+
+
+async def test_too_many_metrics_are_dropped_and_counted(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minutes, "MOST_WAITING", 3)
+    with telemetry._writer._guard:
+        for number in range(5):
+            telemetry.metric("N", f"m{number}", 1, {})
+            telemetry.metric("N", "m0", 1, {})
+    await telemetry.flush()
+    assert (len(telemetry.series("N")), telemetry.dropped) == (3, 2)
+
+
+async def test_a_name_of_a_metric_that_is_no_text_hurts_no_other(telemetry: Telemetry) -> None:
+    telemetry.metric("N", "\ud800", 1, {})
+    telemetry.metric("N", "m", 1, {})
+    await telemetry.flush()
+    assert ([row["name"] for row in telemetry.series("N")], telemetry.dropped) == (["m"], 1)
 
 
 async def test_old_things_go(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +146,7 @@ async def test_old_things_go(telemetry: Telemetry, monkeypatch: pytest.MonkeyPat
         telemetry.log("g", f"s{number // 5}", number, str(number))
         telemetry.log("kept", "s", number, str(number))
         telemetry.span("r", "x", number, number)
-        telemetry.metric("n", f"m{number // 5}", 1, number)
+        telemetry.metric("n", f"m{number // 5}", 1, {}, timestamp=number // 5 * 60)
     assert await telemetry.prune(5, group="g") == 5
     assert texts(telemetry.logs("g")) == ["5", "6", "7", "8", "9"]
     assert len(telemetry.logs("kept")) == 10
@@ -120,6 +155,8 @@ async def test_old_things_go(telemetry: Telemetry, monkeypatch: pytest.MonkeyPat
     assert [row["start"] for row in telemetry.spans("r")] == [8, 9]
     assert [row["stream"] for row in telemetry.streams("g")] == ["s1"]
     assert [row["name"] for row in telemetry.series()] == ["m1"]
+    assert telemetry.minutes("n", "m0", {}) == []
+    assert len(telemetry.minutes("n", "m1", {})) == 1
 
 
 async def test_a_deleted_group_or_stream_is_gone(telemetry: Telemetry) -> None:

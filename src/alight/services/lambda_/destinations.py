@@ -109,7 +109,8 @@ class Destinations:
         name = body["Configuration"]["FunctionName"]
         log.warning("%s of %s did not reach %s: %s", letter.cause, name, letter.target, why)
         metric = "DeadLetterErrors" if letter.attributes else "DestinationDeliveryFailures"
-        self._telemetry.metric("AWS/Lambda", metric, 1.0, FunctionName=name)
+        for place in ({}, {"FunctionName": name}):
+            self._telemetry.metric("AWS/Lambda", metric, 1.0, place, unit="Count")
 
 
 def _letters(body: Row, ended: Ended) -> list[Letter]:

@@ -30,11 +30,21 @@ Run = Callable[[dict[str, Any], Invocation], Awaitable[Outcome]]
 class Queue:
     """Accepts asynchronous invocations, in whatever transaction causes them."""
 
-    def __init__(self, catalogue: Catalogue, clock: Clock, *, max_age: float, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        max_age: float,
+        wake: Callable[[], None],
+        received: Callable[[str], None] = lambda function: None,
+    ) -> None:
+        """`received` is told of each function whose event is durable."""
         self._catalogue = catalogue
         self._clock = clock
         self._max_age = max_age
         self.wake = wake
+        self._received = received
 
     def accept(self, tx: Tx, function: str, payload: bytes, *, request_id: str, source: Members) -> None:
         """Queue one event for `function` (name or ARN); it runs once `tx` is durable."""
@@ -52,6 +62,7 @@ class Queue:
         )
         journal.accept(tx, event)
         tx.after_commit(self.wake)
+        tx.after_commit(lambda: self._received(event.function))
 
 
 class Invocations:

@@ -15,6 +15,7 @@ from alight.functions.invocation import FunctionSpec, Invocation, Outcome
 from alight.functions.pool import FunctionPool
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.places import code_of
 from alight.store.journal import Event
 from alight.store.telemetry import Telemetry
@@ -50,6 +51,7 @@ class Runner:
         catalogue: Catalogue,
         pool: FunctionPool,
         telemetry: Telemetry,
+        metrics: FunctionMetrics,
         clock: Clock,
         delays: tuple[float, ...],
         folder: Path,
@@ -57,6 +59,7 @@ class Runner:
         self._catalogue = catalogue
         self._pool = pool
         self._telemetry = telemetry
+        self._metrics = metrics
         self._clock = clock
         self._delays = delays
         self._folder = folder.absolute()
@@ -83,6 +86,7 @@ class Runner:
             return await self._run(body, spec_of(body, self._folder), invocation, attempt=1, wait=False)
         except functions.Throttled as throttled:
             if throttled.reserved:
+                self._metrics.throttled(body["Configuration"]["FunctionName"])
                 raise TooManyRequestsException(
                     Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
                 ) from None
@@ -105,6 +109,7 @@ class Runner:
             outcome = await self._run(body, spec, invocation, attempt=event.attempts + 1, wait=False)
         except functions.Throttled:
             raise Throttled from None
+        self._metrics.waited(spec.name, started - event.accepted)
         return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now())
 
     def _read(
@@ -124,6 +129,7 @@ class Runner:
     ) -> Outcome:
         started = self._clock.now()
         outcome = await self._pool.invoke(spec, invocation, wait=wait)
+        self._metrics.ran(spec.name, outcome)
         self._telemetry.invocation(
             request_id=invocation.request_id,
             event_id=invocation.event_id or "",

@@ -28,14 +28,21 @@ INSERT INTO invocations
     (request_id, event_id, function, attempt, started, ended, init_ms, outcome, error, max_memory_mb)
 VALUES (:request_id, :event_id, :function, :attempt, :started, :ended, :init_ms, :outcome, :error, :max_memory_mb);
 
--- name: telemetry.metric
--- A value of a metric.
-INSERT INTO metrics (namespace, name, ts, value, dimensions) VALUES (:namespace, :name, :ts, :value, :dimensions);
-
 -- name: telemetry.series_seen
 -- A metric has values under these dimensions.
 INSERT INTO series (namespace, name, dimensions, last_ts) VALUES (:namespace, :name, :dimensions, :ts)
-ON CONFLICT (namespace, name, dimensions) DO UPDATE SET last_ts = max(last_ts, excluded.last_ts);
+ON CONFLICT (namespace, name, dimensions) DO UPDATE SET last_ts = max(last_ts, excluded.last_ts) RETURNING id;
+
+-- name: telemetry.minute
+-- What a minute's values come to so far.
+SELECT count, sum, low, high, spread FROM minutes WHERE series = :series AND minute = :minute AND unit = :unit;
+
+-- name: telemetry.minute_put
+-- What they come to now.
+INSERT INTO minutes (series, minute, unit, count, sum, low, high, spread)
+VALUES (:series, :minute, :unit, :count, :sum, :low, :high, :spread)
+ON CONFLICT (series, minute, unit) DO UPDATE SET
+    count = excluded.count, sum = excluded.sum, low = excluded.low, high = excluded.high, spread = excluded.spread;
 
 -- name: telemetry.logs
 -- Lines of a group in the order of time, behind a place (time, id), within a stretch of time.
@@ -114,17 +121,18 @@ SELECT * FROM invocations WHERE request_id = :request_id ORDER BY started, id LI
 -- Runs of all functions, newest first.
 SELECT * FROM invocations WHERE started >= :start AND started < :end ORDER BY started DESC, id DESC LIMIT :limit;
 
--- name: telemetry.metrics
--- Values of a metric in the order of time; `dimensions` null means under any.
-SELECT ts, value, dimensions FROM metrics
-WHERE namespace = :namespace AND name = :name AND ts >= :start AND ts < :end
-    AND (:dimensions IS NULL OR dimensions = :dimensions)
-ORDER BY ts LIMIT :limit;
+-- name: telemetry.minutes
+-- A metric's minutes in the order of time.
+SELECT m.minute, m.unit, m.count, m.sum, m.low, m.high, m.spread FROM series AS s JOIN minutes AS m ON m.series = s.id
+WHERE s.namespace = :namespace AND s.name = :name AND s.dimensions = :dimensions
+    AND m.minute >= :start AND m.minute < :end
+ORDER BY m.minute, m.unit;
 
 -- name: telemetry.series
--- Which metrics there are; null means any.
+-- Which metrics there are, in order, behind a place; null means any.
 SELECT namespace, name, dimensions, last_ts FROM series
-WHERE (:namespace IS NULL OR namespace = :namespace) AND (:name IS NULL OR name = :name)
+WHERE (namespace, name, dimensions) > (:after_namespace, :after_name, :after_dimensions)
+    AND (:namespace IS NULL OR namespace = :namespace) AND (:name IS NULL OR name = :name) AND last_ts >= :since
 ORDER BY namespace, name, dimensions LIMIT :limit;
 
 -- name: telemetry.prune_logs
@@ -149,13 +157,14 @@ DELETE FROM spans WHERE id IN (SELECT id FROM spans WHERE start < :before LIMIT 
 -- Forget some of the runs that are too old.
 DELETE FROM invocations WHERE id IN (SELECT id FROM invocations WHERE started < :before LIMIT :limit);
 
--- name: telemetry.prune_metrics
--- Forget some of the values that are too old.
-DELETE FROM metrics WHERE id IN (SELECT id FROM metrics WHERE ts < :before LIMIT :limit);
+-- name: telemetry.prune_minutes
+-- Forget some of the minutes that are too old.
+DELETE FROM minutes WHERE (series, minute, unit) IN (
+    SELECT series, minute, unit FROM minutes WHERE minute < :before LIMIT :limit);
 
 -- name: telemetry.prune_series
 -- Forget metrics that have no value left.
-DELETE FROM series WHERE last_ts < :before AND :limit > 0;
+DELETE FROM series WHERE id IN (SELECT id FROM series WHERE last_ts < :before LIMIT :limit);
 
 -- name: telemetry.prune_streams
 -- Forget streams that have no line left.

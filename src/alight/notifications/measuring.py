@@ -1,0 +1,27 @@
+"""What CloudWatch is told of topics: namespace `AWS/SNS`, for each topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alight.store.telemetry import Telemetry
+
+NAMESPACE = "AWS/SNS"
+
+#: (topic's ARN, or "" for a text straight to a phone; metric; value; how often)
+Measure = Callable[[str, str, float, int], None]
+
+
+def unmeasured(topic: str, name: str, value: float, times: int) -> None:
+    """Where nobody counts."""
+
+
+def measure_with(telemetry: Telemetry) -> Measure:
+    """Texts that go straight to a phone stand under `PhoneNumber=PhoneNumberDirect`, as on AWS."""
+
+    def measure(topic: str, name: str, value: float, times: int) -> None:
+        place = {"TopicName": topic.rpartition(":")[2]} if topic else {"PhoneNumber": "PhoneNumberDirect"}
+        unit = "Bytes" if name == "PublishSize" else "Count"
+        telemetry.metric(NAMESPACE, name, value, place, unit=unit, times=times)
+
+    return measure
