@@ -124,7 +124,7 @@ def event_summary(event: Event) -> Json:
     return {
         "id": event.id,
         "state": event.state.value,
-        "function": event.function.rpartition(":")[2],
+        "function": event.function.partition(":function:")[2],
         "attempts": event.attempts,
         "accepted": event.accepted,
         "not_before": event.not_before,

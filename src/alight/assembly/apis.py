@@ -39,7 +39,7 @@ from alight.gateway.mounted import signer
 from alight.gateway.policy import allowed
 from alight.gateway.service_policy import service_may
 from alight.gateway.signature import Lookup
-from alight.names import ACCOUNT, REGION, function_arn, role_arn
+from alight.names import ACCOUNT, REGION, role_arn
 from alight.notifications.channels.addresses import Gate, GatedResolver
 from alight.notifications.policy import Failed
 from alight.services.lambda_.catalogue import Catalogue
@@ -125,7 +125,7 @@ class InvokedFunction:
 
     @property
     def _arn(self) -> str:
-        return function_arn(self.body["Configuration"]["FunctionName"])
+        return str(self.body["Configuration"]["FunctionArn"])
 
 
 def find_function(arn: str, catalogue: Catalogue, runner: Runner, permits: Permits) -> Function | None:

@@ -20,12 +20,14 @@ from alight.services.cloudwatch.service import CloudWatch
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.lambda_ import service as lambda_service
+from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.destinations import Destinations
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
 from alight.services.lambda_.permissions import Permissions
+from alight.services.lambda_.versions import Versions
 from alight.services.logs import Logs
 from alight.services.s3.service import S3
 from alight.services.sagemaker.service import SageMaker
@@ -86,6 +88,8 @@ def build_doors(
             invocations,
             Permissions(running.catalogue),
             Behaviour(running.catalogue, store.clock, rules),
+            Versions(running.catalogue),
+            Aliases(running.catalogue),
         )
         | sagemaker.operations()
         | sns.operations()

@@ -24,7 +24,7 @@ BATCH = 1000
 async def tidy_before_serving(store: Store, running: Running) -> None:
     """Remove function code that no record names, and copies of packages that were unpacked; nothing runs yet."""
     folder, keep = store.settings.data / FUNCTIONS, list[Path]()
-    for body in running.catalogue.page("", 100_000):
+    for body in running.catalogue.everything():
         keep += all_of(body["Code"], folder)
     await asyncio.to_thread(discard_unused, folder, keep)
     await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)

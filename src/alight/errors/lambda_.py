@@ -42,6 +42,7 @@ class TooManyRequestsException(Fault):
 
 
 class PreconditionFailedException(Fault):
-    """The RevisionId provided does not match the latest RevisionId."""
+    """The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the
+    latest Revision Id"""
 
     status = 412

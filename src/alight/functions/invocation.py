@@ -41,7 +41,8 @@ class FunctionSpec:
 class Invocation:
     """One call. `event_id`, `fence` and `staged` are carried for whoever asks what a worker is busy with.
 
-    `client_context` is JSON text (the Invoke API carries its base64).
+    `client_context` is JSON text (the Invoke API carries its base64). `function_arn` is the ARN that was called, where
+    it is another than the worker's own: an alias, or `$LATEST` by name.
     """
 
     request_id: str
@@ -51,6 +52,7 @@ class Invocation:
     staged: bool = False
     client_context: str | None = None
     trace_id: str | None = None
+    function_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

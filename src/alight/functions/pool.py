@@ -100,10 +100,13 @@ class FunctionPool:
         """Workers of a function, idle ones too."""
         return [worker_id for worker_id, worker in self._workers.items() if worker.spec.name == name]
 
-    async def retire(self, name: str) -> None:
-        """Code or configuration has changed: idle workers go now, busy ones after their call."""
+    async def retire(self, name: str, version: str = "") -> None:
+        """Code or configuration of a version (of all, where none is named) has changed: idle workers go now, busy ones
+        after their call."""
         leaving = []
         for worker in [worker for worker in self._workers.values() if worker.spec.name == name]:
+            if version not in ("", worker.spec.version):
+                continue
             worker.stale = True
             if worker in self._idle:
                 leaving.append(self._discard(worker))

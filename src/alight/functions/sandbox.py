@@ -283,7 +283,7 @@ def _headers(spec: FunctionSpec, invocation: Invocation, *, deadline_ms: int) ->
         "Content-Type": "application/json",
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
         "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-        "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
+        "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn or spec.arn,
         "Lambda-Runtime-Trace-Id": trace,
     }
     if invocation.client_context:

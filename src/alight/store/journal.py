@@ -235,7 +235,7 @@ def newest(
 ) -> list[Event]:
     """Events from the newest back, with empty payloads; page on with `before=events[-1].seq`.
 
-    `function` is an ARN; empty for all.
+    `function` is an ARN; empty for all. Without a qualifier it stands for those with one too.
     """
     if state is None:
         rows = reader.all("journal.newest", function=function, before=before, limit=limit)

@@ -215,9 +215,10 @@ async def test_a_permission_that_changes_is_another_statement(scene: Scene) -> N
 async def test_how_events_are_retried(scene: Scene) -> None:
     given = {"FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": "1"}
     _, asked = await created(scene, "AWS::Lambda::EventInvokeConfig", **given)
-    assert asked == [("PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 1})]
+    names = {"FunctionName": "f", "Qualifier": "$LATEST"}
+    assert asked == [("PutFunctionEventInvokeConfig", names | {"MaximumRetryAttempts": 1})]
     await scene.apply(one("AWS::SNS::Topic"))
-    assert ("DeleteFunctionEventInvokeConfig", {"FunctionName": "f"}) in scene.services.asked
+    assert ("DeleteFunctionEventInvokeConfig", names) in scene.services.asked
 
 
 async def test_a_queue_feeds_a_function(scene: Scene) -> None:
@@ -236,7 +237,7 @@ async def test_a_queue_feeds_a_function(scene: Scene) -> None:
     assert scene.services.given("DeleteEventSourceMapping") == {"UUID": uuid}
 
 
-async def test_versions_and_aliases_once_they_are_offered(scene: Scene) -> None:
+async def test_versions_and_aliases(scene: Scene) -> None:
     resources: dict[str, Members] = {
         "V": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "f"}},
         "A": {
@@ -247,11 +248,17 @@ async def test_versions_and_aliases_once_they_are_offered(scene: Scene) -> None:
     planned = await scene.plan(template(**resources))
     assert step(planned, "A").action == "create"
     await scene.apply(template(**resources))
-    assert scene.services.asked == [
-        ("PublishVersion", {"FunctionName": "f"}),
-        ("CreateAlias", {"FunctionName": "f", "FunctionVersion": "7", "Name": "live"}),
-    ]
+    plain = {"Description": "", "RoutingConfig": {"AdditionalVersionWeights": {}}}
+    live = {"FunctionName": "f", "FunctionVersion": "7", "Name": "live"}
+    assert scene.services.asked == [("PublishVersion", {"FunctionName": "f"}), ("CreateAlias", live | plain)]
     assert (await scene.apply(template(**resources))).plan.changes == ()
+    weights = [{"FunctionVersion": "6", "FunctionWeight": "0.25"}]
+    resources["A"]["Properties"]["RoutingConfig"] = {"AdditionalVersionWeights": weights}
+    await scene.apply(template(**resources))
+    assert scene.services.given("UpdateAlias")["RoutingConfig"] == {"AdditionalVersionWeights": {"6": 0.25}}
+    del resources["A"]["Properties"]["RoutingConfig"]
+    await scene.apply(template(**resources))
+    assert scene.services.given("UpdateAlias") == live | plain
 
 
 # IAM -----------------------------------------------------------------------------------------------------------------

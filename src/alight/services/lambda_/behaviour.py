@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from alight import names
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.destination_rules import DestinationRules
+from alight.services.lambda_.qualifiers import LATEST, split, whole
 
 _LIMITS = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, 21_600)}
 
@@ -36,13 +38,19 @@ class Behaviour:
         return self._answer(given, self._settings(given))
 
     async def list_function_event_invoke_configs(self, call: Call, given: Members) -> Members:
-        """There is one at most, and so one page."""
-        settings = self._catalogue.body(given["FunctionName"])["EventInvoke"]
-        return {"FunctionEventInvokeConfigs": [] if settings is None else [self._answer(given, settings)]}
+        """Those of the function, of its versions and of its aliases, in one page."""
+        name, _ = split(given["FunctionName"])
+        kept = [({"FunctionName": name}, self._catalogue.body(name))]
+        kept += [
+            ({"FunctionName": body["Configuration"]["FunctionArn"]}, body) for body in self._catalogue.versions(name)
+        ]
+        kept += [({"FunctionName": body["Configuration"]["AliasArn"]}, body) for body in self._catalogue.aliases(name)]
+        found = [(named, body["EventInvoke"]) for named, body in kept if body["EventInvoke"] is not None]
+        return {"FunctionEventInvokeConfigs": [self._answer(named, settings) for named, settings in found]}
 
     async def delete_function_event_invoke_config(self, call: Call, given: Members) -> Members:
         self._settings(given)
-        await self._catalogue.change(given["FunctionName"], lambda body: body | {"EventInvoke": None})
+        await self._keep(given, None)
         return {}
 
     async def put_function_concurrency(self, call: Call, given: Members) -> Members:
@@ -51,7 +59,7 @@ class Behaviour:
         return {"ReservedConcurrentExecutions": reserved}
 
     async def get_function_concurrency(self, call: Call, given: Members) -> Members:
-        reserved = self._catalogue.body(given["FunctionName"])["Reserved"]
+        reserved = self._catalogue.body(whole(given["FunctionName"]))["Reserved"]
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
     async def delete_function_concurrency(self, call: Call, given: Members) -> Members:
@@ -59,9 +67,10 @@ class Behaviour:
         return {}
 
     def _settings(self, given: Members) -> dict[str, Any]:
-        settings: dict[str, Any] | None = self._catalogue.body(given["FunctionName"])["EventInvoke"]
+        kept = self._catalogue.kept(given["FunctionName"], given.get("Qualifier"))
+        settings: dict[str, Any] | None = kept["EventInvoke"]
         if settings is None:
-            arn = self._catalogue.arn(given["FunctionName"])
+            arn = self._arn(given)
             raise ResourceNotFoundException(f"The function {arn} doesn't have an EventInvokeConfig", Type="User")
         return settings
 
@@ -77,15 +86,22 @@ class Behaviour:
             role = definitions.role_name(configuration["Role"])
             settings["DestinationConfig"] = self._rules.check_destinations(configuration["FunctionName"], role, config)
         settings["LastModified"] = self._clock.now()
-        await self._catalogue.change(given["FunctionName"], lambda body: body | {"EventInvoke": settings})
+        await self._keep(given, settings)
         return self._answer(given, settings)
+
+    async def _keep(self, given: Members, settings: dict[str, Any] | None) -> None:
+        await self._catalogue.change_kept(
+            given["FunctionName"], given.get("Qualifier"), lambda body: body | {"EventInvoke": settings}
+        )
+
+    def _arn(self, given: Members) -> str:
+        """Settings that were given without a qualifier are those of `$LATEST`."""
+        name, qualifier = split(given["FunctionName"], given.get("Qualifier"))
+        return names.function_arn(name, qualifier or LATEST)
 
     def _answer(self, given: Members, settings: dict[str, Any]) -> Members:
         return (
             {"DestinationConfig": {"OnSuccess": {}, "OnFailure": {}}}
             | settings
-            | {
-                "LastModified": datetime.fromtimestamp(settings["LastModified"], UTC),
-                "FunctionArn": f"{self._catalogue.arn(given['FunctionName'])}:$LATEST",
-            }
+            | {"LastModified": datetime.fromtimestamp(settings["LastModified"], UTC), "FunctionArn": self._arn(given)}
         )

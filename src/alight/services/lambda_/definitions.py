@@ -15,6 +15,7 @@ from alight import names
 from alight.calls import Members
 from alight.errors.lambda_ import (
     InvalidParameterValueException,
+    PreconditionFailedException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
@@ -44,12 +45,6 @@ def role_name(role_arn: str) -> str:
     if match is None:
         raise InvalidParameterValueException(f"The role {role_arn!r} is not the ARN of a role.", Type="User")
     return match["name"]
-
-
-def check_qualifier(name: str, qualifier: str | None) -> None:
-    """Only `$LATEST` exists until versions do."""
-    if qualifier not in (None, "", "$LATEST"):
-        raise not_found(f"{names.function_arn(name)}:{qualifier}")
 
 
 def not_found(arn: str) -> ResourceNotFoundException:
@@ -112,6 +107,20 @@ def with_code(body: dict[str, Any], code: Members, now: float) -> dict[str, Any]
     """`body` with another package: `Dir`, `Venv`, `Sha256` (base64), `Size` in bytes, `Warnings`."""
     changed = body["Configuration"] | {"CodeSha256": code["Sha256"], "CodeSize": code["Size"]} | _stamp(now)
     return body | {"Configuration": changed, "Code": code}
+
+
+def at_revision(body: dict[str, Any], given: Members) -> dict[str, Any]:
+    """The body, where it is the revision that the request was made for. Asked inside the job that writes, so that of
+    two updates of one revision only one succeeds."""
+    revision = body["Configuration"]["RevisionId"]
+    if (given.get("RevisionId") or revision) != revision:
+        raise PreconditionFailedException(Type="User")
+    return body
+
+
+def revised(body: dict[str, Any]) -> dict[str, Any]:
+    """The body under a new revision: something that belongs to it, though not its code or configuration, changes."""
+    return body | {"Configuration": body["Configuration"] | {"RevisionId": str(uuid.uuid4())}}
 
 
 def _stamp(now: float) -> Members:

@@ -11,15 +11,18 @@ from typing import Any
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors import AlightError
-from alight.errors.lambda_ import InvalidParameterValueException, PreconditionFailedException
+from alight.errors.lambda_ import InvalidParameterValueException
 from alight.functions.package import prepare
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.definitions import at_revision
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.places import named
+from alight.services.lambda_.qualifiers import LATEST, is_version, split, whole
 
-#: Called with a function's name when workers must not go on with what they were started with.
-Retire = Callable[[str], Awaitable[None]]
+#: Called with a function's name and a version, or "" for all of them, when workers must not go on with what they were
+#: started with.
+Retire = Callable[[str, str], Awaitable[None]]
 #: Called with bucket and key; returns a file that holds the object.
 Fetch = Callable[[str, str], Awaitable[Path]]
 
@@ -49,19 +52,20 @@ class Functions:
             raise definitions.exists(name)
         self._rules.check_dead_letters(role, given.get("DeadLetterConfig"))
         body = definitions.created(given, await self._code(call, given["Code"], given["Runtime"]), self._clock.now())
-        await self._catalogue.create(body)
-        return _configuration(body)
+        created = await self._catalogue.create(body, publish=bool(given.get("Publish")))
+        # Unqualified even where a version was published: so AWS answers this one.
+        return _configuration(created) | {"FunctionArn": self._catalogue.arn(name)}
 
     async def update_function_code(self, call: Call, given: Members) -> Members:
-        runtime = self._catalogue.body(given["FunctionName"])["Configuration"]["Runtime"]
+        name = whole(given["FunctionName"])
+        runtime = self._catalogue.body(name)["Configuration"]["Runtime"]
         code = await self._code(call, given, runtime)
         if given.get("DryRun"):
-            return _configuration(_at_revision(self._catalogue.body(given["FunctionName"]), given))
+            return _configuration(at_revision(self._catalogue.body(name), given))
         now = self._clock.now()
-        body = await self._catalogue.change(
-            given["FunctionName"], lambda body: definitions.with_code(_at_revision(body, given), code, now)
-        )
-        await self._retire(body["Configuration"]["FunctionName"])
+        carry_out = self._catalogue.publish if given.get("Publish") else self._catalogue.change
+        body = await carry_out(name, lambda body: definitions.with_code(at_revision(body, given), code, now))
+        await self._retire(name, LATEST)
         return _configuration(body)
 
     async def update_function_configuration(self, call: Call, given: Members) -> Members:
@@ -72,9 +76,9 @@ class Functions:
             self._rules.check_dead_letters(definitions.role_name(role), given["DeadLetterConfig"])
         now = self._clock.now()
         body = await self._catalogue.change(
-            given["FunctionName"], lambda body: definitions.reconfigured(_at_revision(body, given), given, now)
+            given["FunctionName"], lambda body: definitions.reconfigured(at_revision(body, given), given, now)
         )
-        await self._retire(body["Configuration"]["FunctionName"])
+        await self._retire(body["Configuration"]["FunctionName"], LATEST)
         return _configuration(body)
 
     async def get_function(self, call: Call, given: Members) -> Members:
@@ -100,10 +104,15 @@ class Functions:
         return answer
 
     async def delete_function(self, call: Call, given: Members) -> Members:
-        name, qualifier = definitions.parse_name(given["FunctionName"])
-        definitions.check_qualifier(name, given.get("Qualifier") or qualifier)
-        await self._catalogue.delete(name)
-        await self._retire(name)
+        """The whole function, or one of its versions."""
+        name, qualifier = split(given["FunctionName"], given.get("Qualifier"))
+        if not qualifier:
+            await self._catalogue.delete(name)
+        else:
+            self._catalogue.body(name)
+            _check_deletable(qualifier)
+            await self._catalogue.delete_version(name, qualifier)
+        await self._retire(name, qualifier)
         return {}
 
     async def _code(self, call: Call, given: Members, runtime: str) -> Members:
@@ -131,13 +140,13 @@ class Functions:
         }
 
 
-def _at_revision(body: dict[str, Any], given: Members) -> dict[str, Any]:
-    """The body, where it is the revision that the request was made for. Asked inside the job that writes, so that of
-    two updates of one revision only one succeeds."""
-    revision = body["Configuration"]["RevisionId"]
-    if given.get("RevisionId", revision) != revision:
-        raise PreconditionFailedException(Type="User")
-    return body
+def _check_deletable(qualifier: str) -> None:
+    if qualifier == LATEST:
+        raise InvalidParameterValueException(
+            "$LATEST version cannot be deleted without deleting the function.", Type="User"
+        )
+    if not is_version(qualifier):
+        raise InvalidParameterValueException("Deletion of aliases is not currently supported.", Type="User")
 
 
 def _configuration(body: dict[str, Any]) -> Members:

@@ -90,8 +90,9 @@ class Invocations:
     async def _event(self, call: Call, given: Members, payload: bytes) -> Members:
         _check(payload, ASYNCHRONOUS_LIMIT)
         source = {"kind": "invoke", "by": call.principal.arn}
+        arn = self._catalogue.arn(given["FunctionName"], given.get("Qualifier"))
         await self._database.write(
-            lambda tx: self._queue.accept(tx, given["FunctionName"], payload, request_id=call.request_id, source=source)
+            lambda tx: self._queue.accept(tx, arn, payload, request_id=call.request_id, source=source)
         )
         return {"StatusCode": 202, "Payload": b""}
 
@@ -103,7 +104,7 @@ class Invocations:
             client_context=_client_context(given.get("ClientContext")),
         )
         outcome = await self._run(body, invocation)
-        answer: Members = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": outcome.payload}
+        answer: Members = {"StatusCode": 200, "ExecutedVersion": outcome.version, "Payload": outcome.payload}
         if outcome.function_error:
             answer["FunctionError"] = outcome.function_error
         if given.get("LogType") == "Tail":

@@ -6,18 +6,29 @@ import json
 from typing import Any
 
 from alight.calls import Call, Members
-from alight.errors.lambda_ import ResourceConflictException, ResourceNotFoundException
+from alight.errors.lambda_ import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
 from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.definitions import at_revision, revised
+from alight.services.lambda_.qualifiers import LATEST
 
 
 class Permissions:
-    """Statements are kept in the function's record, by their id."""
+    """Statements are kept in the record of the function, version or alias that they are for, by their id."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
     async def add_permission(self, call: Call, given: Members) -> Members:
-        statement = _statement(given, self._catalogue.arn(given["FunctionName"]))
+        arn = self._catalogue.arn(given["FunctionName"], given.get("Qualifier"))
+        if arn.endswith(f":{LATEST}"):
+            raise InvalidParameterValueException(
+                "We currently do not support adding policies for $LATEST.", Type="User"
+            )
+        statement = _statement(given, arn)
 
         def change(body: dict[str, Any]) -> dict[str, Any]:
             if given["StatementId"] in body["Policy"]:
@@ -26,9 +37,9 @@ class Permissions:
                     "statement id, or remove the existing statement.",
                     Type="User",
                 )
-            return body | {"Policy": body["Policy"] | {given["StatementId"]: statement}}
+            return revised(at_revision(body, given)) | {"Policy": body["Policy"] | {given["StatementId"]: statement}}
 
-        await self._catalogue.change(given["FunctionName"], change)
+        await self._catalogue.change_kept(given["FunctionName"], given.get("Qualifier"), change)
         return {"Statement": json.dumps(statement)}
 
     async def remove_permission(self, call: Call, given: Members) -> Members:
@@ -37,13 +48,14 @@ class Permissions:
                 raise ResourceNotFoundException(
                     f"Statement {given['StatementId']} is not found in resource policy.", Type="User"
                 )
-            return body | {"Policy": {sid: st for sid, st in body["Policy"].items() if sid != given["StatementId"]}}
+            left = {sid: statement for sid, statement in body["Policy"].items() if sid != given["StatementId"]}
+            return revised(at_revision(body, given)) | {"Policy": left}
 
-        await self._catalogue.change(given["FunctionName"], change)
+        await self._catalogue.change_kept(given["FunctionName"], given.get("Qualifier"), change)
         return {}
 
     async def get_policy(self, call: Call, given: Members) -> Members:
-        body = self._catalogue.body(given["FunctionName"])
+        body = self._catalogue.kept(given["FunctionName"], given.get("Qualifier"))
         if not body["Policy"]:
             raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
         document = {"Version": "2012-10-17", "Id": "default", "Statement": list(body["Policy"].values())}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alight import names
 from alight.clock import Clock
 from alight.errors.lambda_ import TooManyRequestsException
 from alight.events.dispatch import Result, Target, Throttled
@@ -17,6 +20,7 @@ from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.places import code_of
+from alight.services.lambda_.qualifiers import LATEST
 from alight.store.journal import Event
 from alight.store.telemetry import Telemetry
 
@@ -24,11 +28,12 @@ from alight.store.telemetry import Telemetry
 def spec_of(body: dict[str, Any], folder: Path) -> FunctionSpec:
     """What the worker room has to know of a function; `folder` is that of all functions."""
     configuration = body["Configuration"]
+    name, version = configuration["FunctionName"], configuration["Version"]
     code_dir, venv = code_of(body["Code"], folder)
     return FunctionSpec(
-        name=configuration["FunctionName"],
-        arn=configuration["FunctionArn"],
-        version=configuration["Version"],
+        name=name,
+        arn=names.function_arn(name, "" if version == LATEST else version),
+        version=version,
         code_dir=code_dir,
         venv=venv,
         handler=configuration["Handler"],
@@ -55,6 +60,8 @@ class Runner:
         clock: Clock,
         delays: tuple[float, ...],
         folder: Path,
+        *,
+        lot: Callable[[], float] = random.random,
     ) -> None:
         self._catalogue = catalogue
         self._pool = pool
@@ -65,6 +72,8 @@ class Runner:
         self._folder = folder.absolute()
         #: What is done at the end of a function's events; nothing, until somebody says what.
         self.tell_of: Callable[[dict[str, Any]], Tell | None] = lambda body: None
+        #: Draws from [0, 1): which version of an alias with weights gets a call.
+        self._lot = lot
         #: What was read for events of a function, for as long as no definition changes.
         self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
         self._version = -1
@@ -80,23 +89,29 @@ class Runner:
         return Target(self._pool.free_slots(spec), self._delays, tell=self.tell_of(body))
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
-        """Run now. Waits for a free worker of this machine, but not beyond the function's own reserved concurrency:
-        there Lambda answers 429, and so do we."""
+        """Run now; of an alias with weights, one of its versions. Waits for a free worker of this machine, but not
+        beyond the function's own reserved concurrency: there Lambda answers 429, and so do we."""
+        body = self._catalogue.routed(body, self._lot())
+        spec = spec_of(body, self._folder)
         try:
-            return await self._run(body, spec_of(body, self._folder), invocation, attempt=1, wait=False)
+            return await self._run(body, spec, invocation, attempt=1, wait=False)
         except functions.Throttled as throttled:
             if throttled.reserved:
                 self._metrics.throttled(body["Configuration"]["FunctionName"])
                 raise TooManyRequestsException(
                     Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
                 ) from None
-        return await self._run(body, spec_of(body, self._folder), invocation, attempt=1)
+        return await self._run(body, spec, invocation, attempt=1)
 
     async def event(self, event: Event) -> Result:
-        """Run one attempt at an event. Raises `Throttled` where somebody else took the free worker."""
+        """Run one attempt at an event. An alias is looked up, and its weights are drawn by, at each attempt: what an
+        alias was turned away from is not tried again. Raises `Throttled` where somebody else took the free worker."""
         found = self._read("body", event.function, self._catalogue.body)
         assert found is not None
         body, spec = found
+        if body.get("Routes"):
+            body = self._catalogue.routed(body, self._lot())
+            spec = spec_of(body, self._folder)
         invocation = Invocation(
             request_id=event.id,
             payload=event.payload,
@@ -127,6 +142,8 @@ class Runner:
     async def _run(
         self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, *, attempt: int, wait: bool = True
     ) -> Outcome:
+        if (arn := body["Configuration"]["FunctionArn"]) != spec.arn:
+            invocation = replace(invocation, function_arn=arn)
         started = self._clock.now()
         outcome = await self._pool.invoke(spec, invocation, wait=wait)
         self._metrics.ran(spec.name, outcome)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from alight.calls import Handler
+from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
 from alight.services.lambda_.permissions import Permissions
+from alight.services.lambda_.versions import Versions
 from alight.services.members import Table, guarded, support
 
 _CONFIGURATION = (
@@ -14,13 +16,14 @@ _CONFIGURATION = (
     "AlightPublish"
 )
 _NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
-_STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount"
-_EVENT_INVOKE = "FunctionName MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
+_STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId"
+_EVENT_INVOKE = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
+_ALIAS = "FunctionName Name FunctionVersion Description RoutingConfig"
 
 TABLE: Table = {
-    "CreateFunction": support(f"{_CONFIGURATION} Code Tags", f"{_NEUTRAL} Publish"),
+    "CreateFunction": support(f"{_CONFIGURATION} Code Tags Publish", _NEUTRAL),
     "UpdateFunctionCode": support(
-        "FunctionName ZipFile S3Bucket S3Key DryRun RevisionId Local", "Publish Architectures"
+        "FunctionName ZipFile S3Bucket S3Key DryRun RevisionId Local Publish", "Architectures"
     ),
     "UpdateFunctionConfiguration": support(f"{_CONFIGURATION} RevisionId", _NEUTRAL),
     "GetFunction": support("FunctionName Qualifier"),
@@ -29,13 +32,20 @@ TABLE: Table = {
     "DeleteFunction": support("FunctionName Qualifier"),
     "Invoke": support("FunctionName InvocationType LogType ClientContext Payload Qualifier"),
     "AddPermission": support(_STATEMENT),
-    "RemovePermission": support("FunctionName StatementId"),
-    "GetPolicy": support("FunctionName"),
+    "RemovePermission": support("FunctionName StatementId Qualifier RevisionId"),
+    "GetPolicy": support("FunctionName Qualifier"),
     "PutFunctionEventInvokeConfig": support(_EVENT_INVOKE),
     "UpdateFunctionEventInvokeConfig": support(_EVENT_INVOKE),
-    "GetFunctionEventInvokeConfig": support("FunctionName"),
+    "GetFunctionEventInvokeConfig": support("FunctionName Qualifier"),
     "ListFunctionEventInvokeConfigs": support("FunctionName Marker MaxItems"),
-    "DeleteFunctionEventInvokeConfig": support("FunctionName"),
+    "DeleteFunctionEventInvokeConfig": support("FunctionName Qualifier"),
+    "PublishVersion": support("FunctionName CodeSha256 Description RevisionId"),
+    "ListVersionsByFunction": support("FunctionName Marker MaxItems"),
+    "CreateAlias": support(_ALIAS),
+    "UpdateAlias": support(f"{_ALIAS} RevisionId"),
+    "GetAlias": support("FunctionName Name"),
+    "ListAliases": support("FunctionName FunctionVersion Marker MaxItems"),
+    "DeleteAlias": support("FunctionName Name"),
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
     "DeleteFunctionConcurrency": support("FunctionName"),
@@ -43,7 +53,12 @@ TABLE: Table = {
 
 
 def operations(
-    functions: Functions, invocations: Invocations, permissions: Permissions, behaviour: Behaviour
+    functions: Functions,
+    invocations: Invocations,
+    permissions: Permissions,
+    behaviour: Behaviour,
+    versions: Versions,
+    aliases: Aliases,
 ) -> dict[tuple[str, str], Handler]:
     """The service's part of the operations table."""
     return guarded(
@@ -66,6 +81,13 @@ def operations(
             "GetFunctionEventInvokeConfig": behaviour.get_function_event_invoke_config,
             "ListFunctionEventInvokeConfigs": behaviour.list_function_event_invoke_configs,
             "DeleteFunctionEventInvokeConfig": behaviour.delete_function_event_invoke_config,
+            "PublishVersion": versions.publish_version,
+            "ListVersionsByFunction": versions.list_versions_by_function,
+            "CreateAlias": aliases.create_alias,
+            "UpdateAlias": aliases.update_alias,
+            "GetAlias": aliases.get_alias,
+            "ListAliases": aliases.list_aliases,
+            "DeleteAlias": aliases.delete_alias,
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,

@@ -22,13 +22,14 @@ _LIMITS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
 
 
 async def _put_invoke_config(work: Work) -> None:
-    # `Qualifier: $LATEST`, which the type wants spelt out, is the rule for the operation.
-    members = given(work.properties, "FunctionName", *_LIMITS, "DestinationConfig")
+    members = given(work.properties, "FunctionName", "Qualifier", *_LIMITS, "DestinationConfig")
     await work.call("lambda", "PutFunctionEventInvokeConfig", **members)
 
 
 async def _delete_invoke_config(work: Work) -> None:
-    await work.quietly("lambda", "DeleteFunctionEventInvokeConfig", **given(work.properties, "FunctionName"))
+    await work.quietly(
+        "lambda", "DeleteFunctionEventInvokeConfig", **given(work.properties, "FunctionName", "Qualifier")
+    )
 
 
 _MAPPED = (
@@ -76,16 +77,22 @@ async def _delete_version(work: Work) -> None:
         await work.quietly("lambda", "DeleteFunction", **members)
 
 
+def _led(properties: Members) -> Members:
+    """An alias' members; a description or weights that the template no longer gives are gone."""
+    weighted = (properties.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
+    weights = {str(one["FunctionVersion"]): float(one["FunctionWeight"]) for one in weighted}
+    return given(properties, "FunctionName", "FunctionVersion", "Name") | {
+        "Description": properties.get("Description", ""),
+        "RoutingConfig": {"AdditionalVersionWeights": weights},
+    }
+
+
 async def _create_alias(work: Work) -> None:
-    await work.call(
-        "lambda", "CreateAlias", **given(work.properties, "FunctionName", "FunctionVersion", "Name", "Description")
-    )
+    await work.call("lambda", "CreateAlias", **_led(work.properties))
 
 
 async def _update_alias(work: Work) -> None:
-    await work.call(
-        "lambda", "UpdateAlias", **given(work.properties, "FunctionName", "FunctionVersion", "Name", "Description")
-    )
+    await work.call("lambda", "UpdateAlias", **_led(work.properties))
 
 
 async def _delete_alias(work: Work) -> None:
@@ -115,7 +122,7 @@ PROVIDERS = (
         update=_put_invoke_config,
         delete=_delete_invoke_config,
         attributes=lambda one: {"Ref": one.name},
-        replaced_by=frozenset({"FunctionName"}),
+        replaced_by=frozenset({"FunctionName", "Qualifier"}),
         needs=(("lambda", "PutFunctionEventInvokeConfig"),),
     ),
     Provider(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Neutral, Only, Refused, Table
-from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NO_OWN_KEYS, TAGS, TEXT, TEXTS, WHOLE, N
+from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NO_OWN_KEYS, NUMBER, TAGS, TEXT, TEXTS, WHOLE, N
 
 _FUNCTION: Table = {
     "FunctionName": TEXT,
@@ -62,7 +62,7 @@ _PERMISSION: Table = {
 
 _EVENT_INVOKE_CONFIG: Table = {
     "FunctionName": TEXT,
-    "Qualifier": Only(("$LATEST",), "versions of functions are not offered yet."),
+    "Qualifier": TEXT,
     "MaximumRetryAttempts": WHOLE,
     "MaximumEventAgeInSeconds": WHOLE,
     "DestinationConfig": {"OnSuccess": {"Destination": TEXT}, "OnFailure": {"Destination": TEXT}},
@@ -87,7 +87,7 @@ TABLES: Mapping[str, Table] = {
         "Name": TEXT,
         "Description": TEXT,
         "ProvisionedConcurrencyConfig": N,  # workers stay warm as it is
-        "RoutingConfig": Refused("weighted versions are not offered yet."),
+        "RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": TEXT, "FunctionWeight": NUMBER}]},
     },
     "AWS::Lambda::EventInvokeConfig": _EVENT_INVOKE_CONFIG,
     "AWS::Lambda::EventSourceMapping": _EVENT_SOURCE_MAPPING,

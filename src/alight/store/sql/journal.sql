@@ -75,15 +75,15 @@ SELECT *, row_crc(id, function, payload, source, accepted, expires, retries) = c
 FROM events WHERE id = :id;
 
 -- name: journal.newest
--- Events from the newest back, without their payloads.
+-- Events from the newest back, without their payloads; a function's with those of its versions and aliases.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
-FROM events WHERE seq < :before AND (:function = '' OR function = :function) ORDER BY seq DESC LIMIT :limit;
+FROM events WHERE seq < :before AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':') ORDER BY seq DESC LIMIT :limit;
 
 -- name: journal.newest_in_state
 -- Events in one state from the newest back, without their payloads; chosen in the index alone, however many there are.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
 FROM events WHERE seq IN (
-    SELECT seq FROM events WHERE state = :state AND seq < :before AND (:function = '' OR function = :function)
+    SELECT seq FROM events WHERE state = :state AND seq < :before AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':')
     ORDER BY seq DESC LIMIT :limit)
 ORDER BY seq DESC;
 
