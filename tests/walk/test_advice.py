@@ -38,7 +38,7 @@ def written(folder: Path, runtime: str) -> str:
 async def missing_python() -> str:
     """A runtime that Lambda has and this machine has not."""
     interpreters = Interpreters()
-    for minor in range(14, 8, -1):
+    for minor in range(14, 9, -1):
         if (await interpreters.choose(f"python3.{minor}")).warning:
             return f"python3.{minor}"
     pytest.skip("every Python that Lambda offers is installed")

@@ -1,4 +1,8 @@
-"""Which Python runs a function: one of its `Runtime`'s minor version if the machine has one, else Alight's own."""
+"""Which Python runs a function: one of its `Runtime`'s minor version if the machine has one, else Alight's own.
+
+A version for which there is no boto3 any more is not looked for: a function of an old course asks for Python 3.6, and
+all that it brings to it is `import boto3`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from pathlib import Path
 
 from alight.errors import AlightError
 
+#: The first Python 3 on which the boto3 that Alight supplies runs.
+OLDEST = 10
 _PYTHON = re.compile(r"python3\.(\d+)")
 _OTHERS = ("nodejs", "java", "dotnet", "ruby", "go")
 _VERSION_OF = "import sys;print('.'.join(map(str,sys.version_info[:3])))"
@@ -69,6 +75,9 @@ def _find(runtime: str) -> Interpreter:
     own = running()
     if not match or own.version.startswith(f"3.{match.group(1)}."):
         return own
+    if int(match.group(1)) < OLDEST:
+        warning = f"{runtime} is too old for the boto3 that is supplied: Python {own.version} runs it instead."
+        return Interpreter(own.path, own.version, native=True, warning=warning)
     for path in _candidates(f"3.{match.group(1)}"):
         version = _version(path)
         if version.startswith(f"3.{match.group(1)}."):

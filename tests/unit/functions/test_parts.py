@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from dataclasses import replace
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import uvloop
 
 from alight.clock import SystemClock
 from alight.functions import report
-from alight.functions.interpreters import Interpreters, UnsupportedRuntime, check_runtime, running
+from alight.functions.interpreters import OLDEST, Interpreters, UnsupportedRuntime, check_runtime, running
 from alight.functions.invocation import FunctionSpec, Invocation, Throttled
 from alight.functions.memory import Cgroup, find_cgroup_parent
 from alight.functions.pool import FunctionPool
@@ -130,7 +131,22 @@ async def test_a_warning_is_logged(one_bench: Bench) -> None:
     assert any("There is no python3.98" in message for message in one_bench.messages())
 
 
-@pytest.mark.parametrize("minor", [8, 9, 10, 12, 13, 14])
+async def test_a_python_without_boto3_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of an old course says python3.6, and a machine may still have one."""
+    floor = distribution("boto3").metadata["Requires-Python"].replace(" ", "")
+    assert floor == f">=3.{OLDEST}"
+    for minor in (6, OLDEST - 1):
+        fake_python(tmp_path / f"python3.{minor}", f"echo 3.{minor}.1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    own = running()
+    for runtime in ("python3.6", f"python3.{OLDEST - 1}"):
+        chosen = await Interpreters().choose(runtime)
+        assert replace(chosen, warning="") == own
+        expected = f"{runtime} is too old for the boto3 that is supplied: Python {own.version} runs it instead."
+        assert chosen.warning == expected
+
+
+@pytest.mark.parametrize("minor", [10, 12, 13, 14])
 async def test_other_versions_run_our_own_loop(one_bench: Bench, minor: int) -> None:
     runtime = f"python3.{minor}"
     if (await one_bench.pool.interpreters.choose(runtime)).native:
@@ -148,8 +164,6 @@ async def test_other_versions_run_our_own_loop(one_bench: Bench, minor: int) -> 
         runtime=runtime,
         timeout=30,
     )
-    if minor < 10:
-        (spec.code_dir / "boto3.py").write_text("")  # today's boto3 does not run on these
     outcome = await one_bench.call(spec, b"0")
     assert answer(outcome) == [[3, minor], "birds"]
     assert outcome.log_tail.startswith(f"INIT_START Runtime Version: python:3.{minor}.".encode())

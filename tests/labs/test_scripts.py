@@ -1,0 +1,64 @@
+"""The labs to the letter: the aws command line alone, from an empty account to an empty account, and a runtime that is
+stopped, or killed, and started anew before every step, which changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.labs.driving import drive, steady_port
+from tests.support import Instance, Start
+from tests.walk.gateways import Phones, sms_gateway
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.tool("aws2"),
+    pytest.mark.tool("bash"),
+    pytest.mark.tool("jq"),
+    pytest.mark.tool("zip"),
+]
+
+PHONE = "+16035551212"
+#: How the runtime ends before each step.
+End = Callable[[Instance], object]
+ENDS: list[End] = [Instance.stop, Instance.kill]
+
+
+@pytest.fixture
+def phones() -> Iterator[Phones]:
+    with sms_gateway() as gateway:
+        yield gateway
+
+
+class Machine:
+    """The student's machine: one folder, one address, one runtime at a time."""
+
+    def __init__(self, start: Start, data: Path, **settings: str) -> None:
+        self._start, self._data, self._port = start, data, steady_port()
+        self._settings = {"ALIGHT_RETRY_DELAYS": "0.5,1,2,4,8", **settings}
+        self.instance = self._begin()
+
+    def _begin(self) -> Instance:
+        return self._start(data=self._data, port=self._port, timeout=60, **self._settings)
+
+    def again(self, end: End) -> None:
+        end(self.instance)
+        self.instance = self._begin()
+
+
+@pytest.mark.parametrize("end", ENDS, ids=["stopped", "killed"])
+def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) -> None:
+    machine = Machine(start, tmp_path / "data", ALIGHT_SMS_URL=phones.url("json"))
+    steps = drive("birds.sh", machine.instance, tmp_path, lambda step: machine.again(end))
+    assert len(steps) > 10
+    texts = [text.fields["message"] for text in phones.wait(lambda text: text.phone == PHONE)]
+    greeting, flamingo, vulture = dict.fromkeys(texts)
+    assert greeting == "birds> Machine learning is fun!"
+    assert flamingo.startswith("birds> Bird [birds/11_28/14_05/1795000000_0.jpg] is a: Flamingo(0.")
+    assert vulture.startswith("birds> Bird [birds/vulture.jpg] is, I am sure, a: Vulture(0.")
+    repeated = [item for item in machine.instance.json("outbox")["deliveries"] if item["uncertain"]]
+    assert len(texts) <= 3 + len(repeated), "a text came twice that may not"
+    assert end is Instance.kill or len(texts) == 3
