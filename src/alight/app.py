@@ -33,6 +33,8 @@ from alight.assembly.templates import Templates
 from alight.clock import SystemClock
 from alight.errors import AlightError
 from alight.gateway.route import Router
+from alight.gateway.service_policy import service_may
+from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
@@ -50,10 +52,11 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         store.database.on_fatal = die
         store.database.on_damage = report_damage
         sqs = Sqs(store.database, store.records, clock)
+        policies = ResourcePolicies(store.records, service_may)
         targets: Targets
-        telling = await build_telling(store, lambda: targets, sqs, exits)
+        telling = await build_telling(store, lambda: targets, sqs, policies, exits)
         running = build_running(store, telling.topics, exits)
-        targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send)
+        targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
         doors = build_doors(store, running, telling, targets, sqs, say)
         templates = Templates(store, doors, running.pool.interpreters, say)
         await tidy_before_serving(store, running)

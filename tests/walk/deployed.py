@@ -27,7 +27,9 @@ from alight.assembly.telling import build_telling
 from alight.assembly.templates import Templates
 from alight.clock import SystemClock
 from alight.gateway.route import Router
+from alight.gateway.service_policy import service_may
 from alight.names import function_arn
+from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings
@@ -205,10 +207,11 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
     """What `alight.app.run` does, up to the ready line."""
     store = await open_store(settings, SystemClock(), exits)
     sqs = Sqs(store.database, store.records, store.clock)
+    policies = ResourcePolicies(store.records, service_may)
     targets: Targets
-    telling = await build_telling(store, lambda: targets, sqs, exits)
+    telling = await build_telling(store, lambda: targets, sqs, policies, exits)
     running = build_running(store, telling.topics, exits)
-    targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send)
+    targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
     doors = build_doors(store, running, telling, targets, sqs, lambda text: None)
     templates = Templates(store, doors, running.pool.interpreters, lambda text: None)
     stages: dict[tuple[str, str], Api] = {}

@@ -41,6 +41,25 @@ def make_function(instance: Instance, name: str, code: str, timeout: int = 30, *
     return str(made["FunctionArn"])
 
 
+def open_queue(sqs: Any, name: str, **attributes: str) -> str:
+    """A queue that lets S3 and SNS in; its URL."""
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    policy = policy_for(arn, "sqs:SendMessage", "s3.amazonaws.com", "sns.amazonaws.com")
+    return str(sqs.create_queue(QueueName=name, Attributes={"Policy": policy, **attributes})["QueueUrl"])
+
+
+def policy_for(resource: str, action: str, *services: str, source: str = "*") -> str:
+    """The policy of a topic or queue that lets these services of AWS in, on behalf of `source` (an ARN)."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": list(services)},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"ArnLike": {"aws:SourceArn": source}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def make_endpoint(instance: Instance, name: str, code: str, replicas: int, **environment: str) -> None:
     """An endpoint in service whose `code/inference.py` is `code`."""
     made = make_packed_endpoint(instance, name, {"code/inference.py": code.encode()}, replicas, **environment)

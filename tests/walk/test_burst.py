@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support import Instance, Start, eventually
-from tests.walk.making import books, events, make_function, make_role, processes_of
+from tests.walk.making import books, events, make_function, make_role, open_queue, processes_of
 from tests.walk.sinks import Webhook
 
 OBJECTS = 300
@@ -167,7 +167,7 @@ def test_two_functions_with_one_reserved_worker_each(start: Start) -> None:
     topic = prepare(first, {"a/": "left", "b/": "right"})
     for name in ("left", "right"):
         first.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
-    queue = first.client("sqs").create_queue(QueueName="told", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    queue = open_queue(first.client("sqs"), "told", VisibilityTimeout="600")
     raw = {"RawMessageDelivery": "true"}
     first.client("sns").subscribe(
         TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:told", Attributes=raw

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from alight.cli.instance import open_door
 from tests.support import Instance, Start, eventually, start_alight, sweep
 from tests.walk.gateways import Mailbox, Phones, link_in, mail_server, sms_gateway
+from tests.walk.making import open_queue
 from tests.walk.sinks import Webhook
 
 PHONE = "+4915112345678"
@@ -113,7 +114,7 @@ class Queue:
 
     def __init__(self, instance: Instance, topic: str, name: str, **attributes: str) -> None:
         self._sqs = instance.client("sqs")
-        self._url = self._sqs.create_queue(QueueName=f"{topic.rpartition(':')[2]}-{name}"[:80])["QueueUrl"]
+        self._url = open_queue(self._sqs, f"{topic.rpartition(':')[2]}-{name}"[:80])
         described = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
         self.arn = described["Attributes"]["QueueArn"]
         instance.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=self.arn, Attributes=attributes)

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import Instance, Start, eventually, invoke, start_alight, sweep
+from tests.walk.making import open_queue
 
 ROLE = "arn:aws:iam::000000000000:role/teller"
 TRUST = {
@@ -58,7 +59,7 @@ def make(instance: Instance, name: str, handler: str, **members: Any) -> None:
 def queue(instance: Instance, name: str) -> tuple[str, str]:
     """Its URL and ARN."""
     sqs = instance.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    url = open_queue(sqs, name)
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 

@@ -20,7 +20,7 @@ Parameters:
 Resources:
   Inbox:
     Type: AWS::S3::Bucket
-    DependsOn: MayCall
+    DependsOn: [MayCall, MayTell]
     Properties:
       BucketName: !Sub "${AWS::StackName}-inbox"
       Tags: [{Key: team, Value: shop}]
@@ -33,6 +33,17 @@ Resources:
           - {Event: "s3:ObjectRemoved:*", Queue: !GetAtt Gone.Arn}
   Gone:
     Type: AWS::SQS::Queue
+  MayTell:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Gone]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: [s3.amazonaws.com, sns.amazonaws.com]}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Gone.Arn
+            Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
   Worker:
     Type: AWS::Lambda::Function
     Properties:

@@ -74,7 +74,7 @@ async def _start(here: Running) -> Callable[[], Coroutine[Any, Any, None]]:
     clock = SystemClock()
     database = await Database.open(here.folder, clock)
     objects = ObjectStore(database, here.folder)
-    service = S3(database, objects, clock=clock, emit=here.emit, target_exists=lambda arn: None)
+    service = S3(database, objects, clock=clock, emit=here.emit, target_exists=lambda arn, bucket: None)
     here.objects = objects
     access, cross_origin = Access(objects, strangers(clock)), CrossOrigin(objects)
     site = Mount(Site(objects, access, cross_origin))

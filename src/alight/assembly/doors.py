@@ -78,7 +78,7 @@ def build_doors(
         signer=telling.signer,
         check_url=telling.gate.check_url,
     )
-    s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.missing)
+    s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.refusal)
     rest_apis = Ledger(store.database, store.records, store.clock, REST)
     http_apis = Ledger(store.database, store.records, store.clock, HTTP)
     operations = (

@@ -27,8 +27,10 @@ from alight.gateway.hosts import Hosts, configured_hosts
 from alight.gateway.keyring import Keyring
 from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
+from alight.gateway.service_policy import service_may
 from alight.names import REGION
 from alight.services.permissions import condition_keys, needs
+from alight.services.resource_policies import ResourcePolicies
 from alight.services.s3.cors import CrossOrigin
 from alight.services.s3.public import Access
 from alight.services.s3.site import Site
@@ -39,6 +41,7 @@ def build_gateway(
     store: Store, running: Running, doors: Doors, admin: Api, router: Router, apis: Mapping[str, Mount]
 ) -> Gateway:
     settings = store.settings
+    policies = ResourcePolicies(store.records, service_may)
     access, cross_origin = Access(store.objects, strangers(store.clock)), CrossOrigin(store.objects)
     site = Mount(Site(store.objects, access, cross_origin))
     return Gateway(
@@ -50,7 +53,7 @@ def build_gateway(
             needs=needs,
             policies_of=doors.iam.roles.policies_of,
             clock=store.clock,
-            resource_policies_of=access.policies_of,
+            resource_policies_of=lambda arn: (*access.policies_of(arn), *policies.policies_of(arn)),
             keys_of=condition_keys,
         ),
         public=access.public,

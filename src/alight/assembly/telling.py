@@ -23,8 +23,10 @@ from alight.notifications.outgoing import Channel
 from alight.notifications.signing import Signer, load_signer
 from alight.notifications.subscriptions import Subscriptions
 from alight.notifications.topics import Topics
+from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
+from alight.services.topic_queues import from_topics
 from alight.store.outbox import OutboxStore
 
 
@@ -40,8 +42,10 @@ class Telling:
     gate: Gate
 
 
-async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, exits: AsyncExitStack) -> Telling:
-    settings, clock = store.settings, store.clock
+async def build_telling(
+    store: Store, targets: Callable[[], Targets], sqs: Sqs, policies: ResourcePolicies, exits: AsyncExitStack
+) -> Telling:
+    settings, clock, send_queue = store.settings, store.clock, from_topics(policies, sqs)
     rows = OutboxStore(store.database)
     outbox: Outbox
     measure = measure_with(store.telemetry)
@@ -70,10 +74,10 @@ async def build_telling(store: Store, targets: Callable[[], Targets], sqs: Sqs, 
         channels=channels,
         local={
             Protocol.LAMBDA: FunctionChannel(envelopes, lambda *given: targets().invoke_from_topic(*given)),
-            Protocol.SQS: QueueChannel(envelopes, sqs.send),
+            Protocol.SQS: QueueChannel(envelopes, send_queue),
         },
         held=held,
-        dead_letters=DeadLetters(envelopes, sqs.send),
+        dead_letters=DeadLetters(envelopes, send_queue),
         keep_seconds=settings.retention_days * 86_400,
         measure=measure,
     )

@@ -8,27 +8,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from alight.errors import Fault
-from alight.notifications.channels.queue import message_attributes, queue_body
+from alight.notifications.channels.queue import SendQueue, message_attributes, queue_body
 from alight.notifications.envelope import Envelopes
 from alight.notifications.outgoing import Outgoing
 from alight.store.database import Tx
 
 log = logging.getLogger(__name__)
 
-#: (tx, queue ARN, body, message attributes in SQS's members)
-SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What goes to which queue (ARN)."""
+    """What goes to which queue (ARN), from which topic (ARN)."""
 
     queue: str
+    topic: str
     body: str
     attributes: Mapping[str, Any]
 
@@ -48,11 +46,11 @@ class DeadLetters:
             return None
         body = await asyncio.to_thread(queue_body, self.envelopes, outgoing)
         attributes = message_attributes(outgoing.message) if outgoing.delivery.raw else {}
-        return Letter(target, body, attributes)
+        return Letter(target, outgoing.message.topic, body, attributes)
 
     def send(self, tx: Tx, letter: Letter) -> None:
-        """Into the queue, in the transaction that records the end. A queue that is gone must not keep it from that."""
+        """Into the queue, in the transaction that records the end, which a closed or missing queue must not stop."""
         try:
-            self.send_queue(tx, letter.queue, letter.body, letter.attributes)
+            self.send_queue(tx, letter.queue, letter.body, letter.attributes, letter.topic)
         except Fault as fault:
             log.warning("no dead letter in %s: %s", letter.queue, fault.message)

@@ -1,5 +1,8 @@
 """Whom a bucket or a function's end can tell: a function, a topic or a queue, each told inside the transaction of what
-happened."""
+happened.
+
+Topics and queues have to let S3 in by their own policy, when a bucket is set to tell them and each time it does.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from alight.notifications.message import TOPIC, Message
 from alight.notifications.topics import Topics
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
+from alight.services.resource_policies import PUBLISH, QUEUE, S3, SEND
 from alight.store.database import Tx
 from alight.store.records import Records
 
@@ -26,24 +30,41 @@ log = logging.getLogger(__name__)
 #: (tx, queue ARN, body, message attributes in SQS's members)
 SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
 
-QUEUE = "sqs:queue"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+#: (service principal, action, ARN, source ARN, tx) -> whether the resource's own policy lets the service in.
+Admits = Callable[[str, str, str, str, Tx | None], bool]
 
 
 class Targets:
-    """`emit` tells a target, `missing` says why one cannot be told."""
+    """`emit` tells a target, `refusal` says why one cannot be told by a bucket."""
 
     def __init__(
-        self, records: Records, catalogue: Catalogue, queue: Queue, topics: Topics, send_queue: SendQueue
+        self,
+        records: Records,
+        catalogue: Catalogue,
+        queue: Queue,
+        topics: Topics,
+        send_queue: SendQueue,
+        admits: Admits,
     ) -> None:
         self._records = records
         self._catalogue = catalogue
         self._queue = queue
         self._topics = topics
         self._send_queue = send_queue
+        self._admits = admits
+
+    def refusal(self, target: str, bucket: str) -> str | None:
+        """Why `bucket` cannot tell `target` (an ARN), in S3's words; None where it can."""
+        service = names.parse_arn(target).service
+        if (why := self.missing(target)) or service == "lambda" or self._lets_in(target, bucket):
+            return why
+        what = "topic" if service == "sns" else "queue"
+        return f"Permissions on the destination {what} do not allow S3 to publish notifications from this bucket"
 
     def missing(self, target: str) -> str | None:
-        """Why `target` (an ARN) cannot be told, in S3's words; None where it can."""
+        """Why `target` (an ARN) cannot be told by anybody, in S3's words; None where it is there."""
         arn = names.parse_arn(target)
         if arn.service == "lambda":
             try:
@@ -57,19 +78,26 @@ class Targets:
         what = "topic" if kind == TOPIC else "queue"
         return f"The destination {what} does not exist"
 
+    def _lets_in(self, target: str, bucket: str, tx: Tx | None = None) -> bool:
+        action = PUBLISH if names.parse_arn(target).service == "sns" else SEND
+        return self._admits(S3, action, target, names.bucket_arn(bucket), tx)
+
     def emit(
         self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule, source: Mapping[str, Any] = NOTHING
     ) -> str | None:
         """Tell `target` of `payload` once `tx` is durable. The id of the event that a function gets, with `source`
         beside what the payload says of its cause."""
-        body = json.dumps(payload)
-        match names.parse_arn(target).service:
-            case "lambda":
-                return self.to_function(tx, target, body.encode(), _source(payload) | dict(source))
-            case "sns":
-                self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
-            case "sqs":
-                self._to_queue(tx, target, body)
+        body, cause = json.dumps(payload), _source(payload)
+        service = names.parse_arn(target).service
+        if service == "lambda":
+            return self.to_function(tx, target, body.encode(), cause | dict(source))
+        if not self._lets_in(target, cause["bucket"], tx):
+            # What was deleted or closed since must not keep objects from being stored; S3 drops such events too.
+            log.warning("an S3 event was not sent to %s: its policy does not let this bucket in", target)
+        elif service == "sns":
+            self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
+        else:
+            self._to_queue(tx, target, body)
         return None
 
     def send(
@@ -90,7 +118,6 @@ class Targets:
                 self._send_queue(tx, target, body, members)
 
     def _to_queue(self, tx: Tx, target: str, body: str) -> None:
-        """A queue that was deleted since must not keep objects from being stored; S3 drops such events too."""
         try:
             self._send_queue(tx, target, body, {})
         except Fault as fault:
@@ -118,7 +145,7 @@ def _source(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": "s3",
         "event": records[0].get("eventName", ""),
-        "bucket": s3.get("bucket", {}).get("name", ""),
+        "bucket": s3.get("bucket", {}).get("name", "") or payload.get("Bucket", ""),
         "key": s3.get("object", {}).get("key", ""),
         "version": s3.get("object", {}).get("versionId", ""),
     }

@@ -105,7 +105,7 @@ async def _open(folder: Path, gateways: Gateways, clock: Clock) -> House:
     invoked: list[tuple[str, bytes, str]] = []
     base = ["http://127.0.0.1:4566"]
 
-    def send_queue(tx: Tx, arn: str, body: str, attributes: Mapping[str, Any]) -> None:
+    def send_queue(tx: Tx, arn: str, body: str, attributes: Mapping[str, Any], topic: str) -> None:
         if arn.endswith(":gone"):
             raise ValidationError("no such queue")
         tx.after_commit(lambda: queued.append((arn, body, attributes)))

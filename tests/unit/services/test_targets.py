@@ -36,7 +36,12 @@ class House:
         catalogue = Catalogue(database, self.records)
         queue = Queue(catalogue, clock, max_age=60, wake=lambda: None)
         topics = Topics(self.rows, self.records, clock, lambda: None)
-        self.targets = Targets(self.records, catalogue, queue, topics, self.send)
+        self.closed: set[str] = set()
+        self.targets = Targets(self.records, catalogue, queue, topics, self.send, self.admits)
+
+    def admits(self, service: str, action: str, target: str, source: str, tx: Tx | None) -> bool:
+        assert (service, source) == ("s3.amazonaws.com", "arn:aws:s3:::b")
+        return target not in self.closed
 
     def send(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any]) -> None:
         if arn != QUEUE:
@@ -78,3 +83,13 @@ async def test_missing_targets_are_named_in_s3s_words(house: House) -> None:
     assert house.targets.missing(QUEUE) == "The destination queue does not exist"
     await house.records.save("sns:topic", TOPIC, {})
     assert house.targets.missing(TOPIC) is None
+
+
+async def test_what_does_not_let_the_bucket_in_is_refused_and_is_not_told(house: House) -> None:
+    await house.records.save("sqs:queue", "jobs", {})
+    assert house.targets.refusal(QUEUE, "b") is None
+    house.closed = {QUEUE}
+    why = "Permissions on the destination queue do not allow S3 to publish notifications from this bucket"
+    assert house.targets.refusal(QUEUE, "b") == why
+    await house.emit(QUEUE)
+    assert house.sent == []

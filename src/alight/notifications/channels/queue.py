@@ -13,20 +13,23 @@ from alight.notifications.outgoing import Outgoing
 from alight.store.database import Tx
 from alight.store.outbox import StoredMessage
 
+#: (tx, queue ARN, body, message attributes in SQS's members, ARN of the topic that it comes from)
+SendQueue = Callable[[Tx, str, str, Mapping[str, Any], str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class QueueChannel:
-    """`send_queue(tx, queue ARN, body, attributes)` puts a message into a queue; a missing queue is a fault."""
+    """Puts messages into queues; one that is missing, or whose policy does not let the topic in, is a fault."""
 
     envelopes: Envelopes
-    send_queue: Callable[[Tx, str, str, Mapping[str, Any]], None]
+    send_queue: SendQueue
 
     def prepare(self, outgoing: Outgoing) -> str:
         return queue_body(self.envelopes, outgoing)
 
     def deliver(self, tx: Tx, outgoing: Outgoing, prepared: str) -> None:
         attributes = message_attributes(outgoing.message) if outgoing.delivery.raw else {}
-        self.send_queue(tx, outgoing.delivery.target, prepared, attributes)
+        self.send_queue(tx, outgoing.delivery.target, prepared, attributes, outgoing.message.topic)
 
 
 def queue_body(envelopes: Envelopes, outgoing: Outgoing) -> str:

@@ -32,7 +32,7 @@ class Notifications:
         configuration = normalised(given["NotificationConfiguration"] or {})
         skip = bool(given.get("SkipDestinationValidation"))
         if not skip:
-            check_targets(rules(configuration), self._ground.target_exists)
+            check_targets(rules(configuration), name, self._ground.target_exists)
 
         def job(tx: Tx) -> None:
             known = rules(self._ground.require(tx, name).settings.get("notification") or {})

@@ -9,6 +9,7 @@ from typing import Any
 
 from alight.calls import Members
 from alight.errors.s3 import MalformedPolicy
+from alight.services.policy_words import OPERATOR, listed, names_somebody, texts
 
 LARGEST = 20 * 1024
 
@@ -17,22 +18,8 @@ _STATEMENT_FIELDS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 )
 _VERSIONS = (None, "2008-10-17", "2012-10-17")
-_PRINCIPALS = {
-    "AWS": re.compile(
-        r"\*|\d{12}|arn:aws:iam::\d{12}:(root|(role|user)/[\w+=,.@/-]+)|"
-        r"arn:aws:sts::\d{12}:(assumed-role/[\w+=,.@-]+/[\w+=,.@-]+|federated-user/[\w+=,.@-]+)"
-    ),
-    "Service": re.compile(r"[a-z0-9.-]+\.amazonaws\.com"),
-    "CanonicalUser": re.compile(r"[0-9a-f]{64}"),
-    "Federated": re.compile(r"arn:aws:iam::\d{12}:\S+|[a-z0-9.-]+"),
-}
 _ACTION = re.compile(r"\*|s3:[A-Za-z*?]+", re.IGNORECASE)
 _RESOURCE = re.compile(r"arn:aws:s3:::(?P<bucket>[^/]+)(?P<key>/.*)?|(?P<all>\*)", re.DOTALL)
-_OPERATOR = re.compile(
-    r"(ForAllValues:|ForAnyValue:)?(String(Not)?(Equals(IgnoreCase)?|Like)|"
-    r"(Numeric|Date)((Not)?Equals|(LessThan|GreaterThan)(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|"
-    r"Arn(Not)?(Equals|Like))(IfExists)?|Null"
-)
 _OF_OBJECTS = re.compile(
     r"s3:(get|put|delete)object(version)?(acl|tagging|attributes)?|s3:restoreobject|s3:abortmultipartupload|"
     r"s3:listmultipartuploadparts"
@@ -55,7 +42,7 @@ def read_policy(text: str, bucket: str) -> Members:
         raise MalformedPolicy("The policy must contain a valid version string")
     if "Statement" not in policy:
         raise MalformedPolicy("Missing required field Statement")
-    statements = _listed(policy["Statement"])
+    statements = listed(policy["Statement"])
     if not statements:
         raise MalformedPolicy("Could not parse the policy: Statement is empty!")
     for statement in statements:
@@ -71,8 +58,9 @@ def _check_statement(statement: Any, bucket: str) -> None:
         raise MalformedPolicy("Missing required field Effect")
     if statement["Effect"] not in ("Allow", "Deny"):
         raise MalformedPolicy(f"Invalid effect: {statement['Effect']}")
-    _check_principal(_one_of(statement, "Principal"))
-    actions = _texts(_one_of(statement, "Action"))
+    if not names_somebody(_one_of(statement, "Principal")):
+        raise MalformedPolicy("Invalid principal in policy")
+    actions = texts(_one_of(statement, "Action"))
     if not actions or not all(_ACTION.fullmatch(action) for action in actions):
         raise MalformedPolicy("Policy has invalid action")
     _check_resources(statement, actions, bucket)
@@ -88,19 +76,8 @@ def _one_of(statement: Members, name: str) -> Any:
     return statement.get(name, statement.get(f"Not{name}"))
 
 
-def _check_principal(principal: Any) -> None:
-    named = {"AWS": principal} if isinstance(principal, str) and principal == "*" else principal
-    if not isinstance(named, dict) or not named:
-        raise MalformedPolicy("Invalid principal in policy")
-    for kind, values in named.items():
-        form = _PRINCIPALS.get(kind)
-        texts = _texts(values)
-        if form is None or not texts or not all(form.fullmatch(text) for text in texts):
-            raise MalformedPolicy("Invalid principal in policy")
-
-
 def _check_resources(statement: Members, actions: list[str], bucket: str) -> None:
-    found = [_RESOURCE.fullmatch(text) for text in _texts(_one_of(statement, "Resource"))]
+    found = [_RESOURCE.fullmatch(text) for text in texts(_one_of(statement, "Resource"))]
     if not found:
         raise MalformedPolicy("Policy has invalid resource")
     of_objects = of_buckets = False
@@ -123,12 +100,12 @@ def _check_conditions(conditions: Any) -> None:
     if not isinstance(conditions, dict) or not all(isinstance(tests, dict) for tests in conditions.values()):
         raise MalformedPolicy("Invalid policy syntax.")
     for operator, tests in conditions.items():
-        if not _OPERATOR.fullmatch(operator):
+        if not OPERATOR.fullmatch(operator):
             raise MalformedPolicy(f"Invalid Condition type : {operator}")
         for key, values in tests.items():
             if not key.lower().startswith(("aws:", "s3:")):
                 raise MalformedPolicy(f"Policy has an invalid condition key - {key}")
-            if not all(isinstance(value, str | int | float | bool) for value in _listed(values)):
+            if not all(isinstance(value, str | int | float | bool) for value in listed(values)):
                 raise MalformedPolicy("Invalid policy syntax.")
 
 
@@ -136,13 +113,3 @@ def _only(found: Members, known: frozenset[str]) -> None:
     for name in found:
         if name not in known:
             raise MalformedPolicy(f"Unknown field {name}")
-
-
-def _texts(value: Any) -> list[str]:
-    """A text or a list of texts as a list; empty where it is neither."""
-    values = _listed(value)
-    return values if all(isinstance(one, str) for one in values) else []
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

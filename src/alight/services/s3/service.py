@@ -48,8 +48,8 @@ class S3:
     """The service over a database and an object store of the same data folder.
 
     `emit(tx, target_arn, payload, rule)` is called inside the write job that changes an object, once for each
-    notification rule that wants the event. `target_exists(arn)` says why an ARN cannot be notified ("The destination
-    queue does not exist"), or None where it can.
+    notification rule that wants the event. `target_exists(arn, bucket)` says why a bucket cannot notify an ARN ("The
+    destination queue does not exist"), or None where it can.
     """
 
     def __init__(

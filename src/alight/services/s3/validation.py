@@ -15,8 +15,8 @@ from alight.errors.s3 import InvalidArgument, MalformedXML
 from alight.events.match import EVENTS, TARGETS, Rule, overlap, rules
 from alight.names import parse_arn
 
-#: Why an ARN cannot be a target ("The destination queue does not exist"), or None where it can.
-TargetCheck = Callable[[str], str | None]
+#: Why an ARN cannot be a target of a bucket ("The destination queue does not exist"), or None where it can.
+TargetCheck = Callable[[str, str], str | None]
 
 _LIMIT = 100
 _ID_LETTERS = 255
@@ -116,11 +116,10 @@ def _check_together(configuration: Members) -> None:
     raise InvalidArgument("Configurations overlap. Configurations on the same bucket cannot share a common event type.")
 
 
-def check_targets(every: tuple[Rule, ...], refusal: TargetCheck) -> None:
-    """Raises `InvalidArgument` that names each target which is not there."""
-    problems = dict(
-        _numbered({arn: why for arn in dict.fromkeys(rule.target for rule in every) if (why := refusal(arn))})
-    )
+def check_targets(every: tuple[Rule, ...], bucket: str, refusal: TargetCheck) -> None:
+    """Raises `InvalidArgument` that names each target which is not there, or does not let the bucket in."""
+    targets = dict.fromkeys(rule.target for rule in every)
+    problems = dict(_numbered({arn: why for arn in targets if (why := refusal(arn, bucket))}))
     if problems:
         raise InvalidArgument("Unable to validate the following destination configurations", **problems)
 

@@ -8,6 +8,7 @@ from alight.notifications.subscriptions import Subscriptions
 from alight.notifications.topics import Topics
 from alight.services.members import guarded, support
 from alight.services.sns.pages import SnsPages
+from alight.services.sns.permissions import PermissionOperations
 from alight.services.sns.publish import PublishOperations
 from alight.services.sns.rules import CheckUrl
 from alight.services.sns.sms import SmsOperations
@@ -17,6 +18,7 @@ from alight.store.database import Database
 from alight.store.records import Records
 
 TABLE = {
+    "AddPermission": support("TopicArn Label AWSAccountId ActionName"),
     "ConfirmSubscription": support("TopicArn Token AuthenticateOnUnsubscribe"),
     "CreateTopic": support("Name Attributes", "Tags"),
     "DeleteTopic": support("TopicArn"),
@@ -29,6 +31,7 @@ TABLE = {
     "ListTopics": support("NextToken"),
     "Publish": support("TopicArn TargetArn PhoneNumber Message Subject MessageStructure MessageAttributes"),
     "PublishBatch": support("TopicArn PublishBatchRequestEntries"),
+    "RemovePermission": support("TopicArn Label"),
     "SetSMSAttributes": support("", "attributes"),
     "SetSubscriptionAttributes": support("SubscriptionArn AttributeName AttributeValue"),
     "SetTopicAttributes": support("TopicArn AttributeName AttributeValue"),
@@ -54,6 +57,7 @@ class Sns:
     ) -> None:
         self._topics = TopicOperations(database, records, subscriptions)
         self._subscriptions = SubscriptionOperations(self._topics, subscriptions, check_url)
+        self._permissions = PermissionOperations(database, records, self._topics)
         self._publish = PublishOperations(database, self._topics, topics)
         self._sms = SmsOperations(records)
         #: The ASGI app for `/_aws/sns/`.
@@ -62,6 +66,7 @@ class Sns:
     def operations(self) -> dict[tuple[str, str], Handler]:
         topics, subscriptions = self._topics, self._subscriptions
         handlers: dict[str, Handler] = {
+            "AddPermission": self._permissions.add_permission,
             "ConfirmSubscription": subscriptions.confirm_subscription,
             "CreateTopic": topics.create_topic,
             "DeleteTopic": topics.delete_topic,
@@ -74,6 +79,7 @@ class Sns:
             "ListTopics": topics.list_topics,
             "Publish": self._publish.publish,
             "PublishBatch": self._publish.publish_batch,
+            "RemovePermission": self._permissions.remove_permission,
             "SetSMSAttributes": self._sms.set_sms_attributes,
             "SetSubscriptionAttributes": subscriptions.set_subscription_attributes,
             "SetTopicAttributes": topics.set_topic_attributes,

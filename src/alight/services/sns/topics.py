@@ -15,6 +15,8 @@ from alight.notifications.message import TOPIC, SubscriptionState, Topic, to_top
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.subscriptions import Subscriptions
 from alight.services.paging import next_token, read_token
+from alight.services.permission_statements import OutOfScope, check_form
+from alight.services.resource_policies import default_topic_policy
 from alight.services.sns import rules
 from alight.store.database import Database, Tx
 from alight.store.records import Records
@@ -22,8 +24,8 @@ from alight.store.records import Records
 PAGE = 100
 
 #: Stored and returned, with nothing to act on here.
-_NEUTRAL = frozenset({"Policy", "KmsMasterKeyId", "TracingConfig"})
-_HONOURED = frozenset({"DisplayName", "DeliveryPolicy", "SignatureVersion"})
+_NEUTRAL = frozenset({"KmsMasterKeyId", "TracingConfig"})
+_HONOURED = frozenset({"DisplayName", "DeliveryPolicy", "Policy", "SignatureVersion"})
 _MOST_DISPLAY_NAME = 100
 
 
@@ -92,7 +94,7 @@ class TopicOperations:
                 "TopicArn": topic.arn,
                 "Owner": ACCOUNT,
                 "DisplayName": "",
-                "Policy": json.dumps(default_policy(topic.arn)),
+                "Policy": json.dumps(default_topic_policy(topic.arn)),
                 "SubscriptionsConfirmed": str(counts[SubscriptionState.CONFIRMED]),
                 "SubscriptionsPending": str(counts[SubscriptionState.PENDING]),
                 "SubscriptionsDeleted": str(counts[SubscriptionState.DELETED]),
@@ -143,8 +145,8 @@ def _check_attribute(name: str, value: str, prefix: str) -> None:
                 rules.check_topic_policy(json.loads(value))
             except json.JSONDecodeError:
                 raise InvalidParameter(f"{prefix}DeliveryPolicy: failed to parse JSON.") from None
-    elif name == "Policy":
-        _check_json(name, value, prefix)
+        if name == "Policy" and value:
+            _check_policy(value, prefix)
     elif name not in _NEUTRAL:
         if name in ("FifoTopic", "ContentBasedDeduplication", "ArchivePolicy", "FifoThroughputScope") or (
             "Feedback" in name
@@ -153,13 +155,13 @@ def _check_attribute(name: str, value: str, prefix: str) -> None:
         raise InvalidParameter("Invalid parameter: AttributeName")
 
 
-def _check_json(name: str, value: str, prefix: str) -> None:
-    if not value:
-        return
+def _check_policy(text: str, prefix: str) -> None:
     try:
-        json.loads(value)
-    except ValueError:
-        raise InvalidParameter(f"{prefix}{name}: failed to parse JSON.") from None
+        check_form(text, "sns")
+    except OutOfScope:
+        raise InvalidParameter(f"{prefix}Policy statement action out of service scope!") from None
+    except ValueError as error:
+        raise InvalidParameter(f"{prefix}Policy Error: {error}") from None
 
 
 def _tags(given: list[Mapping[str, str]]) -> dict[str, str]:
@@ -167,29 +169,6 @@ def _tags(given: list[Mapping[str, str]]) -> dict[str, str]:
     if len(tags) != len(given):
         raise InvalidParameter("Invalid parameter: Duplicated keys are not allowed.")
     return tags
-
-
-def default_policy(arn: str) -> dict[str, Any]:
-    """The policy of a topic that was given none: its owner may do everything."""
-    actions = (
-        "GetTopicAttributes",
-        "SetTopicAttributes",
-        "AddPermission",
-        "RemovePermission",
-        "DeleteTopic",
-        "Subscribe",
-        "ListSubscriptionsByTopic",
-        "Publish",
-    )
-    statement = {
-        "Sid": "__default_statement_ID",
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [f"SNS:{action}" for action in actions],
-        "Resource": arn,
-        "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
-    }
-    return {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}
 
 
 def _effective_policy(text: str) -> dict[str, Any]:

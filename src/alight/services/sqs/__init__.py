@@ -6,12 +6,14 @@ from alight.calls import Handler
 from alight.clock import Clock
 from alight.services.members import guarded, support
 from alight.services.sqs.messages import MessageOperations
+from alight.services.sqs.permissions import PermissionOperations
 from alight.services.sqs.queues import QueueOperations
 from alight.store.database import Database
 from alight.store.queues import QueueStore
 from alight.store.records import Records
 
 TABLE = {
+    "AddPermission": support("QueueUrl Label AWSAccountIds Actions"),
     "ChangeMessageVisibility": support("QueueUrl ReceiptHandle VisibilityTimeout"),
     "ChangeMessageVisibilityBatch": support("QueueUrl Entries"),
     "CreateQueue": support("QueueName Attributes", "tags"),
@@ -28,6 +30,7 @@ TABLE = {
         "QueueUrl AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages "
         "VisibilityTimeout WaitTimeSeconds"
     ),
+    "RemovePermission": support("QueueUrl Label"),
     "SendMessage": support("QueueUrl MessageBody DelaySeconds MessageAttributes"),
     "SendMessageBatch": support("QueueUrl Entries"),
     "SetQueueAttributes": support("QueueUrl Attributes"),
@@ -42,13 +45,17 @@ class Sqs:
     def __init__(self, database: Database, records: Records, clock: Clock) -> None:
         store = QueueStore(database)
         self._queues = QueueOperations(database, records, store, clock)
+        self._permissions = PermissionOperations(self._queues)
         self._messages = MessageOperations(database, self._queues, store, clock)
         #: (tx, queue ARN, body, message attributes)
         self.send = self._messages.put
+        #: (name, tx): the queue, or `QueueDoesNotExist`.
+        self.require = self._queues.named
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         queues, messages = self._queues, self._messages
         handlers: dict[str, Handler] = {
+            "AddPermission": self._permissions.add_permission,
             "ChangeMessageVisibility": messages.change_message_visibility,
             "ChangeMessageVisibilityBatch": messages.change_message_visibility_batch,
             "CreateQueue": queues.create_queue,
@@ -62,6 +69,7 @@ class Sqs:
             "ListQueues": queues.list_queues,
             "PurgeQueue": queues.purge_queue,
             "ReceiveMessage": messages.receive_message,
+            "RemovePermission": self._permissions.remove_permission,
             "SendMessage": messages.send_message,
             "SendMessageBatch": messages.send_message_batch,
             "SetQueueAttributes": queues.set_queue_attributes,

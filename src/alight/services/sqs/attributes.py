@@ -11,6 +11,7 @@ from typing import Any
 from alight.errors.common import NotImplemented_
 from alight.errors.sqs import InvalidAttributeName, InvalidAttributeValue, InvalidMessageContents, InvalidParameterValue
 from alight.names import ACCOUNT, REGION, parse_arn
+from alight.services.permission_statements import check_form
 from alight.store.queues import Redrive
 
 #: name -> (default, least, most)
@@ -73,6 +74,11 @@ def _check_document(name: str, text: str) -> None:
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
     if name == "RedrivePolicy":
         redrive_policy(text)
+    if name == "Policy":
+        try:
+            check_form(text, "sqs")
+        except ValueError:
+            raise InvalidAttributeValue(f"Invalid value for the parameter {name}.") from None
 
 
 def redrive_policy(text: str) -> Redrive | None:

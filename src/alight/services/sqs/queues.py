@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -174,17 +175,22 @@ class QueueOperations:
         }
 
     async def set_queue_attributes(self, call: Call, given: Members) -> Members:
-        queue = self.find(given["QueueUrl"])
         rules.check_settings(given["Attributes"])
-        settings = {key: value for key, value in {**queue.settings, **given["Attributes"]}.items() if value != ""}
-        changed = Queue(queue.name, settings, queue.tags, queue.created, self._clock.now())
+        await self.change(given["QueueUrl"], lambda queue: {**queue.settings, **given["Attributes"]})
+        return {}
+
+    async def change(self, url: str, settings: Callable[[Queue], dict[str, str]]) -> None:
+        """Give a queue the settings that `settings` makes of it; an empty one is taken away."""
+        name = self.find(url).name
 
         def job(tx: Tx) -> None:
+            queue = self.named(name, tx)
+            kept = {key: value for key, value in settings(queue).items() if value != ""}
+            changed = Queue(name, kept, queue.tags, queue.created, self._clock.now())
             self._check_redrive(changed, tx)
-            self._records.put(tx, KIND, queue.name, changed.body())
+            self._records.put(tx, KIND, name, changed.body())
 
         await self._database.write(job)
-        return {}
 
     async def list_dead_letter_source_queues(self, call: Call, given: Members) -> Members:
         target = self.find(given["QueueUrl"])

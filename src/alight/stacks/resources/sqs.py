@@ -47,8 +47,15 @@ async def _put_policy(work: Work) -> None:
     document = as_document(work.properties["PolicyDocument"])
     for queue in work.properties["Queues"]:
         await work.call("sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": document})
-    for queue in set(work.before.get("Queues") or []) - set(work.properties["Queues"]):
-        await work.quietly("sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": ""})
+    # By their names: the same queue has another URL where this instance has another port.
+    kept = {_name(queue) for queue in work.properties["Queues"]}
+    for queue in work.before.get("Queues") or []:
+        if _name(queue) not in kept:
+            await work.quietly("sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": ""})
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 async def _drop_policy(work: Work) -> None:

@@ -59,9 +59,9 @@ _QUEUE: Table = {
 TABLES: Mapping[str, Table] = {
     "AWS::SNS::Subscription": _SUBSCRIPTION,
     "AWS::SNS::Topic": _TOPIC,
-    "AWS::SNS::TopicPolicy": {"PolicyDocument": N, "Topics": TEXTS},
+    "AWS::SNS::TopicPolicy": {"PolicyDocument": DOCUMENT, "Topics": TEXTS},
     "AWS::SQS::Queue": _QUEUE,
-    "AWS::SQS::QueuePolicy": {"PolicyDocument": N, "Queues": TEXTS},
+    "AWS::SQS::QueuePolicy": {"PolicyDocument": DOCUMENT, "Queues": TEXTS},
 }
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {

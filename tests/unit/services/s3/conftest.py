@@ -102,7 +102,7 @@ async def s3(tmp_path: Path) -> AsyncIterator[Service]:
 
     service = Service({}, clock, tmp_path)
     service.operations = S3(
-        database, objects, clock=clock, emit=emit, target_exists=lambda arn: service.missing.get(arn)
+        database, objects, clock=clock, emit=emit, target_exists=lambda arn, bucket: service.missing.get(arn)
     ).operations()
     await service("CreateBucket", Bucket="photos")
     yield service

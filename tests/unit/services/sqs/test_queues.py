@@ -10,6 +10,8 @@ import pytest
 from alight.errors import Fault
 from tests.unit.services.sqs.conftest import Door
 
+POLICY = '{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'
+
 
 async def test_a_queue_is_found_by_name_and_url(door: Door) -> None:
     url = await door.queue()
@@ -32,7 +34,7 @@ async def test_creating_again_is_the_same_queue_unless_it_differs(door: Door) ->
 async def test_attributes(door: Door) -> None:
     url = await door.queue(VisibilityTimeout="10")
     door.clock.advance(5)
-    await door.call("SetQueueAttributes", QueueUrl=url, Attributes={"DelaySeconds": "3", "Policy": '{"Version": "x"}'})
+    await door.call("SetQueueAttributes", QueueUrl=url, Attributes={"DelaySeconds": "3", "Policy": POLICY})
     everything = (await door.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]))["Attributes"]
     assert everything == {
         "ApproximateNumberOfMessages": "0",
@@ -43,7 +45,7 @@ async def test_attributes(door: Door) -> None:
         "LastModifiedTimestamp": "1700000005",
         "MaximumMessageSize": "1048576",
         "MessageRetentionPeriod": "345600",
-        "Policy": '{"Version": "x"}',
+        "Policy": POLICY,
         "QueueArn": "arn:aws:sqs:us-east-1:000000000000:sightings",
         "ReceiveMessageWaitTimeSeconds": "0",
         "SqsManagedSseEnabled": "true",

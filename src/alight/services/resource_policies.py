@@ -1,0 +1,91 @@
+"""What topics and queues say themselves of who may use them: their `Policy`, or the one that a topic has without one.
+
+A role that calls is judged by the gateway's authorizer, which asks for the documents here. A service of AWS that acts
+by itself (S3 tells a queue, SNS delivers to one) has no identity policy: it is let in by the resource's policy alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from alight.calls import Members
+from alight.names import ACCOUNT, parse_arn
+from alight.notifications.message import TOPIC
+from alight.store.database import Tx
+from alight.store.records import Records
+
+QUEUE = "sqs:queue"
+
+S3, SNS = "s3.amazonaws.com", "sns.amazonaws.com"
+PUBLISH, SEND = "sns:Publish", "sqs:SendMessage"
+
+#: (policy, service principal, action, resource ARN, condition keys) -> whether the policy lets the service do this.
+ServiceMay = Callable[[Members, str, str, str, Mapping[str, str]], bool]
+
+#: Answers that are kept.
+REMEMBERED = 4_096
+
+_OWNER_ACTIONS = (
+    "GetTopicAttributes",
+    "SetTopicAttributes",
+    "AddPermission",
+    "RemovePermission",
+    "DeleteTopic",
+    "Subscribe",
+    "ListSubscriptionsByTopic",
+    "Publish",
+)
+
+
+def default_topic_policy(arn: str) -> dict[str, Any]:
+    """The policy of a topic that was given none: its owner may do everything, other services of AWS nothing."""
+    statement = {
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [f"SNS:{action}" for action in _OWNER_ACTIONS],
+        "Resource": arn,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
+    }
+    return {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}
+
+
+class ResourcePolicies:
+    """The policies of topics and queues, as their records have them. Safe to ask from the writer's thread."""
+
+    def __init__(self, records: Records, may: ServiceMay) -> None:
+        self._records = records
+        self._may = may
+        self._known: dict[tuple[str, str, str], tuple[str, bool]] = {}
+
+    def policies_of(self, resource: str) -> Sequence[Members]:
+        """The policy of the topic or queue that an ARN names; nothing where it is neither or says nothing."""
+        text = self._text(resource)
+        return (json.loads(text),) if text else ()
+
+    def admits(self, service: str, action: str, resource: str, source_arn: str, tx: Tx | None = None) -> bool:
+        """Whether `resource` (a topic or a queue) lets `service` do `action` on behalf of `source_arn`."""
+        text = self._text(resource, tx)
+        place = (action, resource, source_arn)
+        known = self._known.get(place)
+        if known is None or known[0] != text:
+            context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT}
+            known = text, bool(text) and self._may(json.loads(text), service, action, resource, context)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[place] = known
+        return known[1]
+
+    def _text(self, resource: str, tx: Tx | None = None) -> str:
+        try:
+            arn = parse_arn(resource)
+        except ValueError:
+            return ""
+        if arn.service not in ("sns", "sqs"):
+            return ""
+        kind, name = (TOPIC, resource) if arn.service == "sns" else (QUEUE, arn.resource)
+        record = self._records.get(kind, name, tx)
+        given = str(record.body["Settings"].get("Policy") or "") if record else ""
+        return given or (json.dumps(default_topic_policy(resource)) if record and kind == TOPIC else "")
