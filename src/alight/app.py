@@ -52,6 +52,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         store.database.on_fatal = die
         store.database.on_damage = report_damage
         sqs = Sqs(store.database, store.records, clock)
+        exits.push_async_callback(sqs.close)
         policies = ResourcePolicies(store.records, service_may)
         targets: Targets
         telling = await build_telling(store, lambda: targets, sqs, policies, exits)
@@ -63,6 +64,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         # Before anybody can ask: endpoints of the last run are then on their way back, not unknown.
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
+        sqs.resume()
         router = Router()
         server = await listen(store, running, telling, doors, templates, template, router, doors.apis.find, exits)
         exits.push_async_callback(server.stop, GRACE)

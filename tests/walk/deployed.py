@@ -207,6 +207,7 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
     """What `alight.app.run` does, up to the ready line."""
     store = await open_store(settings, SystemClock(), exits)
     sqs = Sqs(store.database, store.records, store.clock)
+    exits.push_async_callback(sqs.close)
     policies = ResourcePolicies(store.records, service_may)
     targets: Targets
     telling = await build_telling(store, lambda: targets, sqs, policies, exits)

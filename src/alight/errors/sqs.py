@@ -73,6 +73,13 @@ class MissingParameter(QueueFault):
     """The request must contain the parameter."""
 
 
+class PurgeQueueInProgress(QueueFault):
+    """Only one PurgeQueue operation is allowed every 60 seconds."""
+
+    query_code = "AWS.SimpleQueueService.PurgeQueueInProgress"
+    status = 403
+
+
 class QueueDoesNotExist(QueueFault):
     """The specified queue does not exist."""
 
@@ -87,6 +94,12 @@ class QueueNameExists(QueueFault):
 
 class ReceiptHandleIsInvalid(QueueFault):
     """The input receipt handle is invalid."""
+
+
+class ResourceNotFoundException(QueueFault):
+    """One or more specified resources don't exist."""
+
+    status = 404
 
 
 class TooManyEntriesInBatchRequest(QueueFault):

@@ -6,6 +6,8 @@ Most operations need the action of their own name. The tables hold what differs:
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
@@ -178,10 +180,27 @@ def _sns(operation: str, given: Members) -> Needs:
     return [(action, given.get("TopicArn") or given.get("TargetArn") or given.get("ResourceArn") or "*")]
 
 
+#: What moving messages does to the queue that they leave.
+_MOVES = ("StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+
+
 def _sqs(operation: str, given: Members) -> Needs:
+    if operation == "StartMessageMoveTask":
+        target = given.get("DestinationArn")
+        return [(f"sqs:{action}", given["SourceArn"]) for action in _MOVES] + (
+            [("sqs:SendMessage", target)] if target else []
+        )
     name = given.get("QueueName") or str(given.get("QueueUrl") or "").rstrip("/").rpartition("/")[2]
-    resource = names.queue_arn(name) if name else given.get("SourceArn", "*")
+    resource = names.queue_arn(name) if name else given.get("SourceArn") or _moved(given.get("TaskHandle") or "")
     return [(f"sqs:{operation.removesuffix('Batch')}", resource)]
+
+
+def _moved(handle: str) -> str:
+    """The queue of a message move task; its handle is readable."""
+    try:
+        return str(json.loads(base64.b64decode(handle))["sourceArn"])
+    except (ValueError, KeyError, TypeError):
+        return "*"
 
 
 # SageMaker -----------------------------------------------------------------------------------------------------------

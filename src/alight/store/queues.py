@@ -123,6 +123,21 @@ class QueueStore:
         tx.run("queues.move", seq=row["seq"], target=target, queue=row["queue"], now=now)
         tx.after_commit(lambda: self.wake(target))
 
+    def last(self, tx: Tx, queue: str) -> int:
+        """The number of the queue's youngest message; 0 where it is empty."""
+        row = tx.one("queues.last", queue=queue)
+        return int(row["seq"]) if row else 0
+
+    def movable(self, tx: Tx, queue: str, *, now: float, oldest: float, last: int, limit: int) -> list[QueuedMessage]:
+        """Up to `limit` messages that nobody has in hand, none younger than `last`."""
+        rows = tx.all("queues.movable", queue=queue, now=now, oldest=oldest, last=last, limit=limit)
+        return [_message(row) for row in rows]
+
+    def resend(self, tx: Tx, message: QueuedMessage, target: str, message_id: str, now: float) -> None:
+        """Put a message into another queue as a new one."""
+        tx.run("queues.remove", seq=message.seq)
+        self.send(tx, target, message_id, message.body, message.attributes, sender=message.sender, sent=now)
+
     def held(self, tx: Tx, queue: str, seq: int) -> tuple[float, str] | None:
         """(visible_at, receipt) of a message that is still there."""
         row = tx.one("queues.held", queue=queue, seq=seq)

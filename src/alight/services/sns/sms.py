@@ -5,6 +5,7 @@ from __future__ import annotations
 from alight.calls import Call, Members
 from alight.errors.common import NotImplemented_
 from alight.errors.sns import InvalidParameter
+from alight.notifications.channels.sms import is_phone_number
 from alight.store.records import Records
 
 KIND = "sns:sms"
@@ -37,6 +38,24 @@ class SmsOperations:
         stored = self._stored()
         return {"attributes": {name: value for name, value in stored.items() if not wanted or name in wanted}}
 
+    async def check_if_phone_number_is_opted_out(self, call: Call, given: Members) -> Members:
+        """Nobody can be: a reply to a text does not come back to us, it is the gateway's business."""
+        _phone(given["phoneNumber"])
+        return {"isOptedOut": False}
+
+    async def list_phone_numbers_opted_out(self, call: Call, given: Members) -> Members:
+        return {"phoneNumbers": []}
+
+    async def opt_in_phone_number(self, call: Call, given: Members) -> Members:
+        """As nobody is opted out, everybody is in."""
+        _phone(given["phoneNumber"])
+        return {}
+
     def _stored(self) -> dict[str, str]:
         record = self._records.get(KIND, NAME)
         return record.body if record else {}
+
+
+def _phone(text: str) -> None:
+    if not is_phone_number(text):
+        raise InvalidParameter(f"Invalid parameter: PhoneNumber Reason: {text} is not valid to publish to")

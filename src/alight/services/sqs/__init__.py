@@ -6,6 +6,7 @@ from alight.calls import Handler
 from alight.clock import Clock
 from alight.services.members import guarded, support
 from alight.services.sqs.messages import MessageOperations
+from alight.services.sqs.moving import MoveOperations
 from alight.services.sqs.permissions import PermissionOperations
 from alight.services.sqs.queues import QueueOperations
 from alight.store.database import Database
@@ -14,6 +15,7 @@ from alight.store.records import Records
 
 TABLE = {
     "AddPermission": support("QueueUrl Label AWSAccountIds Actions"),
+    "CancelMessageMoveTask": support("TaskHandle"),
     "ChangeMessageVisibility": support("QueueUrl ReceiptHandle VisibilityTimeout"),
     "ChangeMessageVisibilityBatch": support("QueueUrl Entries"),
     "CreateQueue": support("QueueName Attributes", "tags"),
@@ -22,7 +24,8 @@ TABLE = {
     "DeleteQueue": support("QueueUrl"),
     "GetQueueAttributes": support("QueueUrl AttributeNames"),
     "GetQueueUrl": support("QueueName", "QueueOwnerAWSAccountId"),
-    "ListDeadLetterSourceQueues": support("QueueUrl"),
+    "ListDeadLetterSourceQueues": support("QueueUrl NextToken MaxResults"),
+    "ListMessageMoveTasks": support("SourceArn MaxResults"),
     "ListQueueTags": support("QueueUrl"),
     "ListQueues": support("QueueNamePrefix NextToken MaxResults"),
     "PurgeQueue": support("QueueUrl"),
@@ -34,6 +37,7 @@ TABLE = {
     "SendMessage": support("QueueUrl MessageBody DelaySeconds MessageAttributes"),
     "SendMessageBatch": support("QueueUrl Entries"),
     "SetQueueAttributes": support("QueueUrl Attributes"),
+    "StartMessageMoveTask": support("SourceArn DestinationArn MaxNumberOfMessagesPerSecond"),
     "TagQueue": support("QueueUrl", "Tags"),
     "UntagQueue": support("QueueUrl", "TagKeys"),
 }
@@ -46,6 +50,9 @@ class Sqs:
         store = QueueStore(database)
         self._queues = QueueOperations(database, records, store, clock)
         self._permissions = PermissionOperations(self._queues)
+        self._moves = MoveOperations(database, records, self._queues, store, clock)
+        #: Go on with what the last run left; end it, before the database.
+        self.resume, self.close = self._moves.resume, self._moves.close
         self._messages = MessageOperations(database, self._queues, store, clock)
         #: (tx, queue ARN, body, message attributes)
         self.send = self._messages.put
@@ -53,9 +60,10 @@ class Sqs:
         self.require = self._queues.named
 
     def operations(self) -> dict[tuple[str, str], Handler]:
-        queues, messages = self._queues, self._messages
+        queues, messages, moves = self._queues, self._messages, self._moves
         handlers: dict[str, Handler] = {
             "AddPermission": self._permissions.add_permission,
+            "CancelMessageMoveTask": moves.cancel,
             "ChangeMessageVisibility": messages.change_message_visibility,
             "ChangeMessageVisibilityBatch": messages.change_message_visibility_batch,
             "CreateQueue": queues.create_queue,
@@ -65,6 +73,7 @@ class Sqs:
             "GetQueueAttributes": queues.get_queue_attributes,
             "GetQueueUrl": queues.get_queue_url,
             "ListDeadLetterSourceQueues": queues.list_dead_letter_source_queues,
+            "ListMessageMoveTasks": moves.list,
             "ListQueueTags": queues.list_queue_tags,
             "ListQueues": queues.list_queues,
             "PurgeQueue": queues.purge_queue,
@@ -73,6 +82,7 @@ class Sqs:
             "SendMessage": messages.send_message,
             "SendMessageBatch": messages.send_message_batch,
             "SetQueueAttributes": queues.set_queue_attributes,
+            "StartMessageMoveTask": moves.start,
             "TagQueue": queues.tag_queue,
             "UntagQueue": queues.untag_queue,
         }

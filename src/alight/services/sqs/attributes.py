@@ -74,6 +74,8 @@ def _check_document(name: str, text: str) -> None:
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
     if name == "RedrivePolicy":
         redrive_policy(text)
+    if name == "RedriveAllowPolicy":
+        _check_allow_policy(document, InvalidAttributeValue(f"Invalid value for the parameter {name}."))
     if name == "Policy":
         try:
             check_form(text, "sqs")
@@ -103,6 +105,24 @@ def redrive_policy(text: str) -> Redrive | None:
             f"{reason}Invalid value for maxReceiveCount: {most}, valid values are from 1 to 1000."
         )
     return Redrive(target.resource, most)
+
+
+_PERMISSIONS = ("allowAll", "denyAll", "byQueue")
+MOST_SOURCES = 10
+
+
+def _check_allow_policy(document: Mapping[str, Any], fault: InvalidAttributeValue) -> None:
+    kind, sources = document.get("redrivePermission"), document.get("sourceQueueArns")
+    listed = isinstance(sources, list) and 0 < len(sources) <= MOST_SOURCES
+    if kind not in _PERMISSIONS or (listed if kind == "byQueue" else sources is None) is False:
+        raise fault
+
+
+def allows_redrive(text: str, source: str) -> bool:
+    """Whether a queue with this RedriveAllowPolicy takes the dead letters of the queue `source` (ARN)."""
+    document = json.loads(text) if text else {}
+    kind = document.get("redrivePermission", "allowAll")
+    return kind == "allowAll" or (kind == "byQueue" and source in document["sourceQueueArns"])
 
 
 def check_body(body: str) -> None:

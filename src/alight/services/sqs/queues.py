@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.common import NotImplemented_
-from alight.errors.sqs import InvalidAttributeName, InvalidParameterValue, QueueDoesNotExist, QueueNameExists
+from alight.errors.sqs import (
+    InvalidAttributeName,
+    InvalidParameterValue,
+    PurgeQueueInProgress,
+    QueueDoesNotExist,
+    QueueNameExists,
+)
 from alight.names import ACCOUNT, queue_arn
 from alight.services.paging import next_token, read_token
 from alight.services.sqs import attributes as rules
@@ -20,7 +26,12 @@ from alight.store.queues import QueueStore, Redrive
 from alight.store.records import Records
 
 KIND = "sqs:queue"
+#: Tasks that move a queue's messages, by its name, a colon and an id.
+MOVE = "sqs:move"
 MOST_PER_PAGE = 1_000
+#: Queues that are looked through.
+MOST = 1_000_000
+PURGE_SECONDS = 60.0
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
 
@@ -34,6 +45,7 @@ class Queue:
     tags: dict[str, str] = field(default_factory=dict)
     created: float = 0.0
     modified: float = 0.0
+    purged: float = 0.0
 
     @property
     def arn(self) -> str:
@@ -50,11 +62,17 @@ class Queue:
         return rules.redrive_policy(self.settings.get("RedrivePolicy", ""))
 
     def body(self) -> dict[str, Any]:
-        return {"Settings": self.settings, "Tags": self.tags, "Created": self.created, "Modified": self.modified}
+        return {
+            "Settings": self.settings,
+            "Tags": self.tags,
+            "Created": self.created,
+            "Modified": self.modified,
+            "Purged": self.purged,
+        }
 
 
 def to_queue(name: str, body: dict[str, Any]) -> Queue:
-    return Queue(name, body["Settings"], body["Tags"], body["Created"], body["Modified"])
+    return Queue(name, body["Settings"], body["Tags"], body["Created"], body["Modified"], body.get("Purged", 0.0))
 
 
 class QueueOperations:
@@ -87,11 +105,14 @@ class QueueOperations:
 
     def _check_redrive(self, queue: Queue, tx: Tx) -> None:
         redrive = queue.redrive
-        if redrive is not None and self.redrive_of(queue, tx) is None:
-            text = queue.settings["RedrivePolicy"]
-            raise InvalidParameterValue(
-                f"Value {text} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
-            )
+        if redrive is None:
+            return
+        start = f"Value {queue.settings['RedrivePolicy']} for parameter RedrivePolicy is invalid. Reason: "
+        if self.redrive_of(queue, tx) is None:
+            raise InvalidParameterValue(f"{start}Dead letter target does not exist.")
+        target = self.named(redrive.target, tx)
+        if not rules.allows_redrive(target.settings.get("RedriveAllowPolicy", ""), queue.arn):
+            raise InvalidParameterValue(f"{start}Queue {target.arn} does not allow dead letters of {queue.arn}.")
 
     async def create_queue(self, call: Call, given: Members) -> Members:
         name = given["QueueName"]
@@ -126,10 +147,7 @@ class QueueOperations:
         return {"QueueUrl": queue_url(call.base_url, self.named(given["QueueName"]).name)}
 
     async def list_queues(self, call: Call, given: Members) -> Members:
-        limit = given.get("MaxResults") or MOST_PER_PAGE
-        if not 1 <= limit <= MOST_PER_PAGE:
-            raise InvalidParameterValue("MaxResults must be from 1 to 1000.")
-        after = read_token(given.get("NextToken"), InvalidParameterValue("Invalid or expired next token."))
+        limit, after = _page(given)
         found = self._records.list(KIND, given.get("QueueNamePrefix") or "", after, limit + 1)
         names = [record.name for record in found]
         reply: Members = {"QueueUrls": [queue_url(call.base_url, name) for name in names[:limit]]}
@@ -141,14 +159,25 @@ class QueueOperations:
         def job(tx: Tx) -> None:
             self._records.delete(tx, KIND, queue.name)
             self._store.purge(tx, queue.name)
+            for task in self._records.list(MOVE, f"{queue.name}:", tx=tx):
+                self._records.delete(tx, MOVE, task.name)
 
         await self._database.write(job)
         self._store.wake(queue.name)
         return {}
 
     async def purge_queue(self, call: Call, given: Members) -> Members:
-        queue = self.find(given["QueueUrl"])
-        await self._database.write(lambda tx: self._store.purge(tx, queue.name))
+        """Once in a minute, as on AWS, where it takes as long."""
+        name = self.find(given["QueueUrl"]).name
+
+        def job(tx: Tx) -> None:
+            queue, now = self.named(name, tx), self._clock.now()
+            if 0 <= now - queue.purged < PURGE_SECONDS:
+                raise PurgeQueueInProgress(f"Only one PurgeQueue operation on {name} is allowed every 60 seconds.")
+            self._store.purge(tx, name)
+            self._records.put(tx, KIND, name, replace(queue, purged=now).body())
+
+        await self._database.write(job)
         return {}
 
     async def get_queue_attributes(self, call: Call, given: Members) -> Members:
@@ -186,34 +215,46 @@ class QueueOperations:
         def job(tx: Tx) -> None:
             queue = self.named(name, tx)
             kept = {key: value for key, value in settings(queue).items() if value != ""}
-            changed = Queue(name, kept, queue.tags, queue.created, self._clock.now())
+            changed = replace(queue, settings=kept, modified=self._clock.now())
             self._check_redrive(changed, tx)
             self._records.put(tx, KIND, name, changed.body())
 
         await self._database.write(job)
 
     async def list_dead_letter_source_queues(self, call: Call, given: Members) -> Members:
-        target = self.find(given["QueueUrl"])
-        found = [to_queue(record.name, record.body) for record in self._records.list(KIND, limit=MOST_PER_PAGE)]
-        sources = [queue.name for queue in found if queue.redrive and queue.redrive.target == target.name]
-        return {"queueUrls": [queue_url(call.base_url, name) for name in sources]}
+        limit, after = _page(given)
+        sources = self.sources_of(self.find(given["QueueUrl"]).name, after)
+        reply: Members = {"queueUrls": [queue_url(call.base_url, name) for name in sources[:limit]]}
+        return reply | (next_token(sources[: limit + 1], limit) if given.get("MaxResults") else {})
+
+    def sources_of(self, target: str, after: str = "", tx: Tx | None = None) -> list[str]:
+        """The names, behind `after`, of the queues whose dead letters go to the queue `target`."""
+        found = [to_queue(record.name, record.body) for record in self._records.list(KIND, "", after, MOST, tx=tx)]
+        return [queue.name for queue in found if queue.redrive and queue.redrive.target == target]
 
     async def tag_queue(self, call: Call, given: Members) -> Members:
         queue = self.find(given["QueueUrl"])
-        changed = Queue(queue.name, queue.settings, {**queue.tags, **given["Tags"]}, queue.created, queue.modified)
+        changed = replace(queue, tags={**queue.tags, **given["Tags"]})
         await self._records.save(KIND, queue.name, changed.body())
         return {}
 
     async def untag_queue(self, call: Call, given: Members) -> Members:
         queue = self.find(given["QueueUrl"])
         kept = {key: value for key, value in queue.tags.items() if key not in given["TagKeys"]}
-        changed = Queue(queue.name, queue.settings, kept, queue.created, queue.modified)
-        await self._records.save(KIND, queue.name, changed.body())
+        await self._records.save(KIND, queue.name, replace(queue, tags=kept).body())
         return {}
 
     async def list_queue_tags(self, call: Call, given: Members) -> Members:
         tags = self.find(given["QueueUrl"]).tags
         return {"Tags": tags} if tags else {}
+
+
+def _page(given: Members) -> tuple[int, str]:
+    """How many are asked for, and behind which name."""
+    limit = given.get("MaxResults") or MOST_PER_PAGE
+    if not 1 <= limit <= MOST_PER_PAGE:
+        raise InvalidParameterValue("MaxResults must be from 1 to 1000.")
+    return limit, read_token(given.get("NextToken"), InvalidParameterValue("Invalid or expired next token."))
 
 
 def queue_url(base_url: str, name: str) -> str:

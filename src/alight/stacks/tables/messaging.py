@@ -45,7 +45,7 @@ _QUEUE: Table = {
     "ReceiveMessageWaitTimeSeconds": WHOLE,
     "RedrivePolicy": DOCUMENT,
     "VisibilityTimeout": WHOLE,
-    "RedriveAllowPolicy": N,
+    "RedriveAllowPolicy": DOCUMENT,
     "SqsManagedSseEnabled": N,
     "Tags": TAGS,
     "FifoQueue": Only(("false",), _FIFO, neutral=True),

@@ -29,6 +29,19 @@ UPDATE queue_messages SET queue = :target, visible_at = :now, receives = 0, rece
        crc = row_crc(id, :target, body, attributes, sender, sent)
 WHERE seq = :seq;
 
+-- name: queues.last
+-- The youngest message of a queue.
+SELECT COALESCE(MAX(seq), 0) AS seq FROM queue_messages WHERE queue = :queue;
+
+-- name: queues.movable
+-- Messages that nobody has in hand, oldest first, none younger than `last`.
+SELECT *, crc = row_crc(id, queue, body, attributes, sender, sent) AS intact FROM queue_messages
+WHERE queue = :queue AND visible_at <= :now AND sent > :oldest AND seq <= :last ORDER BY seq LIMIT :limit;
+
+-- name: queues.remove
+-- A message leaves its queue for another one.
+DELETE FROM queue_messages WHERE seq = :seq;
+
 -- name: queues.held
 -- The message behind a receipt handle.
 SELECT seq, queue, visible_at, receipt FROM queue_messages WHERE seq = :seq AND queue = :queue;

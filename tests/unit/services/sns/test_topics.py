@@ -171,3 +171,11 @@ async def test_sms_attributes(open_house: OpenHouse) -> None:
     assert await house.call("GetSMSAttributes", attributes=["DefaultSenderID"]) == {"attributes": {}}
     assert (await refusal(house, "SetSMSAttributes", attributes={"MonthlySpendLimit": "1"}))[0] == "NotImplemented"
     assert (await refusal(house, "SetSMSAttributes", attributes={"Nonsense": "1"}))[0] == "InvalidParameter"
+
+
+async def test_nobody_is_opted_out_of_texts(open_house: OpenHouse) -> None:
+    house = await open_house(start=False)
+    assert await house.call("CheckIfPhoneNumberIsOptedOut", phoneNumber="+12065550100") == {"isOptedOut": False}
+    assert await house.call("ListPhoneNumbersOptedOut") == {"phoneNumbers": []}
+    assert await house.call("OptInPhoneNumber", phoneNumber="+12065550100") == {}
+    assert (await refusal(house, "CheckIfPhoneNumberIsOptedOut", phoneNumber="555"))[0] == "InvalidParameter"
