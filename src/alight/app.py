@@ -24,7 +24,8 @@ import uvloop
 
 from alight import __version__
 from alight.assembly.doors import build_doors
-from alight.assembly.entrance import listen
+from alight.assembly.entrance import build_authorizer, listen
+from alight.assembly.formation import build_formation, with_formation
 from alight.assembly.housekeeping import keep_tidy, report_damage, tidy_before_serving
 from alight.assembly.running import build_running
 from alight.assembly.store import Store, open_store
@@ -60,6 +61,8 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
         doors = build_doors(store, running, telling, targets, sqs, say)
         templates = Templates(store, doors, running.pool.interpreters, say)
+        formation = build_formation(store, doors, templates, build_authorizer(store, doors))
+        doors = with_formation(doors, formation, store)
         await tidy_before_serving(store, running)
         # Before anybody can ask: endpoints of the last run are then on their way back, not unknown.
         await doors.sagemaker.resume()
@@ -68,6 +71,8 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         router = Router()
         server = await listen(store, running, telling, doors, templates, template, router, doors.apis.find, exits)
         exits.push_async_callback(server.stop, GRACE)
+        await formation.runs.resume()
+        exits.push_async_callback(formation.runs.close)
         if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):
             return
         await telling.outbox.start()

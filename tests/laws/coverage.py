@@ -12,6 +12,7 @@ from botocore.model import ServiceModel
 
 from alight import services
 from alight.services.members import Support
+from alight.stacks import service as formation
 from alight.stacks.properties import Honoured, Neutral, Only, Refused
 from alight.stacks.tables import REFUSED_TYPES, TABLES
 from tests.laws.source import ROOT
@@ -19,7 +20,7 @@ from tests.laws.source import ROOT
 PAGE = ROOT / "docs" / "reference" / "coverage.md"
 SERVICES = (
     "s3", "lambda", "sagemaker", "sagemaker-runtime", "sns", "sqs", "logs", "cloudwatch", "iam", "sts",
-    "apigateway", "apigatewayv2",
+    "apigateway", "apigatewayv2", "cloudformation",
 )  # fmt: skip
 
 HEAD = """# Coverage
@@ -36,7 +37,8 @@ error format, a property with file, path and line.
 def operation_tables() -> Iterator[Mapping[str, Support]]:
     """Every table of operations in the services' modules."""
     seen: set[int] = set()
-    for found in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
+    places = [(services.__path__, f"{services.__name__}."), (formation.__path__, f"{formation.__name__}.")]
+    for found in (module for place in places for module in pkgutil.walk_packages(*place)):
         for value in vars(importlib.import_module(found.name)).values():
             if _is_table(value) and id(value) not in seen:
                 seen.add(id(value))

@@ -37,11 +37,22 @@ from alight.services.s3.site import Site
 from alight.store.checksums import checksum
 
 
+def build_authorizer(store: Store, doors: Doors) -> Authorizer:
+    """Judges calls over the wire, and those that a stack's work makes for whoever asked for it."""
+    access, policies = Access(store.objects, strangers(store.clock)), ResourcePolicies(store.records, service_may)
+    return Authorizer(
+        needs=needs,
+        policies_of=doors.iam.roles.policies_of,
+        clock=store.clock,
+        resource_policies_of=lambda arn: (*access.policies_of(arn), *policies.policies_of(arn)),
+        keys_of=condition_keys,
+    )
+
+
 def build_gateway(
     store: Store, running: Running, doors: Doors, admin: Api, router: Router, apis: Mapping[str, Mount]
 ) -> Gateway:
     settings = store.settings
-    policies = ResourcePolicies(store.records, service_may)
     access, cross_origin = Access(store.objects, strangers(store.clock)), CrossOrigin(store.objects)
     site = Mount(Site(store.objects, access, cross_origin))
     return Gateway(
@@ -49,13 +60,7 @@ def build_gateway(
         keys=Keyring(store.keys),
         clock=store.clock,
         hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
-        authorize=Authorizer(
-            needs=needs,
-            policies_of=doors.iam.roles.policies_of,
-            clock=store.clock,
-            resource_policies_of=lambda arn: (*access.policies_of(arn), *policies.policies_of(arn)),
-            keys_of=condition_keys,
-        ),
+        authorize=build_authorizer(store, doors),
         public=access.public,
         cross_origin=cross_origin,
         digest=checksum,

@@ -7,6 +7,7 @@ called; anything that is not a `Fault` is our own bug: logged in full, answered 
     Fault
     ├── errors.common    what any service may answer (AccessDenied, NotImplemented, ValidationError ...)
     ├── errors.apigateway APIs, REST and HTTP
+    ├── errors.cloudformation stacks
     ├── errors.cloudwatch metrics
     ├── errors.s3        object store
     ├── errors.lambda_   functions

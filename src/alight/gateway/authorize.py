@@ -27,6 +27,7 @@ Judge = Callable[[Members, str, str, Call, Mapping[str, str]], bool | None]
 
 #: The services that do not say AccessDeniedException.
 _FAULTS: Mapping[str, type[Fault]] = {
+    "cloudformation": AccessDenied,
     "s3": AccessDenied,
     "iam": AccessDenied,
     "sts": AccessDenied,

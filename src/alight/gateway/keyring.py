@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alight.calls import Principal
 from alight.credentials import Credentials, SessionClaims, open_session
@@ -43,11 +43,15 @@ class Keyring:
 
 
 def _role(claims: SessionClaims) -> Principal:
-    role_id = "AROA" + hashlib.sha256(claims.role.encode()).hexdigest()[:16].upper()
+    return replace(assumed(claims.role, claims.session), worker=claims.worker)
+
+
+def assumed(role: str, session: str) -> Principal:
+    """Somebody who has taken a role, under the name of a session."""
+    role_id = "AROA" + hashlib.sha256(role.encode()).hexdigest()[:16].upper()
     return Principal(
         kind="role",
-        arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{claims.role}/{claims.session}",
-        user_id=f"{role_id}:{claims.session}",
-        role=claims.role,
-        worker=claims.worker,
+        arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}",
+        user_id=f"{role_id}:{session}",
+        role=role,
     )

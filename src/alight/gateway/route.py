@@ -39,6 +39,7 @@ SERVICES: dict[str, Names] = {
     "sqs": Names("sqs", ("sqs",), "AmazonSQS"),
     "logs": Names("logs", ("logs",), "Logs_20140328"),
     "cloudwatch": Names("monitoring", ("monitoring",), "GraniteServiceVersion20100801"),
+    "cloudformation": Names("cloudformation", ("cloudformation",)),
     "iam": Names("iam", ("iam",)),
     "sts": Names("sts", ("sts",)),
     # Two services under one name: the paths of the second begin with `/v2/`, which no path of the first does.

@@ -16,6 +16,7 @@ from alight import names
 from alight.calls import Call, Handler, Members, Operations
 from alight.errors import Fault
 from alight.errors.apigateway import BadRequestException
+from alight.errors.common import ValidationError
 from alight.errors.lambda_ import InvalidParameterValueException
 from alight.errors.sagemaker import ValidationException
 
@@ -43,8 +44,11 @@ class Passed:
 
 
 _LAMBDA, _SAGEMAKER = "lambda.amazonaws.com", "sagemaker.amazonaws.com"
+_CLOUDFORMATION = "cloudformation.amazonaws.com"
+_OF_STACKS = ("ContinueUpdateRollback", "CreateChangeSet", "CreateStack", "DeleteStack", "RollbackStack", "UpdateStack")
 PASSED: Mapping[tuple[str, str], Passed] = {
     ("apigateway", "UpdateAccount"): Passed("patchOperations", "apigateway.amazonaws.com"),
+    **{("cloudformation", operation): Passed("RoleARN", _CLOUDFORMATION) for operation in _OF_STACKS},
     ("lambda", "CreateFunction"): Passed("Role", _LAMBDA),
     ("lambda", "UpdateFunctionConfiguration"): Passed("Role", _LAMBDA),
     ("sagemaker", "CreateEndpointConfig"): Passed("ExecutionRoleArn", _SAGEMAKER),
@@ -100,6 +104,8 @@ def _refusal(asked: str, role: str, taker: str, hint: str) -> Fault:
         case "apigateway":
             text = "The role ARN does not have required permissions configured. Please grant trust permission for API "
             return BadRequestException(f"{text}Gateway and add the required role policy. {hint}")
+        case "cloudformation":
+            return ValidationError(f"Role {role} is invalid or cannot be assumed. {hint}")
     return ValidationException(
         f"Could not assume role {role}. Please ensure that the role exists and allows principal '{taker}' to assume "
         f"the role. {hint}"

@@ -244,6 +244,19 @@ def _sts(operation: str, given: Members) -> Needs:
     return [(f"sts:{operation}", given.get("RoleArn", "*"))]
 
 
+# CloudFormation ------------------------------------------------------------------------------------------------------
+
+_OF_NO_STACK = ("ListExports", "ListImports", "ListStacks", "ValidateTemplate")
+
+
+def _cloudformation(operation: str, given: Members) -> Needs:
+    name = given.get("StackName") or ""
+    if operation in _OF_NO_STACK or not name:
+        return [(f"cloudformation:{operation}", "*")]
+    resource = name if name.startswith("arn:") else str(names.Arn("cloudformation", f"stack/{name}/*"))
+    return [(f"cloudformation:{operation}", resource)]
+
+
 # API Gateway: actions are HTTP's verbs, resources are the paths of its own API ---------------------------------------
 
 _VERBS = {
@@ -304,6 +317,7 @@ def _apis(service: str, paths: Mapping[str, str]) -> Rule:
 _RULES: Mapping[str, Rule] = {
     "apigateway": _apis("apigateway", _REST_PATHS),
     "apigatewayv2": _apis("apigatewayv2", _HTTP_PATHS),
+    "cloudformation": _cloudformation,
     "iam": _iam,
     "lambda": _lambda,
     "logs": _logs,

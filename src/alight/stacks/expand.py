@@ -47,10 +47,11 @@ async def expand(
     _refuse_unknown(template, transforms)
     body = copy.deepcopy(template.body)
     if SAM in transforms:
-        marked = await asyncio.to_thread(_mark, body, template)
+        marked = await asyncio.to_thread(_mark, body, template) if template.anchored else body
         body = await _translated(template, marked, parameters, policies, cache)
     body.pop("Transform", None)
-    return _localised(_unmark(body))
+    # An address that came over the wire is not one of ours, whatever it looks like.
+    return _localised(_unmark(body)) if template.anchored else body
 
 
 def _refuse_unknown(template: Template, transforms: list[Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,16 @@ _TAGS = {"!Ref": "Ref", "!Condition": "Condition", "!GetAtt": "Fn::GetAtt"} | {f
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as it was written. `lines` says on which line (from 1) each path into `body` stands."""
+    """A template as it was written. `lines` says on which line (from 1) each path into `body` stands.
+
+    `anchored` says that its paths mean files of this machine; those of a template that came over the wire do not.
+    """
 
     path: Path
     body: Members
     lines: Mapping[Steps, int]
     warnings: tuple[str, ...] = ()
+    anchored: bool = True
 
     def line(self, *steps: Step) -> int:
         """The line of `steps`, or of the nearest node above it that was written down."""
@@ -94,15 +98,16 @@ def load(path: Path) -> Template:
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> Template:
-    """`load` for text that is at hand; `path` names it in errors and anchors its relative paths."""
+def parse(text: str, path: Path, anchored: bool = True) -> Template:
+    """`load` for text that is at hand; `path` names it in errors and, where it is `anchored`, is where its relative
+    paths start."""
     template = _parse_json(text, path) if text.lstrip().startswith("{") else None
     if template is None:
         body, builder = _compose(text, path)
         template = Template(path, body, builder.lines, tuple(builder.warnings))
     if not isinstance(template.body, dict):
         raise AlightError(f"{path}:1: a template is a mapping with a section Resources.")
-    return template
+    return replace(template, anchored=anchored)
 
 
 def _parse_json(text: str, path: Path) -> Template | None:

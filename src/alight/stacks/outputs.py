@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from alight.calls import Members
 from alight.stacks.addresses import localised, owned
 from alight.stacks.provider import Identity
-from alight.stacks.record import KIND, Entry, Stack, stack_of
-from alight.stacks.resolve import Resolver, Unresolvable, pseudo_parameters
+from alight.stacks.record import Entry, Stack, all_stacks
+from alight.stacks.resolve import Resolver, Unresolvable, no_exports, pseudo_parameters
 from alight.stacks.resources import PROVIDERS
 from alight.store.records import Records
 
+HERE = "http://127.0.0.1:4566"
 
-async def outputs(records: Records, base_url: str = "http://127.0.0.1:4566") -> dict[str, Any]:
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of one stack; `export` is the name by which other stacks may import it, "" where it has none."""
+
+    name: str
+    value: Any
+    description: str = ""
+    export: str = ""
+
+
+async def outputs(records: Records, base_url: str = HERE) -> dict[str, Any]:
     """Name → value over all stacks, in the order of their names. What was not applied yet is left out."""
     found: dict[str, Any] = {}
-    for record in records.list(KIND):
-        found |= outputs_of(stack_of(record.name, record.body), base_url)
+    for stack in all_stacks(records):
+        found |= outputs_of(stack, base_url)
     return found
 
 
 def outputs_of(stack: Stack, base_url: str) -> dict[str, Any]:
     """The outputs of one stack as it stands."""
+    return {output.name: output.value for output in told(stack, base_url)}
+
+
+def told(stack: Stack, base_url: str) -> Iterator[Output]:
+    """The same with what else the template says of them."""
     answers = {name: _answers(entry, base_url) for name, entry in stack.entries.items() if entry.status != "creating"}
-    values = {**stack.body.get("Parameters", {}), **pseudo_parameters(stack.name)}
+    values = {**stack.body.get("Parameters", {}), **pseudo_parameters(stack.name, stack.body.get("Id", ""))}
+    imports = stack.body.get("Imports", {})
     resolver = Resolver(
-        stack.body, values, lambda name: answers[name]["Ref"], lambda name, attribute: answers[name][attribute]
+        stack.body,
+        values,
+        lambda name: answers[name]["Ref"],
+        lambda name, attribute: answers[name][attribute],
+        lambda name: imports[name] if name in imports else no_exports(name),
     )
     own = owned(stack.entries.values())
-    found: dict[str, Any] = {}
     for name, output in (stack.body.get("Outputs") or {}).items():
         try:
             if "Condition" not in output or resolver.condition(str(output["Condition"]), ("Outputs", name)):
-                value = resolver.value(output["Value"], ("Outputs", name, "Value"))
-                found[name] = localised(value, own, base_url)
+                value = localised(resolver.value(output["Value"], ("Outputs", name, "Value")), own, base_url)
+                export = resolver.value((output.get("Export") or {}).get("Name", ""), ("Outputs", name, "Export"))
+                yield Output(name, value, str(output.get("Description", "")), str(export))
         except Unresolvable:
             # A stack that failed half-way: its other outputs are still of use.
             continue
-    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A value that one stack (by its ARN) offers to all others under a name."""
+
+    stack: str
+    name: str
+    value: Any
+
+
+def exports(records: Records, base_url: str) -> dict[str, Export]:
+    """Everything that the stacks export, by name, sorted."""
+    found = {
+        output.export: Export(stack.arn, output.export, output.value)
+        for stack in all_stacks(records)
+        for output in told(stack, base_url)
+        if output.export
+    }
+    return {name: found[name] for name in sorted(found)}
 
 
 def _answers(entry: Entry, base_url: str) -> Members:

@@ -103,7 +103,8 @@ class Walk:
         properties = localised(properties, owned(self.entries.values()), self.around.base_url)
         before = self.entries.get(logical_id)
         work = Work(self.around, logical_id, "", properties, metadata=resource.get("Metadata") or {})
-        contents = await asyncio.to_thread(_contents, provider, work)
+        contents = await asyncio.to_thread(_contents, provider, work) if self.prepared.template.anchored else {}
+        self._refuse_files(provider, work, where)
         asked = _asked(provider, resource, properties, contents, self.prepared.needs[logical_id])
         step, generation = self._decide(logical_id, provider, asked, before)
         same = before if before is not None and step.action in ("update", "none") else None
@@ -115,8 +116,8 @@ class Walk:
 
     def _decide(self, logical_id: str, provider: Provider, asked: Entry, before: Entry | None) -> tuple[Step, int]:
         generation = before.generation if before else 0
-        stack, properties = self.prepared.stack, asked.properties
-        name = provider.naming.name(stack, logical_id, properties, generation)
+        stack, properties, seed = self.prepared.stack, asked.properties, self.prepared.identity
+        name = provider.naming.name(stack, logical_id, properties, generation, seed)
 
         def step(action: Action, reason: str = "", named: str = name) -> Step:
             return Step(action, logical_id, provider.type, named, reason)
@@ -130,7 +131,7 @@ class Walk:
             return step("none"), generation
         if not self._replaces(provider, asked, before, name):
             return step("update", reason), generation
-        renamed = provider.naming.name(stack, logical_id, properties, generation + 1)
+        renamed = provider.naming.name(stack, logical_id, properties, generation + 1, seed)
         if renamed == before.name and provider.type == before.type:
             self._renewed.add(logical_id)
         return step("replace", reason, renamed), generation + 1
@@ -168,6 +169,15 @@ class Walk:
                 self.neutral.append(problem)
         if refused:
             raise TemplateRefused(refused)
+
+    def _refuse_files(self, provider: Provider, work: Work, where: Steps) -> None:
+        """A template that came over the wire does not reach into this machine's folders."""
+        if self.prepared.template.anchored or provider.contents is None:
+            return
+        steps = [(*where, place) for place in provider.contents(work)]
+        if steps:
+            message = "takes an address in S3; `aws cloudformation package` uploads local files and writes it."
+            raise TemplateRefused(at(self.prepared.template, one, message) for one in steps)
 
     def _ref(self, name: str) -> Any:
         return self._att(name, "Ref")
@@ -236,6 +246,7 @@ def _asked(
         needs=tuple(sorted(needs)),
         retain=resource.get("DeletionPolicy", "Delete").startswith("Retain"),
         retain_replaced=resource.get("UpdateReplacePolicy") == "Retain",
+        retain_once_made=resource.get("DeletionPolicy") == "RetainExceptOnCreate",
     )
 
 

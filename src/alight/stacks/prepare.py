@@ -6,17 +6,17 @@ Everything that can be wrong before a value depends on another resource is found
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from alight.calls import Members
 from alight.stacks.expand import expand
-from alight.stacks.load import Steps, Template, load
+from alight.stacks.load import Steps, Template
 from alight.stacks.parameters import values_of
 from alight.stacks.problems import Problem, TemplateRefused, at
 from alight.stacks.provider import Operation
-from alight.stacks.resolve import Later, Resolver, Unresolvable, pseudo_parameters
+from alight.stacks.resolve import Later, Resolver, Unresolvable, no_exports, pseudo_parameters
 from alight.stacks.resources import PROVIDERS
 from alight.stacks.tables import refusal_of
 
@@ -41,7 +41,8 @@ _RESOURCE_KEYS = frozenset(
 class Prepared:
     """`body` is the expanded template, `order` its resources whose condition holds, those that are needed first.
 
-    `needs` are the resources that each one refers to.
+    `needs` are the resources that each one refers to, `imports` the exports of other stacks that are used, with their
+    values. `identity` is the stack's ARN where its name does not make it; then it makes the names of resources too.
     """
 
     template: Template
@@ -50,34 +51,43 @@ class Prepared:
     parameters: Mapping[str, Any]
     order: tuple[str, ...]
     needs: Mapping[str, frozenset[str]]
+    identity: str = ""
+    imports: Mapping[str, Any] = field(default_factory=dict)
 
     def resource(self, logical_id: str) -> Members:
         result: Members = self.body["Resources"][logical_id]
         return result
 
     def resolver(self, ref: Callable[[str], Any], att: Callable[[str, str], Any]) -> Resolver:
-        return Resolver(self.body, {**self.parameters, **pseudo_parameters(self.stack)}, ref, att)
+        values = {**self.parameters, **pseudo_parameters(self.stack, self.identity)}
+        return Resolver(self.body, values, ref, att, self.imported)
+
+    def imported(self, name: str) -> Any:
+        return self.imports[name] if name in self.imports else no_exports(name)
 
 
 async def prepare(
-    path: Path,
+    template: Template,
     stack: str,
     *,
     given: Mapping[str, str],
     policies: Mapping[str, str],
     cache: Path,
     offered: Collection[Operation] | None = None,
+    identity: str = "",
+    exports: Mapping[str, Any] | None = None,
 ) -> Prepared:
-    """Read and check a template.
+    """Check a template that was read.
 
     `given` are parameter values, `policies` managed policies' names to ARNs, `offered` the operations that there
-    are (None: all). Raises `TemplateRefused` with everything that was found.
+    are (None: all), `exports` the values that other stacks export. Raises `TemplateRefused` with everything that was
+    found.
     """
-    template = load(path)
     _check_shape(template)
     parameters = values_of(template, given)
     body = await expand(template, given, policies, cache)
-    prepared = Prepared(template, stack, body, parameters, (), {})
+    used = _Used(exports or {})
+    prepared = Prepared(template, stack, body, parameters, (), {}, identity, used)
     problems = _odd_sections(template, body)
     active = _active(prepared, problems)
     for logical_id in active:
@@ -89,7 +99,19 @@ async def prepare(
     order = in_order(needs)
     if (cycle := circle(needs)) is not None:
         raise TemplateRefused([_cycle_problem(template, cycle)])
-    return Prepared(template, stack, body, parameters, order, needs)
+    return replace(prepared, order=order, needs=needs, imports={name: used[name] for name in sorted(used.names)})
+
+
+class _Used(dict[str, Any]):
+    """Exports that write down which of them was asked for."""
+
+    def __init__(self, exports: Mapping[str, Any]) -> None:
+        super().__init__(exports)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
 
 
 def _check_shape(template: Template) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alight.errors import AlightError
+from alight.errors import AlightError, Fault
 from alight.stacks.load import Step, Template
+
+#: What findings of a template call its file where it came over the wire.
+UNANCHORED = Path("template")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +35,21 @@ class TemplateRefused(AlightError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ApplyFailed(AlightError):
+    """One resource failed (`logical_id`, "" where it was none); those before it stay as they were applied."""
+
+    def __init__(self, message: str, hint: str = "", logical_id: str = "") -> None:
+        self.logical_id = logical_id
+        super().__init__(message, hint)
+
+
+def told(error: Exception) -> str:
+    """What went wrong with one resource, in one sentence."""
+    if isinstance(error, AlightError):
+        return error.message
+    return f"{error.code}: {error.message}" if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
 
 
 def at(template: Template, steps: tuple[Step, ...], message: str) -> Problem:

@@ -116,13 +116,13 @@ class Naming:
     property: str = ""
     limit: int = 64
 
-    def name(self, stack: str, logical_id: str, properties: Mapping[str, Any], generation: int) -> str:
-        """Known before creation, the same at every apply, different for every generation."""
+    def name(self, stack: str, logical_id: str, properties: Mapping[str, Any], generation: int, seed: str = "") -> str:
+        """Known before creation, the same at every apply, different for every generation and every `seed`."""
         given = properties.get(self.property)
         if given:
             return str(given)
-        seed = f"{stack}/{logical_id}/{generation}"
-        ending = hashlib.sha256(seed.encode()).hexdigest()[:6]
+        whole = f"{seed or stack}/{logical_id}/{generation}"
+        ending = hashlib.sha256(whole.encode()).hexdigest()[:6]
         return f"{f'{stack}-{logical_id}'.lower()[: self.limit - 7].rstrip('-')}-{ending}"
 
 

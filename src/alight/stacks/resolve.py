@@ -15,13 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alight.calls import Members
-from alight.names import ACCOUNT, REGION
+from alight.names import ACCOUNT, REGION, Arn
 from alight.stacks.load import Steps
 from alight.stacks.parameters import plain_text
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _REFUSED = {
-    "Fn::ImportValue": "values of other stacks are not offered; use a parameter.",
     "Fn::Transform": "macros are not offered.",
     "Fn::Cidr": "is not offered: there are no networks here.",
 }
@@ -49,15 +48,25 @@ class Unresolvable(Exception):
         super().__init__(message)
 
 
-def pseudo_parameters(stack: str) -> dict[str, Any]:
-    """What `AWS::...` names stand for in one stack."""
+def stack_arn(stack: str, unique: str = "") -> str:
+    """The ARN (StackId) of a stack; one of a template's file is called by its name alone."""
+    return str(Arn("cloudformation", f"stack/{stack}/{unique or stack}"))
+
+
+def no_exports(name: str) -> Any:
+    """Where no other stack is looked at."""
+    raise LookupError(f"No export named {name} found")
+
+
+def pseudo_parameters(stack: str, identity: str = "") -> dict[str, Any]:
+    """What `AWS::...` names stand for in one stack; `identity` is its ARN, where its name does not make that."""
     return {
         "AWS::AccountId": ACCOUNT,
         "AWS::NoValue": NO_VALUE,
         "AWS::NotificationARNs": [],
         "AWS::Partition": "aws",
         "AWS::Region": REGION,
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/{stack}",
+        "AWS::StackId": identity or stack_arn(stack),
         "AWS::StackName": stack,
         "AWS::URLSuffix": "amazonaws.com",
     }
@@ -68,13 +77,15 @@ class Resolver:
     """Evaluates nodes of one template.
 
     `values` are parameters and pseudo parameters; `ref(logical id)` and `att(logical id, attribute)` answer for
-    resources and raise `LookupError` with a sentence where there is no answer.
+    resources, `imports(name)` for what other stacks export; they raise `LookupError` with a sentence where there is no
+    answer.
     """
 
     body: Members
     values: Mapping[str, Any]
     ref: Callable[[str], Any]
     att: Callable[[str, str], Any]
+    imports: Callable[[str], Any] = no_exports
     _decided: dict[str, bool | None] = field(default_factory=dict)
 
     def value(self, node: Any, steps: Steps = ()) -> Any:
@@ -177,6 +188,13 @@ def _get_att(resolver: Resolver, argument: Any, steps: Steps) -> Any:
     if not isinstance(parts, list) or len(parts) < 2:
         raise ValueError("takes a logical id and an attribute")
     return resolver.att(_text(parts[0]), ".".join(map(_text, parts[1:])))
+
+
+def _import_value(resolver: Resolver, argument: Any, steps: Steps) -> Any:
+    name = resolver.value(argument, steps)
+    if isinstance(name, Later):
+        raise ValueError("takes a name that depends on no resource")
+    return resolver.imports(_text(name))
 
 
 def _sub(resolver: Resolver, argument: Any, steps: Steps) -> str:
@@ -305,6 +323,7 @@ def _list(value: Any) -> list[Any]:
 _FUNCTIONS: dict[str, Callable[[Resolver, Any, Steps], Any]] = {
     "Ref": _ref,
     "Fn::GetAtt": _get_att,
+    "Fn::ImportValue": _import_value,
     "Fn::Sub": _sub,
     "Fn::Join": _join,
     "Fn::If": _if,

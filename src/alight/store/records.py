@@ -6,7 +6,7 @@ What the API creates and what a template creates are the same records. Services 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,10 @@ class Records:
 
     def put(self, tx: Tx, kind: str, name: str, body: Mapping[str, Any]) -> Record:
         """Define or redefine, as part of the job `tx`."""
+        return self._put(tx, kind, name, _text(body))
+
+    def _put(self, tx: Tx, kind: str, name: str, text: str) -> Record:
         now = self._database.clock.now()
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         row = tx.one("records.put", kind=kind, name=name, body=text, now=now)
         tx.after_commit(lambda: self._forget(kind, name))
         return Record(kind, name, json.loads(text), row["created"] if row else now, now)
@@ -84,6 +86,19 @@ class Records:
         """`put` as a job of its own."""
         return await self._database.write(lambda tx: self.put(tx, kind, name, body))
 
+    async def save_all(self, definitions: Iterable[tuple[str, str, Mapping[str, Any] | None]]) -> None:
+        """`put` of several, or `delete` where a body is None, as one job: all of them or none."""
+        texts = [(kind, name, None if body is None else _text(body)) for kind, name, body in definitions]
+
+        def job(tx: Tx) -> None:
+            for kind, name, text in texts:
+                if text is None:
+                    self.delete(tx, kind, name)
+                else:
+                    self._put(tx, kind, name, text)
+
+        await self._database.write(job)
+
     async def remove(self, kind: str, name: str) -> bool:
         """`delete` as a job of its own."""
         return await self._database.write(lambda tx: self.delete(tx, kind, name))
@@ -91,6 +106,10 @@ class Records:
     def _forget(self, kind: str, name: str) -> None:
         self._cache.pop((kind, name), None)
         self.version += 1
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _record(row: Row | None) -> Record | None:

@@ -99,7 +99,7 @@ def test_functions(node: Any, value: Any) -> None:
         ({"Fn::If": ["Nothing", 1, 2]}, "no condition Nothing"),
         ({"Fn::If": ["IsProd", 1]}, "a condition and two values"),
         ({"Fn::FindInMap": ["Sizes", "test", "Memory"]}, "no test"),
-        ({"Fn::ImportValue": "x"}, "other stacks are not offered"),
+        ({"Fn::ImportValue": "x"}, "No export named x found"),
         ({"Fn::Transform": {"Name": "x"}}, "macros are not offered"),
         ({"Fn::Cidr": ["10.0.0.0/16", 1, 8]}, "not offered"),
         ({"Fn::Nope": 1}, "no function Fn::Nope"),

@@ -1,0 +1,56 @@
+"""CloudFormation over the whole table of operations: a stack's work may do what whoever asked for it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from alight.assembly.doors import Doors
+from alight.assembly.roles import services_that_take
+from alight.assembly.store import Store
+from alight.assembly.templates import Templates
+from alight.calls import Call, Members, Principal
+from alight.errors.common import ValidationError
+from alight.gateway.keyring import assumed
+from alight.names import new_request_id
+from alight.services.iam.roles import Roles
+from alight.services.passing import ROLE_ARN, Standing, checked
+from alight.services.tracing import traced
+from alight.stacks.provider import CallOperation
+from alight.stacks.service.ground import Ground
+from alight.stacks.service.service import CloudFormation
+
+SERVICE = "cloudformation.amazonaws.com"
+_SESSION = "AWSCloudFormation"
+Authorize = Callable[[Call, Members], None]
+
+
+def build_formation(store: Store, doors: Doors, templates: Templates, authorize: Authorize) -> CloudFormation:
+    def acting(principal: Principal) -> CallOperation:
+        async def call(service: str, operation: str, given: Members) -> Members:
+            asked = Call(service, operation, new_request_id(), principal, base_url=store.address.local())
+            authorize(asked, given)
+            return await doors.operations[service, operation](asked, given)
+
+        return call
+
+    return CloudFormation(Ground(templates.means, acting, assuming(doors.iam.roles)))
+
+
+def with_formation(doors: Doors, formation: CloudFormation, store: Store) -> Doors:
+    """The doors with CloudFormation's among them."""
+    own = traced(checked(formation.operations(), services_that_take(doors.iam.roles)), store.telemetry, store.clock)
+    return replace(doors, operations={**doors.operations, **own})
+
+
+def assuming(roles: Roles) -> Callable[[str], Principal]:
+    """The principal of a role that CloudFormation takes; asked again before each piece of work."""
+    judge = services_that_take(roles)
+
+    def assume(arn: str) -> Principal:
+        found = ROLE_ARN.fullmatch(arn)
+        if found is None or judge(arn, SERVICE) is not Standing.TRUSTS:
+            raise ValidationError(f"Role {arn} is invalid or cannot be assumed")
+        return assumed(found["name"], _SESSION)
+
+    return assume
