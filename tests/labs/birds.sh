@@ -118,8 +118,6 @@ aws iam detach-role-policy --role-name lab-model-role --policy-arn arn:aws:iam::
 aws iam delete-role-policy --role-name lab-lambda-role --policy-name workshop
 aws iam delete-role --role-name lab-lambda-role
 aws iam delete-role --role-name lab-model-role
-for group in $(aws logs describe-log-groups --query logGroups[].logGroupName); do
-    aws logs delete-log-group --log-group-name "$group"
-done
+forget_logs
 nothing_is_left
 echo "The bird lab is done, and the account is empty."

@@ -107,7 +107,15 @@ gone() {
 
 absent() { ! quiet aws sagemaker describe-endpoint --endpoint-name "$1" 2> /dev/null; }
 
-# Not all of the account, but all of these: see `everything`.
+# Logs outlive what wrote them.
+forget_logs() {
+    local group
+    for group in $(aws logs describe-log-groups --query logGroups[].logGroupName); do
+        aws logs delete-log-group --log-group-name "$group"
+    done
+}
+
+# Every list that `everything` names is empty.
 nothing_is_left() {
     local service operation query left
     while read -r service operation query; do

@@ -62,3 +62,12 @@ def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) ->
     repeated = [item for item in machine.instance.json("outbox")["deliveries"] if item["uncertain"]]
     assert len(texts) <= 3 + len(repeated), "a text came twice that may not"
     assert end is Instance.kill or len(texts) == 3
+
+
+@pytest.mark.tool("curl")
+@pytest.mark.parametrize("end", ENDS, ids=["stopped", "killed"])
+def test_the_sentiment_lab(start: Start, tmp_path: Path, end: End) -> None:
+    pytest.importorskip("xgboost")
+    machine = Machine(start, tmp_path / "data")
+    steps = drive("sentiment.sh", machine.instance, tmp_path, lambda step: machine.again(end))
+    assert len(steps) > 8
