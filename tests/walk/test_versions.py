@@ -156,13 +156,22 @@ def test_an_alias_leads_every_caller_to_its_version(instance: Instance) -> None:
     done = eventually(lambda: _events(instance, "succeeded", 2))
     assert sorted(one["function"] for one in done) == ["f:1", "f:live"]
 
-    functions.put_function_event_invoke_config(FunctionName="f", Qualifier="live", MaximumRetryAttempts=0)
+    queue = instance.client("sqs").create_queue(QueueName="ends")["QueueUrl"]
+    functions.put_function_event_invoke_config(
+        FunctionName="f", Qualifier="live", MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:ends"}},
+    )  # fmt: skip
+    assert len(functions.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"]) == 1
     assert functions.get_function_event_invoke_config(FunctionName=alias)["FunctionArn"] == alias
     refused("ResourceNotFoundException", functions.get_function_event_invoke_config, FunctionName="f")
     functions.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
     s3.put_object(Bucket="box", Key="k", Body=b"x")
     [dead] = eventually(lambda: _events(instance, "dead", 1))
     assert len(instance.json("events", "show", dead["id"])["history"]) == 1, "the alias' own settings"
+    [told] = instance.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    record = json.loads(told["Body"])
+    assert record["requestContext"]["functionArn"] == alias
+    assert record["responseContext"]["executedVersion"] == "2"
 
 
 def _events(instance: Instance, state: str, number: int) -> Any:
@@ -218,6 +227,7 @@ Resources:
       Runtime: python3.11
       CodeUri: src/
       AutoPublishAlias: live
+      EventInvokeConfig: {MaximumRetryAttempts: 1}
       Events:
         Put:
           Type: S3
@@ -241,6 +251,8 @@ def test_a_template_publishes_and_moves_its_alias(start: Start, tmp_path: Path) 
     [event] = eventually(lambda: instance.json("events", "list", "--state", "succeeded")["events"])
     assert event["function"] == "hello:live"
     assert answer(functions, FunctionName=instance.json("outputs")["Alias"])["version"] == "1"
+    settings = functions.get_function_event_invoke_config(FunctionName="hello", Qualifier="live")
+    assert settings["MaximumRetryAttempts"] == 1
     (app / "src" / "app.py").write_text(code(2))
     assert instance.alight("apply", str(app)).returncode == 0
     got = answer(functions, FunctionName="hello:live")

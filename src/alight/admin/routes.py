@@ -149,7 +149,7 @@ class Admin:
                 {"name": api.name, "kind": api.kind, "stage": api.stage, "url": self._url(api)}
                 for api in self.apis.all()
             ],
-            "warnings": list(about.warnings),
+            "warnings": [*about.warnings, *_warnings(functions)],
         }
 
     def _url(self, api: Api) -> str:
@@ -271,6 +271,15 @@ def _books(reader: Reader) -> dict[str, int]:
 
 
 _FUNCTION_COLUMNS = {"name": "FunctionName", "runtime": "Runtime", "handler": "Handler", "timeout": "Timeout"}
+
+
+def _warnings(functions: list[dict[str, Any]]) -> list[str]:
+    """What is to be known of functions' packages although they were taken."""
+    return [
+        f"Function {body['Configuration']['FunctionName']}: {warning}"
+        for body in functions
+        for warning in body["Code"].get("Warnings", ())
+    ]
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def checks(data: Path, settings: Settings, folder: Path) -> Iterator[Check]:
         lambda: port(settings, data),
         lambda: instance(data),
         lambda: template_plan(folder, data),
+        lambda: functions(data),
     ]
     for job in jobs:
         try:
@@ -177,6 +178,15 @@ def template_plan(folder: Path, data: Path) -> Check:
         return Check("template", "failed", str(error))
     warnings = answer.get("warnings") or []
     return Check("template", "warning" if warnings else "ok", "; ".join(map(str, warnings)) or f"{path} can be applied")
+
+
+def functions(data: Path) -> Check:
+    """What the running instance has to say of its functions' packages: compiled for another Python, for instance."""
+    known = read_facts(data)
+    if known is None or not is_alive(known.pid):
+        return Check("functions", "ok", "asked of a running instance")
+    warnings = open_door(data).get("status").get("warnings") or []
+    return Check("functions", "warning" if warnings else "ok", "; ".join(map(str, warnings)) or "nothing to say")
 
 
 def masked(settings: Settings) -> dict[str, Any]:

@@ -49,13 +49,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one invocation ended. `outcome` is `ok`, or the kind of error; `error` is Lambda's error payload."""
+    """How one invocation ended. `outcome` is `ok`, or the kind of error; `error` is Lambda's error payload,
+    `version` what ran."""
 
     outcome: str
     payload: bytes
     request_id: str
     started: float
     ended: float
+    version: str = "$LATEST"
 
 
 class Publishes(Protocol):
@@ -289,8 +291,9 @@ def _told(target: Target, event: Event, condition: str, result: Result | None, n
         return _nothing
     attempts = event.attempts + (result is not None)
     payload, moment = (result.payload, result.ended) if result else (_last_error(event), now)
+    version = result.version if result else "$LATEST"
     try:
-        return target.tell(Ended(event, condition, attempts, payload, moment))
+        return target.tell(Ended(event, condition, attempts, payload, moment, version))
     except Exception:
         log.exception("nobody is told of the end of event %s", event.id)
         return _nothing

@@ -19,7 +19,8 @@ class Ended:
     """`condition` is `Success`, or why it was given up, in Lambda's word (`RetriesExhausted` ...).
 
     `attempts` counts those that the function was run for, `payload` is what the last one answered (Lambda's error
-    object where it failed), None where there was none. `moment` is in seconds since 1970.
+    object where it failed), None where there was none. `moment` is in seconds since 1970,
+    `version` the one that ran last.
     """
 
     event: Event
@@ -27,6 +28,7 @@ class Ended:
     attempts: int
     payload: bytes | None
     moment: float
+    version: str = "$LATEST"
 
     @property
     def succeeded(self) -> bool:

@@ -1,6 +1,7 @@
 """Functions: a function's code and venv, its worker processes, and the Lambda Runtime API they speak.
 
 package      code and requirements.txt become a code folder and a cached venv
+binaries     compiled packages that are for another Python, and what stands in for them
 interpreters which Python runs a `Runtime`
 pool         who runs now, who waits, what stays warm
 sandbox      one worker process: start, hand over, time limit, kill

@@ -28,13 +28,16 @@ ADDRESS_SPACE_SLACK = 64 * 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric."""
+    """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric; `instead`, where it is there,
+    packages that stand before the function's own, which this Python cannot load; `warnings` are for the log."""
 
     folder: Path
     interpreter: Interpreter
     child: Child
     supplied: Path
     cgroup_parent: Path | None = None
+    instead: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def runtime_version(self) -> str:
@@ -76,6 +79,7 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
         "limits": limits,
         "cgroup": str(cgroup.folder) if cgroup else "",
         "task_root": str(spec.code_dir),
+        "instead": [str(start.instead)] if start.instead else [],
         "supplied": [str(start.supplied)],
         "child": start.child,
         "bootstrap": str(BOOTSTRAP),

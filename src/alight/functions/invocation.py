@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,8 @@ Kind = Literal["ok", "error", "timeout", "oom", "init", "crash", "killed"]
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """One configuration of one function; workers are shared only between equal ones.
+    """One configuration of one function; workers are shared only between equal ones. `compiled` says of the packages
+    in its code for which Python they were built (see `binaries`).
 
     `timeout` in seconds, `memory_mb` and `ephemeral_mb` in MiB; `role` is the role's name; `reserved` is the
     function's own concurrency limit (None: only the pool's).
@@ -35,6 +36,7 @@ class FunctionSpec:
     log_group: str = ""
     reserved: int | None = None
     ephemeral_mb: int = 512
+    compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

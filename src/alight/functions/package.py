@@ -11,12 +11,13 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alight.errors import AlightError
 from alight.functions.archive import ENTRY_LIMIT, UNPACKED_LIMIT, UnsafeArchive, unpack
+from alight.functions.binaries import Compiled, compiled_in, misfits
 from alight.functions.interpreters import Interpreters, running
 from alight.functions.venvs import ensure_venv
 
@@ -29,12 +30,16 @@ _FEW_FILES = 32
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`code_hash` is the SHA-256 (hex) of the zip file, or of a folder's names and contents; `size` in bytes."""
+    """`code_hash` is the SHA-256 (hex) of the zip file, or of a folder's names and contents; `size` in bytes, that of
+    the zip file where it is one. `compiled` says for which Python its compiled packages were built, `warnings` which
+    of them do not fit."""
 
     code_hash: str
     code_dir: Path
     venv: Path | None
     size: int
+    compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 async def prepare(
@@ -50,7 +55,15 @@ async def prepare(
     venv = await ensure_venv(
         code_dir, code_dir.parents[1] / "venvs", interpreter, code_hash=code_hash, progress=progress
     )
-    return Package(code_hash, code_dir, venv, size)
+    compiled = await asyncio.to_thread(compiled_in, code_dir)
+    odd = await asyncio.to_thread(misfits, compiled, interpreter)
+    return Package(code_hash, code_dir, venv, size, compiled, tuple(map(str, odd)))
+
+
+async def unfit(compiled: Compiled, runtime: str) -> tuple[str, ...]:
+    """What is to be known of compiled packages, were they run as `runtime`. Raises `UnsupportedRuntime`."""
+    interpreter = await Interpreters().choose(runtime)
+    return tuple(map(str, await asyncio.to_thread(misfits, compiled, interpreter)))
 
 
 def discard_unused(store: Path, keep: Collection[Path]) -> int:

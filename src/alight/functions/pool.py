@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alight.clock import Clock
+from alight.functions.binaries import Misfit, misfits
 from alight.functions.command import Start, choose_child
-from alight.functions.interpreters import Interpreter, Interpreters
+from alight.functions.interpreters import Interpreters
 from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, PoolClosed, Throttled
 from alight.functions.memory import MemoryGuard, find_cgroup_parent
 from alight.functions.sandbox import Log, Sandbox, remove_leftovers
@@ -154,10 +155,16 @@ class FunctionPool:
             self._prepared = asyncio.create_task(asyncio.to_thread(self._prepare))
         supplied, awslambdaric = await asyncio.shield(self._prepared)
         child = choose_child(spec, interpreter, self._child, awslambdaric=awslambdaric)
+        instead: Path | None = None
+        warnings: tuple[str, ...] = (interpreter.warning,) if interpreter.warning else ()
+        if spec.compiled:
+            odd = await asyncio.to_thread(misfits, spec.compiled, interpreter)
+            instead = await asyncio.to_thread(self._instead, odd)
+            warnings += tuple(map(str, odd))
         if self._closed:
             raise PoolClosed
         self._make_room()
-        start = Start(self._folder, interpreter, child, supplied, self._cgroup_parent)
+        start = Start(self._folder, interpreter, child, supplied, self._cgroup_parent, instead, warnings)
         worker = Sandbox(spec, start, self._clock, self._guard, self._log)
         self._workers[worker.worker_id] = worker
         worker.on_exit = lambda: self._ended(worker)
@@ -166,7 +173,8 @@ class FunctionPool:
         except BaseException:
             await self._discard(worker)
             raise
-        self._warn(worker, interpreter)
+        for warning in warnings:
+            self._log(spec.log_group, worker.stream, self._clock.now(), warning, "")
         return worker
 
     def _prepare(self) -> tuple[Path, bool]:
@@ -174,9 +182,10 @@ class FunctionPool:
         remove_leftovers(self._folder)
         return link_supplied(self._folder / "supplied"), has_awslambdaric()
 
-    def _warn(self, worker: Sandbox, interpreter: Interpreter) -> None:
-        if interpreter.warning:
-            self._log(worker.spec.log_group, worker.stream, self._clock.now(), interpreter.warning, "")
+    def _instead(self, odd: tuple[Misfit, ...]) -> Path | None:
+        """Alight's own packages in the place of those that do not fit."""
+        names = tuple(sorted({misfit.supplied for misfit in odd if misfit.supplied}))
+        return link_supplied(self._folder / "supplied", names) if names else None
 
     def _make_room(self) -> None:
         """Stop the longest idle workers where there are too many."""

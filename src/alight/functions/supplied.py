@@ -25,9 +25,9 @@ def has_awslambdaric() -> bool:
     return sys.platform == "linux" and importlib.util.find_spec("runtime_client") is not None
 
 
-def link_supplied(folder: Path) -> Path:
-    """Make (once) the folder of links under `folder`; returns it."""
-    found = _closure(SUPPLIED)
+def link_supplied(folder: Path, names: tuple[str, ...] = SUPPLIED) -> Path:
+    """Make (once) the folder of links to these distributions under `folder`; returns it."""
+    found = _closure(names)
     entries = sorted({entry for item in found for entry in _entries(item)})
     key = hashlib.sha256("\n".join(map(str, entries)).encode()).hexdigest()[:16]
     target = folder / key

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,9 @@ _NAME = re.compile(
 _ROLE = re.compile(r"arn:aws:iam::\d{12}:role/(?:[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})")
 
 #: Members of Create and UpdateFunctionConfiguration that are kept as they are given.
-_PLAIN = ("Handler", "Runtime", "Role", "Description", "Timeout", "MemorySize", "TracingConfig")
+_PLAIN = (
+    "Handler", "Runtime", "Role", "Description", "Timeout", "MemorySize", "TracingConfig", "EphemeralStorage",
+)  # fmt: skip
 
 
 def parse_name(text: str) -> tuple[str, str]:
@@ -104,9 +107,17 @@ def reconfigured(body: dict[str, Any], given: Members, now: float) -> dict[str, 
 
 
 def with_code(body: dict[str, Any], code: Members, now: float) -> dict[str, Any]:
-    """`body` with another package: `Dir`, `Venv`, `Sha256` (base64), `Size` in bytes, `Warnings`."""
+    """`body` with another package: `Dir`, `Venv`, `Compiled`, `Sha256` (base64), `Size` in bytes, `Warnings`."""
     changed = body["Configuration"] | {"CodeSha256": code["Sha256"], "CodeSize": code["Size"]} | _stamp(now)
-    return body | {"Configuration": changed, "Code": code}
+    return warned(body | {"Configuration": changed, "Code": code}, code.get("Warnings", []))
+
+
+def warned(body: dict[str, Any], warnings: Sequence[str]) -> dict[str, Any]:
+    """What is to be known of the package although it was taken, in the one member that says something of a state."""
+    configuration = {name: value for name, value in body["Configuration"].items() if name != "StateReason"}
+    if warnings:
+        configuration["StateReason"] = " ".join(warnings)
+    return body | {"Configuration": configuration, "Code": body["Code"] | {"Warnings": list(warnings)}}
 
 
 def at_revision(body: dict[str, Any], given: Members) -> dict[str, Any]:
@@ -136,8 +147,6 @@ def _check_limits(given: Members) -> None:
         raise InvalidParameterValueException(f"'Timeout' is {timeout}: it must be 1 to 900 seconds.", Type="User")
     if (memory := given.get("MemorySize")) is not None and not 128 <= memory <= 10_240:
         raise InvalidParameterValueException(f"'MemorySize' is {memory}: it must be 128 to 10240 MB.", Type="User")
-    if given.get("PackageType", "Zip") != "Zip":
-        raise InvalidParameterValueException("PackageType Image needs a container engine: use Zip.", Type="User")
 
 
 _RESERVED = {

@@ -144,7 +144,7 @@ def record_of(ended: Ended) -> Row:
     }
     if ended.payload is None:
         return record
-    context: Row = {"statusCode": 200, "executedVersion": "$LATEST"}
+    context: Row = {"statusCode": 200, "executedVersion": ended.version}
     if not ended.succeeded:
         context["functionError"] = "Unhandled"
     return record | {"responseContext": context, "responsePayload": _json(ended.payload)}

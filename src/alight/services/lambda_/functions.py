@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors import AlightError
+from alight.errors.common import NotImplemented_
 from alight.errors.lambda_ import InvalidParameterValueException
-from alight.functions.package import prepare
+from alight.functions.package import prepare, unfit
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.definitions import at_revision
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.places import named
 from alight.services.lambda_.qualifiers import LATEST, is_version, split, whole
+from alight.services.members import check
 
 #: Called with a function's name and a version, or "" for all of them, when workers must not go on with what they were
 #: started with.
@@ -44,6 +46,7 @@ class Functions:
 
     async def create_function(self, call: Call, given: Members) -> Members:
         name, _ = definitions.parse_name(given["FunctionName"])
+        _check_kind(given)
         for member in ("Role", "Handler", "Runtime"):
             if not given.get(member):
                 raise InvalidParameterValueException(f"{member} is mandatory for functions of type Zip.", Type="User")
@@ -74,11 +77,15 @@ class Functions:
         if given.get("DeadLetterConfig"):
             role = given.get("Role") or self._catalogue.body(given["FunctionName"])["Configuration"]["Role"]
             self._rules.check_dead_letters(definitions.role_name(role), given["DeadLetterConfig"])
-        now = self._clock.now()
-        body = await self._catalogue.change(
-            given["FunctionName"], lambda body: definitions.reconfigured(at_revision(body, given), given, now)
-        )
-        await self._retire(body["Configuration"]["FunctionName"], LATEST)
+        name, now = whole(given["FunctionName"]), self._clock.now()
+        warnings = await self._warnings(name, given.get("Runtime"))
+
+        def change(body: dict[str, Any]) -> dict[str, Any]:
+            changed = definitions.reconfigured(at_revision(body, given), given, now)
+            return changed if warnings is None else definitions.warned(changed, warnings)
+
+        body = await self._catalogue.change(name, change)
+        await self._retire(name, LATEST)
         return _configuration(body)
 
     async def get_function(self, call: Call, given: Members) -> Members:
@@ -115,6 +122,15 @@ class Functions:
         await self._retire(name, qualifier)
         return {}
 
+    async def _warnings(self, name: str, runtime: str | None) -> Sequence[str] | None:
+        """What another runtime makes of the packages that are there; None where it stays the same."""
+        if runtime is None:
+            return None
+        try:
+            return await unfit(self._catalogue.body(name)["Code"].get("Compiled", {}), runtime)
+        except AlightError as error:
+            raise InvalidParameterValueException(str(error), Type="User") from None
+
     async def _code(self, call: Call, given: Members, runtime: str) -> Members:
         """Unpack the package that `Code` names; `Local` is for templates, which name a path of their own."""
         if "Local" in given and call.principal.kind == "service":
@@ -133,11 +149,23 @@ class Functions:
             package = await prepare(source, self._folder, progress=self._progress, runtime=runtime)
         except AlightError as error:
             raise InvalidParameterValueException(str(error), Type="User") from None
+        for warning in package.warnings:
+            self._progress(warning)
         return {
             **named(package, self._folder),
             "Sha256": b64encode(bytes.fromhex(package.code_hash)).decode(),
             "Size": package.size,
         }
+
+
+def _check_kind(given: Members) -> None:
+    """Zip files only, and of a place in a bucket what is honoured."""
+    if given.get("PackageType", "Zip") != "Zip" or given["Code"].get("ImageUri"):
+        raise NotImplemented_(
+            "Alight runs no container images (PackageType Image, ImageUri): give the code as a zip file, in ZipFile "
+            "or in S3Bucket and S3Key."
+        )
+    check("lambda", "CreateFunction", given["Code"], ("ZipFile", "S3Bucket", "S3Key", "Local"))
 
 
 def _check_deletable(qualifier: str) -> None:

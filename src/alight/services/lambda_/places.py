@@ -10,11 +10,16 @@ from typing import Any
 from alight.functions.package import Package
 
 
-def named(package: Package, folder: Path) -> dict[str, str | None]:
+def named(package: Package, folder: Path) -> dict[str, Any]:
     """What the record says of a package that was stored under `folder`."""
     top = folder.absolute()
     venv = str(package.venv.relative_to(top)) if package.venv else None
-    return {"Dir": str(package.code_dir.relative_to(top)), "Venv": venv}
+    return {
+        "Dir": str(package.code_dir.relative_to(top)),
+        "Venv": venv,
+        "Compiled": dict(package.compiled),
+        "Warnings": list(package.warnings),
+    }
 
 
 def code_of(code: Mapping[str, Any], folder: Path) -> tuple[Path, Path | None]:

@@ -45,6 +45,7 @@ def spec_of(body: dict[str, Any], folder: Path) -> FunctionSpec:
         log_group=configuration["LoggingConfig"]["LogGroup"],
         reserved=body["Reserved"],
         ephemeral_mb=configuration["EphemeralStorage"]["Size"],
+        compiled=body["Code"].get("Compiled", {}),
     )
 
 
@@ -125,7 +126,7 @@ class Runner:
         except functions.Throttled:
             raise Throttled from None
         self._metrics.waited(spec.name, started - event.accepted)
-        return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now())
+        return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now(), outcome.version)
 
     def _read(
         self, how: str, arn: str, read: Callable[[str], dict[str, Any] | None]
