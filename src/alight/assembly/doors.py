@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alight.assembly.endpoints import build_sagemaker
 from alight.assembly.roles import services_that_take
 from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, FUNCTIONS, Store
@@ -30,6 +31,7 @@ from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.versions import Versions
 from alight.services.logs import Logs
 from alight.services.s3.service import S3
+from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.service import SageMaker
 from alight.services.sns import Sns
 from alight.services.sqs import Sqs
@@ -67,9 +69,7 @@ def build_doors(
         rules=rules,
     )
     invocations = Invocations(running.catalogue, store.database, running.queue, run=running.runner.request)
-    sagemaker = SageMaker(
-        store.database, store.records, running.endpoints, folder=store.settings.data / "models", fetch=fetcher.url
-    )
+    sagemaker = build_sagemaker(store, running.endpoints, fetcher.url, Acting(lambda: operations, role_may))
     sns = Sns(
         store.database,
         store.records,

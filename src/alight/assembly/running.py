@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from alight import credentials
+from alight.assembly.endpoints import shadow_metrics
 from alight.assembly.store import FUNCTIONS, Store
 from alight.calls import Attempt, Principal
 from alight.endpoints.server import Endpoints
@@ -55,6 +56,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         cores=cores,
         default_replicas=settings.replicas,
         observe=endpoint_metrics.invoked,
+        compare=shadow_metrics(store),
         log=store.telemetry.log,
     )
     exits.push_async_callback(endpoints.close)

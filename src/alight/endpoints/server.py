@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from alight.clock import Clock
@@ -21,6 +22,7 @@ from alight.endpoints.client import BadAnswer
 from alight.endpoints.contract import CUSTOM_ATTRIBUTES, CannotServe, Reply
 from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
 from alight.endpoints.process import Launch
+from alight.endpoints.shadows import Compared, Copies, Share
 from alight.endpoints.spec import (
     Answer,
     EndpointSpec,
@@ -48,6 +50,8 @@ class _Serving:
     fleets: dict[str, Fleet]
     turns: Turns
     specs: dict[str, VariantSpec]
+    #: Of those in `fleets`, the ones that get copies only.
+    shadows: dict[str, Share]
 
 
 @dataclass(slots=True)
@@ -71,14 +75,17 @@ class Endpoints:
         limits: Limits | None = None,
         log: Log | None = None,
         observe: Callable[[Invoked], None] | None = None,
+        compare: Callable[[Compared], None] = lambda compared: None,
     ) -> None:
-        """`folder` keeps sockets and virtual environments; `default_replicas` 0 means one per core."""
+        """`folder` keeps sockets and virtual environments; `default_replicas` 0 means one per core; `compare` is told
+        what became of each copy for a shadow."""
         self._folder = folder
         self._clock = clock
         self._default_replicas = default_replicas or cores
         self._limits = limits or Limits()
         self._log = log
         self._observe = observe
+        self._copies = Copies(compare, clock.monotonic)
         self._endpoints: dict[str, _Endpoint] = {}
         self._sockets: Path | None = None
         self._temporary: Path | None = None
@@ -142,9 +149,10 @@ class Endpoints:
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
         if len(body) > self._limits.body:
             raise RequestEntityTooLarge(f"The body has {len(body)} bytes; {self._limits.body} are allowed.")
-        variant = target_variant or endpoint.serving.turns.next()
-        fleet = endpoint.serving.fleets.get(variant)
-        if fleet is None:
+        serving = endpoint.serving
+        variant = target_variant or serving.turns.next()
+        fleet = serving.fleets.get(variant)
+        if fleet is None or variant in serving.shadows:
             raise ValidationError(f"Variant {variant} not found for Request.")
         headers = {
             "Content-Type": content_type or "",
@@ -152,14 +160,21 @@ class Endpoints:
             CUSTOM_ATTRIBUTES: custom_attributes,
             "X-Amzn-SageMaker-Request-Id": request_id,
         }
+        began = self._clock.monotonic()
         reply = await self._observed(name, variant, fleet, headers, body)
+        self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
         if not 200 <= reply.status < 300:
             raise _model_error(name, reply.status, reply.body)
         attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")
         return Answer(reply.body, reply.content_type, variant, attributes)
 
+    async def copied(self) -> None:
+        """Until shadows have answered every copy that was sent."""
+        await self._copies.settled()
+
     async def close(self) -> None:
         """End every replica now."""
+        await self._copies.close()
         endpoints, self._endpoints = list(self._endpoints.values()), {}
         await asyncio.gather(*(_close(endpoint.serving.fleets.values()) for endpoint in endpoints if endpoint.serving))
         for task in self._draining:
@@ -167,6 +182,21 @@ class Endpoints:
         await asyncio.gather(*self._draining, return_exceptions=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _copy(
+        self,
+        name: str,
+        variant: str,
+        serving: _Serving,
+        headers: dict[str, str],
+        body: bytes,
+        reply: Reply,
+        took: float,
+    ) -> None:
+        for shadow, share in serving.shadows.items():
+            if share.due():
+                ask = partial(self._observed, name, shadow, serving.fleets[shadow], headers, body)
+                self._copies.send((name, variant, shadow), ask, len(body), reply, took)
 
     async def _observed(self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
         started, began, status = self._clock.now(), self._clock.monotonic(), 0
@@ -205,7 +235,7 @@ class Endpoints:
         fleets: dict[str, Fleet] = {}
         started: list[Fleet] = []
         try:
-            for variant in spec.variants:
+            for variant in (*spec.variants, *spec.shadows):
                 fleet = _unchanged(variant, serving)
                 if fleet is None:
                     fleet = await self._fleet(spec.name, variant, f"{self._deployments}.{len(fleets)}")
@@ -216,7 +246,9 @@ class Endpoints:
             await _close(started)
             raise
         turns = Turns([(variant.name, variant.weight) for variant in spec.variants])
-        return _Serving(fleets, turns, {variant.name: variant for variant in spec.variants})
+        total = sum(variant.weight for variant in spec.variants) or 1.0
+        shadows = {shadow.name: Share(shadow.weight / total) for shadow in spec.shadows}
+        return _Serving(fleets, turns, {one.name: one for one in (*spec.variants, *spec.shadows)}, shadows)
 
     async def _fleet(self, endpoint: str, variant: VariantSpec, prefix: str) -> Fleet:
         group, stream = f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant.name}/{prefix}"

@@ -23,10 +23,11 @@ class VariantSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """All variants of one endpoint."""
+    """All variants of one endpoint. `shadows` get copies of the traffic; their weight is a share of production's."""
 
     name: str
     variants: tuple[VariantSpec, ...]
+    shadows: tuple[VariantSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ ledger       the records of all three, and their tags
 definitions  models and endpoint configurations
 endpoints    endpoints: created, changed, deleted
 images       which of SageMaker's families a container's image is of
+acting       what SageMaker does as a model's execution role
+capture      DataCaptureConfig: requests and answers as JSON lines in a bucket
 describing   how an endpoint is described
 pages        lists
 tags         AddTags and its like

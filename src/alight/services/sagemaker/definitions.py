@@ -10,22 +10,36 @@ from collections.abc import Awaitable, Callable, Mapping
 from alight.calls import Call, Members
 from alight.endpoints.contract import CannotServe
 from alight.errors.sagemaker import ValidationException
+from alight.names import REGION
 from alight.services.sagemaker import tables
+from alight.services.sagemaker.acting import role_of
+from alight.services.sagemaker.capture import check_settings
 from alight.services.sagemaker.images import expectation
 from alight.services.sagemaker.ledger import CONFIGURATION, MODEL, Ledger, arn, moment
 from alight.services.sagemaker.pages import listing, summary
 
-#: (URL of a package, environment of its container) -> nothing where it can be served. Raises `CannotServe`.
-Inspect = Callable[[str, Mapping[str, str]], Awaitable[None]]
+#: (URL of a package, environment of its container, ARN of the role that reads it) -> nothing where it can be served.
+#: Raises `CannotServe`.
+Inspect = Callable[[str, Mapping[str, str], str], Awaitable[None]]
+#: In a model's record: the role that it acts with, where it was given none.
+ACTS_AS = "ActsAs"
 
 _MODEL = ("ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "VpcConfig")
 
 
 class NoModelData(CannotServe):
-    """There is no package at the URL; its text is AWS's."""
+    """There is no package at the URL, or the role may not read it; its text is AWS's."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(f"Could not find model data at {url}.")
+    def __init__(self, url: str, forbidden_to: str = "") -> None:
+        text = f"Could not find model data at {url}."
+        if forbidden_to:
+            text = (
+                f'Could not access model data at {url}. Please ensure that the role "{forbidden_to}" exists and that '
+                'its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+                '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the '
+                f"object is located in {REGION}."
+            )
+        super().__init__(text)
 
 
 class Definitions:
@@ -44,8 +58,9 @@ class Definitions:
         if not given.get("PrimaryContainer") and not containers:
             raise ValidationException("A PrimaryContainer or Containers must be given.")
         self._ledger.check_new(MODEL, name)
-        await self._check_package(call, container_of(given))
-        await self._ledger.create(MODEL, name, given)
+        role = role_of(call, given)
+        await self._check_package(call, container_of(given), role)
+        await self._ledger.create(MODEL, name, {**given, ACTS_AS: role})
         return {"ModelArn": arn(MODEL, name)}
 
     async def describe_model(self, call: Call, given: Members) -> Members:
@@ -69,11 +84,16 @@ class Definitions:
         name = given["EndpointConfigName"]
         self._ledger.check_new(CONFIGURATION, name)
         variants = given["ProductionVariants"]
-        names = [variant["VariantName"] for variant in variants]
-        if not names or len(set(names)) != len(names):
+        shadows = given.get("ShadowProductionVariants") or []
+        names = [variant["VariantName"] for variant in (*variants, *shadows)]
+        if not variants or len(set(names)) != len(names):
             raise ValidationException("ProductionVariants must have one variant at least, each with a name of its own.")
-        for variant in variants:
+        if shadows and (len(variants), len(shadows)) != (1, 1):
+            raise ValidationException("An endpoint with a shadow variant has one production variant and one shadow.")
+        for variant in (*variants, *shadows):
             self._check_variant(variant)
+        if given.get("DataCaptureConfig"):
+            check_settings(given["DataCaptureConfig"])
         await self._ledger.create(CONFIGURATION, name, given)
         return {"EndpointConfigArn": arn(CONFIGURATION, name)}
 
@@ -90,11 +110,11 @@ class Definitions:
         await self._ledger.remove(CONFIGURATION, given["EndpointConfigName"])
         return {}
 
-    async def _check_package(self, call: Call, container: Members) -> None:
+    async def _check_package(self, call: Call, container: Members, role: str) -> None:
         url = model_data_url(container)
         check_model_data(call, url)
         try:
-            await self._inspect(url, container.get("Environment") or {})
+            await self._inspect(url, container.get("Environment") or {}, role)
         except NoModelData as missing:
             raise ValidationException(str(missing)) from missing
         except CannotServe as reason:

@@ -21,7 +21,10 @@ from alight.endpoints.contract import CannotServe
 from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import EndpointSpec, VariantSpec
 from alight.errors import AlightError, Fault
-from alight.services.sagemaker.definitions import NoModelData, container_of, model_data_url
+from alight.errors.common import AccessDenied
+from alight.names import bucket_arn
+from alight.services.sagemaker.acting import Acting, split
+from alight.services.sagemaker.definitions import ACTS_AS, NoModelData, container_of, model_data_url
 from alight.services.sagemaker.ledger import ENDPOINT, MODEL, Ledger
 from alight.store.records import Record
 
@@ -31,6 +34,8 @@ Fetch = Callable[[str], Awaitable[Path]]
 _SETTINGS = ("InstanceType", "RoutingConfig", "ServerlessConfig")
 #: What an update may leave as it is, by AWS's name for it, and the part's field.
 _RETAINED = {"DesiredInstanceCount": "instances", "DesiredWeight": "weight"}
+#: What an endpoint's record takes over from its configuration as it stands there.
+CARRIED = ("DataCaptureConfig",)
 _log = logging.getLogger(__name__)
 
 
@@ -46,13 +51,19 @@ class Part:
     environment: dict[str, str]
     image: str
     settings: Members = field(default_factory=dict)
+    role: str = ""
+
+
+def _all_parts(body: Members) -> list[Members]:
+    return [*body["Variants"], *(body.get("Shadows") or [])]
 
 
 class Deployments:
     """One background task per endpoint at most."""
 
-    def __init__(self, ledger: Ledger, endpoints: Endpoints, store: Path, fetch: Fetch) -> None:
+    def __init__(self, ledger: Ledger, endpoints: Endpoints, store: Path, fetch: Fetch, acting: Acting) -> None:
         self._ledger = ledger
+        self._acting = acting
         self._endpoints = endpoints
         self._store = store
         self._fetch = fetch
@@ -62,20 +73,30 @@ class Deployments:
 
     def wanted(self, configuration: Record) -> Members:
         """What a configuration asks for now. Raises `ValidationException` where one of its models has gone."""
-        parts = [asdict(self._part(variant)) for variant in configuration.body["ProductionVariants"]]
-        return {"EndpointConfigName": configuration.name, "Variants": parts}
+        body = configuration.body
+        parts = [asdict(self._part(variant)) for variant in body["ProductionVariants"]]
+        shadows = [asdict(self._part(variant)) for variant in body.get("ShadowProductionVariants") or []]
+        return {
+            "EndpointConfigName": configuration.name,
+            "Variants": parts,
+            "Shadows": shadows,
+            "Role": body.get("ExecutionRoleArn") or parts[0]["role"],
+            **{member: body.get(member) for member in CARRIED},
+        }
 
     def retaining(self, configuration: Record, record: Record, excluded: Collection[str]) -> Members:
         """The same with weights and counts as they are, but for those that `excluded` names."""
         wanted = self.wanted(configuration)
         kept = [field for name, field in _RETAINED.items() if name not in excluded]
         served = {part["name"]: {field: part[field] for field in kept} for part in record.body["Variants"]}
+        if "DataCaptureConfig" not in excluded:
+            wanted["DataCaptureConfig"] = record.body.get("DataCaptureConfig")
         return {**wanted, "Variants": [{**part, **served.get(part["name"], {})} for part in wanted["Variants"]]}
 
-    async def inspect(self, url: str, environment: Mapping[str, str]) -> None:
+    async def inspect(self, url: str, environment: Mapping[str, str], role: str) -> None:
         """Bring a model's package here and look whether it can be served. Raises `CannotServe` with what is wrong."""
         async with self._unpacking:
-            await self._bring(url, environment)
+            await self._bring(url, environment, role)
 
     def start(self, name: str) -> None:
         """Deploy in the background what the endpoint's record wants."""
@@ -93,7 +114,7 @@ class Deployments:
         records = self._ledger.all(ENDPOINT)
         back = [record.name for record in records if record.body["EndpointStatus"] != "Failed"]
         self._restoring.update(back)
-        kept = {part["sha256"] for record in records for part in record.body["Variants"]}
+        kept = {part["sha256"] for record in records for part in _all_parts(record.body)}
         async with self._unpacking:
             await sweep(self._store, kept)
         for name in back:
@@ -162,17 +183,23 @@ class Deployments:
     async def _serve(self, record: Record) -> Members:
         wanted = record.body["Wanted"] or record.body
         parts = [await self._packed(Part(**part)) for part in wanted["Variants"]]
-        variants = tuple(
-            VariantSpec(part.name, self._store / part.sha256, part.instances, part.weight, part.environment)
-            for part in parts
+        shadows = [await self._packed(Part(**part)) for part in wanted.get("Shadows") or []]
+        spec = EndpointSpec(
+            record.name,
+            tuple(self._spec(part) for part in parts),
+            tuple(self._spec(part) for part in shadows),
         )
-        await self._endpoints.deploy(EndpointSpec(record.name, variants), keep=wanted.get("Keep", False))
+        await self._endpoints.deploy(spec, keep=wanted.get("Keep", False))
         return {
+            **{member: wanted.get(member) for member in ("EndpointConfigName", "Role", *CARRIED)},
             "EndpointStatus": "InService",
             "FailureReason": "",
-            "EndpointConfigName": wanted["EndpointConfigName"],
             "Variants": [asdict(part) for part in parts],
+            "Shadows": [asdict(part) for part in shadows],
         }
+
+    def _spec(self, part: Part) -> VariantSpec:
+        return VariantSpec(part.name, self._store / part.sha256, part.instances, part.weight, part.environment)
 
     def _failed(self, name: str, reason: str) -> Members:
         status = self._endpoints.status(name)
@@ -184,7 +211,8 @@ class Deployments:
         return {"EndpointStatus": "InService" if serving else "Failed", "FailureReason": text[:1024]}
 
     def _part(self, variant: Members) -> Part:
-        container = container_of(self._ledger.known(MODEL, variant["ModelName"]).body)
+        model = self._ledger.known(MODEL, variant["ModelName"]).body
+        container = container_of(model)
         return Part(
             name=variant["VariantName"],
             url=model_data_url(container),
@@ -193,6 +221,7 @@ class Deployments:
             weight=float(variant.get("InitialVariantWeight", 1.0)),
             environment=dict(container.get("Environment") or {}),
             image=container.get("Image", ""),
+            role=model.get(ACTS_AS, ""),
             settings={member: variant[member] for member in _SETTINGS if member in variant},
         )
 
@@ -206,14 +235,17 @@ class Deployments:
             found = await reopen(part.sha256, self._store, part.environment)
             if found is not None:
                 return found
-        return await self._bring(part.url, part.environment)
+        return await self._bring(part.url, part.environment, part.role)
 
-    async def _bring(self, url: str, environment: Mapping[str, str]) -> Artifact:
+    async def _bring(self, url: str, environment: Mapping[str, str], role: str) -> Artifact:
         address = urlsplit(url)
         if address.scheme == "file":
             return await unpack(Path(unquote(address.path)), self._store, environment)
         try:
+            self._acting.check(role, "s3:GetObject", bucket_arn(*split(url)))
             source = await self._fetch(url)
+        except AccessDenied as error:
+            raise NoModelData(url, forbidden_to=role) from error
         except (Fault, OSError) as error:
             raise NoModelData(url) from error
         return await unpack(source, self._store, environment)

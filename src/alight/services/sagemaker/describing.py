@@ -31,6 +31,12 @@ def description(record: Record, status: EndpointStatus | None) -> Members:
         described["ProductionVariants"] = [
             _variant(part, running.get(part["name"]), record, desired.get(part["name"], part)) for part in parts
         ]
+    if shadows := body.get("Shadows"):
+        described["ShadowProductionVariants"] = [
+            _variant(part, running.get(part["name"]), record, part) for part in shadows
+        ]
+    if capture := body.get("DataCaptureConfig"):
+        described["DataCaptureConfig"] = _capture(capture)
     if body["Variants"] and wanted:
         described["PendingDeploymentSummary"] = {
             "EndpointConfigName": wanted["EndpointConfigName"],
@@ -73,6 +79,17 @@ def _pending(part: Members, record: Record) -> Members:
         "DesiredInstanceCount": part["instances"],
         "VariantStatus": [{"Status": "Creating", "StartTime": moment(record.modified)}],
         **({"InstanceType": settings["InstanceType"]} if "InstanceType" in settings else {}),
+    }
+
+
+def _capture(settings: Members) -> Members:
+    enabled = settings.get("EnableCapture", True)
+    return {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": settings["InitialSamplingPercentage"],
+        "DestinationS3Uri": settings["DestinationS3Uri"],
+        "KmsKeyId": "",
     }
 
 

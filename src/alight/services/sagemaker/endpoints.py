@@ -6,7 +6,7 @@ from alight.calls import Call, Members
 from alight.endpoints.server import Endpoints
 from alight.errors.sagemaker import ValidationException
 from alight.services.sagemaker import tables
-from alight.services.sagemaker.deployment import Deployments
+from alight.services.sagemaker.deployment import CARRIED, Deployments
 from alight.services.sagemaker.describing import description, summary
 from alight.services.sagemaker.ledger import CONFIGURATION, ENDPOINT, Ledger, arn
 from alight.services.sagemaker.pages import listing
@@ -65,10 +65,8 @@ class EndpointHandlers:
                 )
             part["weight"] = float(desired.get("DesiredWeight", part["weight"]))
             part["instances"] = int(desired.get("DesiredInstanceCount", part["instances"]))
-        variants = list(parts.values())
-        return await self._change(
-            record, {"EndpointConfigName": record.body["EndpointConfigName"], "Variants": variants, "Keep": True}
-        )
+        kept = {member: record.body.get(member) for member in ("EndpointConfigName", "Shadows", "Role", *CARRIED)}
+        return await self._change(record, {**kept, "Variants": list(parts.values()), "Keep": True})
 
     async def delete_endpoint(self, call: Call, given: Members) -> Members:
         record = self._ledger.known(ENDPOINT, given["EndpointName"])

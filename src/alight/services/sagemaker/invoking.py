@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from alight.calls import Call, Members
+from alight.clock import Clock
 from alight.endpoints.server import Endpoints
+from alight.endpoints.spec import Answer
 from alight.errors.sagemaker import ValidationError
 from alight.names import ACCOUNT
+from alight.services.sagemaker.capture import Captures, Seen
 from alight.services.sagemaker.deployment import Deployments
 from alight.services.sagemaker.ledger import ENDPOINT, Ledger
+from alight.store.records import Record
 
 #: Seconds that a request waits for an endpoint that served before a restart and is coming back.
 RETURN_LIMIT = 60.0
@@ -16,19 +20,19 @@ RETURN_LIMIT = 60.0
 class Invoking:
     """The runtime's handlers."""
 
-    def __init__(self, ledger: Ledger, endpoints: Endpoints, deployments: Deployments) -> None:
+    def __init__(
+        self, ledger: Ledger, endpoints: Endpoints, deployments: Deployments, captures: Captures, clock: Clock
+    ) -> None:
         self._ledger = ledger
+        self._captures = captures
+        self._clock = clock
         self._endpoints = endpoints
         self._deployments = deployments
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
-        name = given["EndpointName"]
-        if self._deployments.restoring(name):
-            await self._deployments.wait(name, RETURN_LIMIT)
-        if self._ledger.find(ENDPOINT, name) is None:
-            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
+        record = await self._serving(given["EndpointName"])
         answer = await self._endpoints.invoke(
-            name,
+            record.name,
             given.get("Body") or b"",
             content_type=given.get("ContentType"),
             accept=given.get("Accept"),
@@ -36,9 +40,35 @@ class Invoking:
             request_id=call.request_id,
             target_variant=given.get("TargetVariant") or "",
         )
+        self._capture(record, call.request_id, given, answer)
         reply: Members = {
             "Body": answer.body,
             "ContentType": answer.content_type,
             "InvokedProductionVariant": answer.variant,
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
+
+    async def _serving(self, name: str) -> Record:
+        """The endpoint's record; waited for where it served before a restart. Raises `ValidationError`."""
+        if self._deployments.restoring(name):
+            await self._deployments.wait(name, RETURN_LIMIT)
+        record = self._ledger.find(ENDPOINT, name)
+        if record is None:
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
+        return record
+
+    def _capture(self, record: Record, event_id: str, given: Members, answer: Answer) -> None:
+        settings = record.body.get("DataCaptureConfig")
+        if not settings:
+            return
+        seen = Seen(
+            event_id=event_id,
+            moment=self._clock.now(),
+            asked=given.get("Body") or b"",
+            asked_type=given.get("ContentType") or "",
+            answered=answer.body,
+            answered_type=answer.content_type,
+            inference_id=given.get("InferenceId") or "",
+            custom_attributes=given.get("CustomAttributes") or "",
+        )
+        self._captures.take(record.name, answer.variant, record.body.get("Role") or "", settings, seen)

@@ -7,6 +7,8 @@ from pathlib import Path
 from alight.calls import Handler
 from alight.endpoints.server import Endpoints
 from alight.services.members import guarded
+from alight.services.sagemaker.acting import Acting
+from alight.services.sagemaker.capture import Captures, Say
 from alight.services.sagemaker.definitions import Definitions
 from alight.services.sagemaker.deployment import Deployments, Fetch
 from alight.services.sagemaker.endpoints import EndpointHandlers
@@ -22,22 +24,33 @@ class SageMaker:
     """Both services over one set of records. `folder` keeps the unpacked packages."""
 
     def __init__(
-        self, database: Database, records: Records, endpoints: Endpoints, *, folder: Path, fetch: Fetch
+        self,
+        database: Database,
+        records: Records,
+        endpoints: Endpoints,
+        *,
+        folder: Path,
+        fetch: Fetch,
+        acting: Acting,
+        say: Say,
     ) -> None:
+        """`say` puts a line into the log of an endpoint's variant."""
         ledger = Ledger(database, records)
-        self.deployments = Deployments(ledger, endpoints, folder, fetch)
+        self.captures = Captures(acting.put, say)
+        self.deployments = Deployments(ledger, endpoints, folder, fetch, acting)
         self._definitions = Definitions(ledger, self.deployments.inspect)
         self._endpoints = EndpointHandlers(ledger, endpoints, self.deployments)
         self._tags = Tags(ledger)
-        self._invoking = Invoking(ledger, endpoints, self.deployments)
+        self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock)
 
     async def resume(self) -> None:
         """Bring the endpoints of the last run back, in the background; requests for them wait."""
         await self.deployments.resume()
 
     async def close(self) -> None:
-        """Stop deploying. The replicas are ended by `Endpoints.close`."""
+        """Stop deploying, and write what was captured. The replicas are ended by `Endpoints.close`."""
         await self.deployments.close()
+        await self.captures.close()
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         """The services' part of the operations table."""

@@ -17,7 +17,8 @@ CONTROL: Table = {
     "ListModels": support(_LISTING),
     "DeleteModel": support("ModelName"),
     "CreateEndpointConfig": support(
-        "EndpointConfigName ProductionVariants DataCaptureConfig EnableNetworkIsolation ExecutionRoleArn Tags",
+        "EndpointConfigName ProductionVariants ShadowProductionVariants DataCaptureConfig EnableNetworkIsolation "
+        "ExecutionRoleArn Tags",
         "KmsKeyId VpcConfig MetricsConfig",
     ),
     "DescribeEndpointConfig": support("EndpointConfigName"),
@@ -37,13 +38,16 @@ CONTROL: Table = {
     "DeleteTags": support("ResourceArn TagKeys"),
 }
 RUNTIME: Table = {
-    "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant", "InferenceId"),
+    "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant InferenceId"),
 }
 CONTAINER: Support = support(
     "ModelDataUrl ModelDataSource Environment Mode", "Image ImageConfig ContainerHostname ContainerMetricsConfig"
 )
 DATA_SOURCE: Support = support("S3Uri S3DataType CompressionType", "ModelAccessConfig ETag ManifestEtag")
 WEIGHT: Support = support("VariantName DesiredWeight DesiredInstanceCount", "ServerlessUpdateConfig")
+CAPTURE: Support = support(
+    "EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions CaptureContentTypeHeader"
+)
 VARIANT: Support = support(
     "VariantName ModelName InitialInstanceCount InitialVariantWeight",
     "InstanceType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds "
@@ -72,10 +76,10 @@ def check_configuration(given: Members) -> None:
     """The same for an endpoint configuration."""
     if given.get("EnableNetworkIsolation"):
         raise NotImplemented_("Alight does not support EnableNetworkIsolation of sagemaker CreateEndpointConfig.")
-    if (given.get("DataCaptureConfig") or {}).get("EnableCapture"):
-        raise NotImplemented_("Alight does not support DataCaptureConfig of sagemaker CreateEndpointConfig.")
-    for variant in given["ProductionVariants"]:
-        _check("CreateEndpointConfig ProductionVariants", variant, VARIANT)
+    _check("CreateEndpointConfig DataCaptureConfig", given.get("DataCaptureConfig") or {}, CAPTURE)
+    for member in ("ProductionVariants", "ShadowProductionVariants"):
+        for variant in given.get(member) or []:
+            _check(f"CreateEndpointConfig {member}", variant, VARIANT)
 
 
 def check_weights(desired: Members) -> None:

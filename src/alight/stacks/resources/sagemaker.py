@@ -18,6 +18,14 @@ from alight.stacks.resources.values import given, tag_list
 #: Seconds between two looks at an endpoint that is being created, and until it is given up.
 PAUSE = 0.1
 PATIENCE = 900.0
+_CONFIG = (
+    "ProductionVariants",
+    "ShadowProductionVariants",
+    "DataCaptureConfig",
+    "KmsKeyId",
+    "ExecutionRoleArn",
+    "VpcConfig",
+)
 _UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
@@ -53,9 +61,7 @@ def _model(one: Named) -> Members:
 
 
 async def _create_config(work: Work) -> None:
-    members = given(work.properties, "ProductionVariants", "KmsKeyId", "ExecutionRoleArn", "VpcConfig") | tag_list(
-        work.properties
-    )
+    members = given(work.properties, *_CONFIG) | tag_list(work.properties)
     await work.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=work.name, **members)
 
 

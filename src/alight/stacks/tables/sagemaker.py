@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Only, Refused, Table
-from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NUMBER, TAGS, TEXT, WHOLE, N
+from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NO_OWN_KEYS, NUMBER, TAGS, TEXT, TEXTS, WHOLE, N
 
 _CONTAINER = {
     "ModelDataUrl": TEXT,
@@ -45,11 +45,19 @@ _VARIANT = {
     "ManagedInstanceScaling": Refused("scaling by load is not offered yet."),
     "RoutingConfig": N,
 }
+_CAPTURE = {
+    "EnableCapture": FLAG,
+    "InitialSamplingPercentage": WHOLE,
+    "DestinationS3Uri": TEXT,
+    "CaptureOptions": [{"CaptureMode": TEXT}],
+    "CaptureContentTypeHeader": {"CsvContentTypes": TEXTS, "JsonContentTypes": TEXTS},
+    "KmsKeyId": NO_OWN_KEYS,
+}
 _ENDPOINT_CONFIG: Table = {
     "EndpointConfigName": TEXT,
     "ProductionVariants": [_VARIANT],
-    "ShadowProductionVariants": Refused("shadow variants are not offered yet."),
-    "DataCaptureConfig": Refused("data capture is not offered yet."),
+    "ShadowProductionVariants": [_VARIANT],
+    "DataCaptureConfig": _CAPTURE,
     "AsyncInferenceConfig": Refused("asynchronous endpoints are not offered yet."),
     "ExplainerConfig": Refused("explainers are not offered."),
     "VpcConfig": N,

@@ -12,10 +12,31 @@ import pytest
 from alight.calls import Call, Members, Operations, Principal
 from alight.clock import SystemClock
 from alight.endpoints.server import Endpoints
+from alight.endpoints.shadows import Compared
 from alight.errors.common import NotImplemented_
+from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.service import SageMaker
 from alight.store.database import Database
 from alight.store.records import Records
+
+
+@dataclass
+class Bucket:
+    """S3 as SageMaker sees it: `put` holds what it wrote, `allowed` what roles may, `lines` what it logged."""
+
+    put: dict[str, bytes] = field(default_factory=dict)
+    allowed: set[tuple[str, str]] = field(default_factory=set)
+    lines: list[tuple[str, str, str]] = field(default_factory=list)
+    full: bool = False
+
+    def operations(self) -> Operations:
+        return {("s3", "PutObject"): self._put}
+
+    async def _put(self, call: Call, given: Members) -> Members:
+        if self.full:
+            raise NotImplemented_("The bucket is full.")
+        self.put[f"s3://{given['Bucket']}/{given['Key']}"] = given["Body"]
+        return {}
 
 
 @dataclass
@@ -27,6 +48,8 @@ class Door:
     service: SageMaker
     objects: dict[str, Path] = field(default_factory=dict)
     kind: Literal["root", "service"] = "root"
+    bucket: Bucket = field(default_factory=Bucket)
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def operations(self) -> Operations:
@@ -80,9 +103,19 @@ async def open_door(folder: Path, objects: dict[str, Path] | None = None) -> Doo
 
     clock = SystemClock()
     database = await Database.open(folder / "data", clock)
-    endpoints = Endpoints(folder=folder / "data" / "endpoints", clock=clock, cores=1)
-    service = SageMaker(database, Records(database), endpoints, folder=folder / "data" / "models", fetch=fetch)
-    return Door(database, endpoints, service, found)
+    compared: list[Compared] = []
+    endpoints = Endpoints(folder=folder / "data" / "endpoints", clock=clock, cores=1, compare=compared.append)
+    bucket = Bucket()
+    service = SageMaker(
+        database,
+        Records(database),
+        endpoints,
+        folder=folder / "data" / "models",
+        fetch=fetch,
+        acting=Acting(bucket.operations, lambda role, action, resource: (role, action) in bucket.allowed),
+        say=lambda *line: bucket.lines.append(line),
+    )
+    return Door(database, endpoints, service, found, bucket=bucket, compared=compared)
 
 
 @pytest.fixture
