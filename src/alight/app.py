@@ -78,13 +78,14 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         await telling.outbox.start()
         exits.push_async_callback(telling.outbox.close)
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
+        polling = asyncio.create_task(doors.pollers.run(), name="pollers")
         tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
         announce(store)
         await asyncio.to_thread(router.warm)
-        await wait_for(stopping, dispatching)
-        tidying.cancel()
-        dispatching.cancel()
-        await running.dispatcher.close(GRACE)
+        await wait_for(stopping, dispatching, polling)
+        for task in (tidying, dispatching, polling):
+            task.cancel()
+        await asyncio.gather(running.dispatcher.close(GRACE), doors.pollers.close(GRACE))
         (settings.data / "instance.json").unlink(missing_ok=True)
 
 
@@ -139,13 +140,14 @@ async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]
     return True
 
 
-async def wait_for(stopping: asyncio.Event, dispatching: asyncio.Task[None]) -> None:
+async def wait_for(stopping: asyncio.Event, *working: asyncio.Task[None]) -> None:
     """Until somebody asks to stop; a dispatcher that ends by itself is a fault of ours."""
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({asked, dispatching}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({asked, *working}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    if dispatching.done():
-        dispatching.result()
+    for task in working:
+        if task.done():
+            task.result()
 
 
 def die(error: BaseException) -> None:

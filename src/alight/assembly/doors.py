@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alight.assembly.endpoints import build_sagemaker
+from alight.assembly.functions import build_lambda
 from alight.assembly.roles import services_that_take
 from alight.assembly.running import Running
-from alight.assembly.store import FETCHED, FUNCTIONS, Store
+from alight.assembly.store import FETCHED, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.gateway.role_policy import roles
@@ -20,15 +21,7 @@ from alight.services.apigatewayv2 import service as http_service
 from alight.services.cloudwatch.service import CloudWatch
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
-from alight.services.lambda_ import service as lambda_service
-from alight.services.lambda_.aliases import Aliases
-from alight.services.lambda_.behaviour import Behaviour
-from alight.services.lambda_.destination_rules import DestinationRules
-from alight.services.lambda_.destinations import Destinations
-from alight.services.lambda_.functions import Functions
-from alight.services.lambda_.invocations import Invocations
-from alight.services.lambda_.permissions import Permissions
-from alight.services.lambda_.versions import Versions
+from alight.services.lambda_.pollers import Pollers
 from alight.services.logs import Logs
 from alight.services.s3.service import S3
 from alight.services.sagemaker.acting import Acting
@@ -49,6 +42,7 @@ class Doors:
     iam: Iam
     apis: Served
     targets: Targets
+    pollers: Pollers
 
 
 def build_doors(
@@ -57,18 +51,7 @@ def build_doors(
     fetcher = Fetcher(store.objects, store.settings.data / FETCHED)
     iam = Iam(store.database, store.records, store.clock)
     role_may = roles(iam.roles.policies_of, store.clock)
-    rules = DestinationRules(targets.missing, role_may)
-    running.runner.tell_of = Destinations(targets.send, role_may, store.telemetry).tell_of
-    functions = Functions(
-        running.catalogue,
-        store.clock,
-        folder=store.settings.data / FUNCTIONS,
-        retire=running.pool.retire,
-        fetch=fetcher.object,
-        progress=say,
-        rules=rules,
-    )
-    invocations = Invocations(running.catalogue, store.database, running.queue, run=running.runner.request)
+    functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
     sagemaker = build_sagemaker(store, running.endpoints, fetcher.url, Acting(lambda: operations, role_may))
     sns = Sns(
         store.database,
@@ -83,14 +66,7 @@ def build_doors(
     http_apis = Ledger(store.database, store.records, store.clock, HTTP)
     operations = (
         s3.operations()
-        | lambda_service.operations(
-            functions,
-            invocations,
-            Permissions(running.catalogue),
-            Behaviour(running.catalogue, store.clock, rules),
-            Versions(running.catalogue),
-            Aliases(running.catalogue),
-        )
+        | functions.operations
         | sagemaker.operations()
         | sns.operations()
         | sqs.operations()
@@ -105,4 +81,5 @@ def build_doors(
     operations[asked] = running.endpoint_metrics.timed(operations[asked])
     served = Served(rest_apis, http_apis)
     operations = passing.checked(operations, services_that_take(iam.roles))
-    return Doors(traced(operations, store.telemetry, store.clock), sns, sagemaker, iam, served, targets)
+    operations = traced(operations, store.telemetry, store.clock)
+    return Doors(operations, sns, sagemaker, iam, served, targets, functions.pollers)

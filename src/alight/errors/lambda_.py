@@ -46,3 +46,9 @@ class PreconditionFailedException(Fault):
     latest Revision Id"""
 
     status = 412
+
+
+class ResourceInUseException(Fault):
+    """The operation conflicts with the resource's availability."""
+
+    status = 400

@@ -46,6 +46,11 @@ def read_policy(text: str, scope: str) -> dict[str, Any]:
     return policy
 
 
+def check_pattern(pattern: Mapping[str, Any]) -> None:
+    """A pattern in the same language, with none of the limits of subscriptions. Raises `PolicyError`."""
+    _check_object(pattern, nested=True)
+
+
 def _check_object(policy: Mapping[str, Any], nested: bool) -> None:
     for key, rule in policy.items():
         if key == "$or" and isinstance(rule, list) and rule and all(isinstance(item, dict) for item in rule):

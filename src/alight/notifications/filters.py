@@ -36,6 +36,11 @@ def wants(policy: Policy, scope: str, body: str, attributes: Attributes) -> bool
     return _matches(policy, _values_of(attributes))
 
 
+def matches(policy: Policy, document: Mapping[str, Any]) -> bool:
+    """Whether every key of a policy finds what it wants in a document."""
+    return _matches(policy, document)
+
+
 def _values_of(attributes: Attributes) -> dict[str, Any]:
     """Attributes as a document: numbers become numbers, arrays lists; binary ones cannot be filtered on."""
     document: dict[str, Any] = {}

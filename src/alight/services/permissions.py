@@ -156,6 +156,9 @@ _LAMBDA_ACTIONS = {
 
 def _lambda(operation: str, given: Members) -> Needs:
     resource = _function(given) if "FunctionName" in given else "*"
+    if operation in ("CreateEventSourceMapping", "ListEventSourceMappings"):
+        # Mappings are made and listed in the account, whatever function they wake.
+        resource = "*"
     if "UUID" in given:
         resource = str(names.Arn("lambda", f"event-source-mapping:{given['UUID']}"))
     return [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource)]

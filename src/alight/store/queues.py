@@ -152,6 +152,11 @@ class QueueStore:
         tx.after_commit(lambda: self.wake(queue))
         return tx.changes == 1
 
+    def give_back(self, tx: Tx, message: QueuedMessage, now: float) -> None:
+        """Undo a receive: the message is there at once, and the receive does not count."""
+        tx.run("queues.give_back", queue=message.queue, seq=message.seq, receipt=message.receipt, now=now)
+        tx.after_commit(lambda: self.wake(message.queue))
+
     def purge(self, tx: Tx, queue: str) -> int:
         tx.run("queues.purge", queue=queue)
         return tx.changes
@@ -163,6 +168,11 @@ class QueueStore:
 
     def any_visible(self, queue: str, now: float, oldest: float) -> bool:
         return self._database.read().one("queues.any_visible", queue=queue, now=now, oldest=oldest) is not None
+
+    def count_visible(self, queue: str, now: float, oldest: float, limit: int) -> int:
+        """How many can be received, counted up to `limit`."""
+        row = self._database.read().one("queues.count_visible", queue=queue, now=now, oldest=oldest, limit=limit)
+        return int(row["visible"]) if row else 0
 
     def next_visible(self, queue: str, now: float) -> float | None:
         row = self._database.read().one("queues.next_visible", queue=queue, now=now)

@@ -109,10 +109,7 @@ class Runner:
         alias was turned away from is not tried again. Raises `Throttled` where somebody else took the free worker."""
         found = self._read("body", event.function, self._catalogue.body)
         assert found is not None
-        body, spec = found
-        if body.get("Routes"):
-            body = self._catalogue.routed(body, self._lot())
-            spec = spec_of(body, self._folder)
+        body, spec = self._chosen(*found)
         invocation = Invocation(
             request_id=event.id,
             payload=event.payload,
@@ -127,6 +124,32 @@ class Runner:
             raise Throttled from None
         self._metrics.waited(spec.name, started - event.accepted)
         return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now(), outcome.version)
+
+    def find(self, arn: str) -> dict[str, Any] | None:
+        """A function's record, as it is kept for reading; None where there is no such function."""
+        found = self._read("find", arn, self._catalogue.find)
+        return found[0] if found else None
+
+    def free(self, arn: str) -> int:
+        """How many calls of a function would run at once, were they made now."""
+        target = self.target(arn)
+        return target.free if target else 0
+
+    async def batch(self, arn: str, invocation: Invocation) -> Outcome:
+        """Run a queue's messages now. Raises `Throttled` where somebody else took the free worker."""
+        found = self._read("body", arn, self._catalogue.body)
+        assert found is not None
+        try:
+            return await self._run(*self._chosen(*found), invocation, attempt=1, wait=False)
+        except functions.Throttled:
+            raise Throttled from None
+
+    def _chosen(self, body: dict[str, Any], spec: FunctionSpec) -> tuple[dict[str, Any], FunctionSpec]:
+        """Of an alias with weights, the version that the lot gives one call."""
+        if not body.get("Routes"):
+            return body, spec
+        routed = self._catalogue.routed(body, self._lot())
+        return routed, spec_of(routed, self._folder)
 
     def _read(
         self, how: str, arn: str, read: Callable[[str], dict[str, Any] | None]

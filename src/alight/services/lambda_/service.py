@@ -7,6 +7,7 @@ from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
+from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.versions import Versions
 from alight.services.members import Table, guarded, support
@@ -19,6 +20,9 @@ _NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
 _STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId"
 _EVENT_INVOKE = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
 _ALIAS = "FunctionName Name FunctionVersion Description RoutingConfig"
+_MAPPING = (
+    "FunctionName Enabled BatchSize MaximumBatchingWindowInSeconds FilterCriteria FunctionResponseTypes ScalingConfig"
+)
 
 TABLE: Table = {
     "CreateFunction": support(f"{_CONFIGURATION} Code Tags Publish", _NEUTRAL),
@@ -46,6 +50,11 @@ TABLE: Table = {
     "GetAlias": support("FunctionName Name"),
     "ListAliases": support("FunctionName FunctionVersion Marker MaxItems"),
     "DeleteAlias": support("FunctionName Name"),
+    "CreateEventSourceMapping": support(f"{_MAPPING} EventSourceArn", "Tags"),
+    "GetEventSourceMapping": support("UUID"),
+    "ListEventSourceMappings": support("EventSourceArn FunctionName Marker MaxItems"),
+    "UpdateEventSourceMapping": support(f"{_MAPPING} UUID"),
+    "DeleteEventSourceMapping": support("UUID"),
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
     "DeleteFunctionConcurrency": support("FunctionName"),
@@ -59,6 +68,7 @@ def operations(
     behaviour: Behaviour,
     versions: Versions,
     aliases: Aliases,
+    mappings: Mappings,
 ) -> dict[tuple[str, str], Handler]:
     """The service's part of the operations table."""
     return guarded(
@@ -88,6 +98,11 @@ def operations(
             "GetAlias": aliases.get_alias,
             "ListAliases": aliases.list_aliases,
             "DeleteAlias": aliases.delete_alias,
+            "CreateEventSourceMapping": mappings.create_event_source_mapping,
+            "GetEventSourceMapping": mappings.get_event_source_mapping,
+            "ListEventSourceMappings": mappings.list_event_source_mappings,
+            "UpdateEventSourceMapping": mappings.update_event_source_mapping,
+            "DeleteEventSourceMapping": mappings.delete_event_source_mapping,
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alight.calls import Handler
 from alight.clock import Clock
 from alight.services.members import guarded, support
+from alight.services.sqs.consuming import Consumer
 from alight.services.sqs.messages import MessageOperations
 from alight.services.sqs.moving import MoveOperations
 from alight.services.sqs.permissions import PermissionOperations
@@ -58,6 +59,8 @@ class Sqs:
         self.send = self._messages.put
         #: (name, tx): the queue, or `QueueDoesNotExist`.
         self.require = self._queues.named
+        #: For event source mappings.
+        self.consumer = Consumer(database, self._queues, store, clock)
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         queues, messages, moves = self._queues, self._messages, self._moves

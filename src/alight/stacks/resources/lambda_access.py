@@ -43,6 +43,17 @@ _MAPPED = (
 )
 
 
+#: What a property that left the template goes back to.
+_MAPPED_DEFAULTS: Members = {
+    "Enabled": True,
+    "BatchSize": 10,
+    "MaximumBatchingWindowInSeconds": 0,
+    "FilterCriteria": {},
+    "FunctionResponseTypes": [],
+    "ScalingConfig": {},
+}
+
+
 def _mapping(properties: Members) -> Members:
     return given(properties, *_MAPPED)
 
@@ -54,7 +65,8 @@ async def _create_mapping(work: Work) -> Members:
 
 
 async def _update_mapping(work: Work) -> None:
-    members = _mapping(work.properties)
+    wanted, before = _mapping(work.properties), _mapping(work.before)
+    members = {name: _MAPPED_DEFAULTS[name] for name in before.keys() - wanted.keys()} | wanted
     await work.call("lambda", "UpdateEventSourceMapping", UUID=work.known["Ref"], **members)
 
 

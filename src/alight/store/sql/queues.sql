@@ -68,3 +68,14 @@ SELECT COALESCE(SUM(visible_at <= :now), 0) AS visible,
        COALESCE(SUM(visible_at > :now AND receives = 0), 0) AS delayed,
        COALESCE(SUM(visible_at > :now AND receives > 0), 0) AS in_flight
 FROM queue_messages WHERE queue = :queue AND sent > :oldest;
+
+-- name: queues.count_visible
+-- How many messages may be received now, counted up to a limit.
+SELECT COUNT(*) AS visible FROM (SELECT seq FROM queue_messages
+WHERE queue = :queue AND visible_at <= :now AND sent > :oldest LIMIT :limit);
+
+-- name: queues.give_back
+-- Its receiver has not begun with it: it is there at once, as if it had not been received.
+UPDATE queue_messages SET visible_at = :now, receives = receives - 1,
+       first_received = CASE WHEN receives > 1 THEN first_received END
+WHERE seq = :seq AND queue = :queue AND receipt = :receipt;
