@@ -17,14 +17,29 @@ Members = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who signed the request. `user_id` is what S3 events show as `principalId`."""
+class Session:
+    """Temporary credentials: when they were given out (seconds since 1970), and the policies, as JSON texts and as
+    ARNs, that narrow what they may do."""
 
-    kind: Literal["root", "role", "service", "anonymous"]
+    issued: float
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who signed the request. `user_id` is what S3 events show as `principalId`; `role` (at `path`) and `user` are
+    names; `key_id` is the access key of a user who signed with one of their own."""
+
+    kind: Literal["root", "user", "role", "service", "anonymous"]
     arn: str
     user_id: str
     role: str | None = None
     worker: str | None = None
+    path: str = "/"
+    user: str | None = None
+    session: Session | None = None
+    key_id: str = ""
 
 
 ANONYMOUS = Principal("anonymous", "anonymous", "ANONYMOUS")

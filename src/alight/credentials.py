@@ -1,8 +1,9 @@
 """Keys of one data folder: made at random on first start, kept in a 0600 file, never defaulted.
 
-The root key signs what people and scripts send. A worker's session key is not stored anywhere: its secret is
+The root key signs what the owner's people and scripts send. A temporary key is not stored anywhere: its secret is
 derived from the folder's session secret and the token that travels with each request, so a link that a worker
-signed stays valid for its stated time after the worker has gone and after a restart.
+signed stays valid for its stated time after the worker has gone and after a restart. Secrets of users' access keys are
+derived too.
 """
 
 from __future__ import annotations
@@ -33,18 +34,27 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SessionClaims:
-    """What a session token says. `expires` is in seconds since 1970."""
+    """What a session token says. `expires` and `issued` are in seconds since 1970. `kind` is role, user or root; of a
+    user `user`, of a role `role`, `session` and (where it is a function's) `worker` are given; `id` is IAM's id of
+    either, `path` a role's. `policies` are the texts and `policy_arns` the ARNs of what narrows the session."""
 
     access_key_id: str
     role: str
     session: str
     worker: str
     expires: int
+    kind: str = "role"
+    user: str = ""
+    id: str = ""
+    path: str = "/"
+    issued: int = 0
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """The three values that a worker gets in its environment."""
+    """The three values that make temporary credentials."""
 
     access_key_id: str
     secret_access_key: str
@@ -91,9 +101,30 @@ def load(folder: Path) -> Credentials:
     return Credentials(**values)
 
 
-def mint_session(keys: Credentials, *, role: str, session: str, worker: str, expires: int) -> SessionKey:
+def mint_session(
+    keys: Credentials,
+    *,
+    role: str,
+    session: str,
+    worker: str,
+    expires: int,
+    issued: int = 0,
+    role_id: str = "",
+    path: str = "/",
+) -> SessionKey:
     """A session key for one worker of one role."""
-    claims = SessionClaims("ASIA" + _base32(10), role, session, worker, expires)
+    return mint(
+        keys, SessionClaims(new_session_id(), role, session, worker, expires, id=role_id, path=path, issued=issued)
+    )
+
+
+def new_session_id() -> str:
+    """The access key id of new temporary credentials."""
+    return "ASIA" + _base32(10)
+
+
+def mint(keys: Credentials, claims: SessionClaims) -> SessionKey:
+    """Temporary credentials that say `claims`."""
     body = base64.urlsafe_b64encode(json.dumps(asdict(claims), separators=(",", ":")).encode()).decode()
     token = f"{body}.{_seal(keys, 'token', body)}"
     return SessionKey(claims.access_key_id, _seal(keys, "secret", body), token)
@@ -104,7 +135,15 @@ def open_session(keys: Credentials, token: str) -> tuple[SessionClaims, str] | N
     body, _, seal = token.partition(".")
     if not hmac.compare_digest(seal.encode(), _seal(keys, "token", body).encode()):
         return None
-    return SessionClaims(**json.loads(base64.urlsafe_b64decode(body))), _seal(keys, "secret", body)
+    said = json.loads(base64.urlsafe_b64decode(body))
+    narrowed = {name: tuple(said.get(name, ())) for name in ("policies", "policy_arns")}
+    return SessionClaims(**said | narrowed), _seal(keys, "secret", body)
+
+
+def derived_secret(keys: Credentials, access_key_id: str) -> str:
+    """The secret (40 characters) of a user's access key. It follows from the key's id and the folder's session secret,
+    so that no database and no backup of one holds it."""
+    return _seal(keys, "user", access_key_id)[:40]
 
 
 def _seal(keys: Credentials, purpose: str, body: str) -> str:

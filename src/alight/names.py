@@ -60,6 +60,10 @@ def role_arn(name: str, path: str = "/") -> str:
     return str(Arn("iam", f"role{path}{name}", region=""))
 
 
+def user_arn(name: str, path: str = "/") -> str:
+    return str(Arn("iam", f"user{path}{name}", region=""))
+
+
 def log_group_arn(name: str) -> str:
     return str(Arn("logs", f"log-group:{name}"))
 

@@ -34,12 +34,12 @@ from alight.errors.lambda_ import TooManyRequestsException
 from alight.functions.invocation import Invocation
 from alight.functions.pool import PoolClosed
 from alight.gateway.asgi import Mount
-from alight.gateway.authorize import PoliciesOf
+from alight.gateway.authorize import Limits, OwnPolicies, principal_context
 from alight.gateway.mounted import signer
 from alight.gateway.policy import allowed
 from alight.gateway.service_policy import service_may
 from alight.gateway.signature import Lookup
-from alight.names import ACCOUNT, REGION, role_arn
+from alight.names import ACCOUNT, REGION
 from alight.notifications.channels.addresses import Gate, GatedResolver
 from alight.notifications.policy import Failed
 from alight.services.lambda_.catalogue import Catalogue
@@ -58,7 +58,8 @@ def build_apis(
     running: Running,
     gate: Gate,
     keys: Lookup,
-    policies_of: PoliciesOf,
+    policies_of: OwnPolicies,
+    limits_of: Limits,
     find: Find,
     exits: AsyncExitStack,
 ) -> dict[str, Mount]:
@@ -69,7 +70,7 @@ def build_apis(
         functions=lambda arn: find_function(arn, running.catalogue, running.runner, permits),
         clock=store.clock,
         allowed=allowed,
-        verify=Verifier(keys, policies_of, store).signer,
+        verify=Verifier(keys, policies_of, limits_of, store).signer,
         reach=Reach(outward.open, gate.check_url, Failed),
     )
     door = Door(find, callers, store.clock, lambda told: record(store.telemetry, told))
@@ -144,7 +145,8 @@ class Verifier:
     """AWS_IAM: who signed, and may they."""
 
     keys: Lookup
-    policies_of: PoliciesOf
+    policies_of: OwnPolicies
+    limits_of: Limits
     store: Store
 
     def signer(self, scope: Mapping[str, Any], body: bytes, arns: Sequence[str]) -> Signer:
@@ -165,9 +167,10 @@ class Verifier:
     def _check(self, principal: Principal, arns: Sequence[str], source_ip: str) -> None:
         if principal.kind == "root":
             return
-        policies = self.policies_of(principal.role) if principal.role else ()
-        context = {"aws:SourceIp": source_ip, "aws:PrincipalArn": role_arn(principal.role or "")}
-        if is_denied(policies, arns, context, allowed) or not allowed(policies, INVOKE, arns[0], context):
+        context = {"aws:SourceIp": source_ip, **principal_context(principal)}
+        limits = self.limits_of(principal)
+        parts = [self.policies_of(principal), *([limits] if limits is not None else [])]
+        if any(is_denied(one, arns, context, allowed) or not allowed(one, INVOKE, arns[0], context) for one in parts):
             masked = arns[0].replace(ACCOUNT, f"********{ACCOUNT[-4:]}")
             raise NotAuthorized(
                 f"User: {principal.arn} is not authorized to perform: execute-api:Invoke on resource: {masked} "

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from alight.assembly.endpoints import build_sagemaker
 from alight.assembly.functions import build_lambda
-from alight.assembly.roles import services_that_take
+from alight.assembly.roles import callers_that_take, services_that_take
 from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.gateway.role_policy import roles
-from alight.services import passing, sts
+from alight.services import passing
 from alight.services.apigateway import service as rest_service
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
 from alight.services.apigateway.served import Served
@@ -21,6 +21,7 @@ from alight.services.apigatewayv2 import service as http_service
 from alight.services.cloudwatch.service import CloudWatch
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
+from alight.services.iam.uses import noted
 from alight.services.lambda_.pollers import Pollers
 from alight.services.logs import Logs
 from alight.services.s3.service import S3
@@ -28,6 +29,7 @@ from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.service import SageMaker
 from alight.services.sns import Sns
 from alight.services.sqs import Sqs
+from alight.services.sts import Sts
 from alight.services.targets import Targets
 from alight.services.tracing import traced
 
@@ -49,8 +51,9 @@ def build_doors(
     store: Store, running: Running, telling: Telling, targets: Targets, sqs: Sqs, say: Callable[[str], None]
 ) -> Doors:
     fetcher = Fetcher(store.objects, store.settings.data / FETCHED)
-    iam = Iam(store.database, store.records, store.clock)
-    role_may = roles(iam.roles.policies_of, store.clock)
+    iam = Iam(store.database, store.records, store.keys)
+    sts = Sts(iam, store.keys, store.clock, callers_that_take(store.clock))
+    role_may = roles(iam.policies_of_role, store.clock)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
     sagemaker = build_sagemaker(store, running.endpoints, fetcher.url, Acting(lambda: operations, role_may))
     sns = Sns(
@@ -80,6 +83,6 @@ def build_doors(
     asked = ("sagemaker-runtime", "InvokeEndpoint")
     operations[asked] = running.endpoint_metrics.timed(operations[asked])
     served = Served(rest_apis, http_apis)
-    operations = passing.checked(operations, services_that_take(iam.roles))
+    operations = noted(passing.checked(operations, services_that_take(iam.roles)), iam.keys)
     operations = traced(operations, store.telemetry, store.clock)
     return Doors(operations, sns, sagemaker, iam, served, targets, functions.pollers)

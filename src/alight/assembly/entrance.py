@@ -28,6 +28,7 @@ from alight.gateway.keyring import Keyring
 from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
 from alight.gateway.service_policy import service_may
+from alight.gateway.trust import about
 from alight.names import REGION
 from alight.services.permissions import condition_keys, needs
 from alight.services.resource_policies import ResourcePolicies
@@ -42,9 +43,15 @@ def build_authorizer(store: Store, doors: Doors) -> Authorizer:
     access, policies = Access(store.objects, strangers(store.clock)), ResourcePolicies(store.records, service_may)
     return Authorizer(
         needs=needs,
-        policies_of=doors.iam.roles.policies_of,
+        policies_of=doors.iam.policies_of,
+        limits_of=doors.iam.limits_of,
+        fill=doors.iam.filled,
         clock=store.clock,
-        resource_policies_of=lambda arn: (*access.policies_of(arn), *policies.policies_of(arn)),
+        resource_policies_of=lambda arn: (
+            *access.policies_of(arn),
+            *policies.policies_of(arn),
+            *map(about, doors.iam.trusts(arn)),
+        ),
         keys_of=condition_keys,
     )
 
@@ -57,7 +64,7 @@ def build_gateway(
     site = Mount(Site(store.objects, access, cross_origin))
     return Gateway(
         operations=doors.operations,
-        keys=Keyring(store.keys),
+        keys=Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called),
         clock=store.clock,
         hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
         authorize=build_authorizer(store, doors),
@@ -114,8 +121,9 @@ async def listen(
         apply=templates.apply,
     )
     api = Api("/_alight/", store.keys.admin_token, admin.routes())
-    keys = Keyring(store.keys)
-    apis = build_apis(store, running, telling.gate, keys, doors.iam.roles.policies_of, find, exits)
+    keys = Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called)
+    iam = doors.iam
+    apis = build_apis(store, running, telling.gate, keys, iam.policies_of, iam.limits_of, find, exits)
     server = await serve(build_gateway(store, running, doors, api, router, apis), settings.host, settings.port)
     store.address.port, store.address.since = server.port, clock.now()
     return server

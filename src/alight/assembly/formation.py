@@ -14,7 +14,8 @@ from alight.errors.common import ValidationError
 from alight.gateway.keyring import assumed
 from alight.names import new_request_id
 from alight.services.iam.roles import Roles
-from alight.services.passing import ROLE_ARN, Standing, checked
+from alight.services.iam.uses import noted
+from alight.services.passing import Standing, checked
 from alight.services.tracing import traced
 from alight.stacks.provider import CallOperation
 from alight.stacks.service.ground import Ground
@@ -39,8 +40,8 @@ def build_formation(store: Store, doors: Doors, templates: Templates, authorize:
 
 def with_formation(doors: Doors, formation: CloudFormation, store: Store) -> Doors:
     """The doors with CloudFormation's among them."""
-    own = traced(checked(formation.operations(), services_that_take(doors.iam.roles)), store.telemetry, store.clock)
-    return replace(doors, operations={**doors.operations, **own})
+    own = noted(checked(formation.operations(), services_that_take(doors.iam.roles)), doors.iam.keys)
+    return replace(doors, operations={**doors.operations, **traced(own, store.telemetry, store.clock)})
 
 
 def assuming(roles: Roles) -> Callable[[str], Principal]:
@@ -48,9 +49,9 @@ def assuming(roles: Roles) -> Callable[[str], Principal]:
     judge = services_that_take(roles)
 
     def assume(arn: str) -> Principal:
-        found = ROLE_ARN.fullmatch(arn)
-        if found is None or judge(arn, SERVICE) is not Standing.TRUSTS:
+        role = roles.by_arn(arn)
+        if role is None or judge(arn, SERVICE) is not Standing.TRUSTS:
             raise ValidationError(f"Role {arn} is invalid or cannot be assumed")
-        return assumed(found["name"], _SESSION)
+        return assumed(role.name, _SESSION, role.body["RoleId"], role.body["Path"])
 
     return assume

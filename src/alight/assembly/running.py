@@ -14,6 +14,7 @@ from alight.endpoints.server import Endpoints
 from alight.events.dispatch import Dispatcher
 from alight.functions.pool import FunctionPool, FunctionSpec
 from alight.notifications.topics import Topics
+from alight.services.iam.kinds import ROLE
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.metrics import FunctionMetrics
@@ -81,12 +82,16 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
 
 def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[str, str]:
     """A worker's own short-lived keys: they say which role it has and, through the pool, what it works on."""
+    now, role = int(store.clock.now()), store.records.get(ROLE.record, spec.role)
+    known = {"role_id": role.body["RoleId"], "path": role.body["Path"]} if role is not None else {}
     key = credentials.mint_session(
         store.keys,
         role=spec.role,
         session=spec.name,
         worker=worker,
-        expires=int(store.clock.now()) + SESSION_SECONDS,
+        expires=now + SESSION_SECONDS,
+        issued=now,
+        **known,
     )
     variables = {
         "AWS_ACCESS_KEY_ID": key.access_key_id,

@@ -45,3 +45,9 @@ class PolicyNotAttachable(Fault):
     """The policy cannot be attached to this entity."""
 
     status = 400
+
+
+class PackedPolicyTooLarge(Fault):
+    """The session policies take more space than a session may have."""
+
+    status = 400

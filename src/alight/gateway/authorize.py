@@ -1,9 +1,9 @@
 """May this caller do this to that? Policies are enforced as on AWS, so a missing permission fails here.
 
-The owner of the folder may do everything. A worker may do what its function's role allows, or what the resource's own
-policy allows that role; an explicit Deny in either wins. Whoever has not signed has the resource's policy alone
-(`strangers`). The service layer hands over functions: which actions on which resources an operation needs, which
-policies a role has and a resource has, and the condition keys that a request gives.
+The owner of the folder may do everything. A role or a user may do what its own policies allow, or what the resource's
+policy allows it; the policies of a session narrow both, and an explicit Deny in any wins. Who has not signed has the
+resource's policy alone (`strangers`). The service layer hands over functions: which actions on which resources an
+operation needs, which policies a caller, its session and a resource have, and the condition keys that a request gives.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from alight.calls import Call, Members
+from alight.calls import Call, Members, Principal
 from alight.clock import Clock
 from alight.errors import Fault
-from alight.errors.common import AccessDenied, AccessDeniedException, AuthorizationError
+from alight.errors.common import AccessDenied, AccessDeniedException, AuthorizationError, InvalidClientTokenId
 from alight.gateway.policy import NOBODY, Verdict, verdict, who
-from alight.names import ACCOUNT, role_arn
+from alight.names import ACCOUNT, REGION, role_arn
 
 Needs = Callable[[str, str, Members], Sequence[tuple[str, str]]]
 PoliciesOf = Callable[[str], Sequence[Members]]
+OwnPolicies = Callable[[Principal], Sequence[Members]]
+#: What narrows a caller's session; None where nothing does.
+Limits = Callable[[Principal], Sequence[Members] | None]
+#: A request with what it leaves unsaid: whose path, which user.
+Fill = Callable[[Call, Members], Members]
 #: (service, operation, members) -> condition keys and their values.
 KeysOf = Callable[[str, str, Members], Mapping[str, str]]
 #: (policy, action, resource, call, further condition keys) -> allowed, denied, or None where it says nothing.
@@ -40,6 +45,14 @@ def _no_policies(resource: str) -> Sequence[Members]:
     return ()
 
 
+def _no_limits(principal: Principal) -> Sequence[Members] | None:
+    return None
+
+
+def _as_given(call: Call, given: Members) -> Members:
+    return given
+
+
 def _no_keys(service: str, operation: str, given: Members) -> Mapping[str, str]:
     return {}
 
@@ -47,27 +60,35 @@ def _no_keys(service: str, operation: str, given: Members) -> Mapping[str, str]:
 class Authorizer:
     """Raises AWS's refusal, naming caller, action and resource, where policies do not allow a call.
 
-    `policies_of(role)` and `resource_policies_of(ARN)` give whole documents.
+    `policies_of(principal)`, `limits_of(principal)` and `resource_policies_of(ARN)` give whole documents.
     """
 
     def __init__(
         self,
         *,
         needs: Needs,
-        policies_of: PoliciesOf,
+        policies_of: OwnPolicies,
         clock: Clock,
+        limits_of: Limits = _no_limits,
+        fill: Fill = _as_given,
         resource_policies_of: PoliciesOf = _no_policies,
         keys_of: KeysOf = _no_keys,
     ) -> None:
         self._needs = needs
         self._policies_of = policies_of
         self._clock = clock
+        self._limits_of = limits_of
+        self._fill = fill
         self._resource_policies_of = resource_policies_of
         self._keys_of = keys_of
 
     def __call__(self, call: Call, given: Members) -> None:
+        if call.service == "iam" and call.principal.kind in ("root", "user") and call.principal.session is not None:
+            # What GetSessionToken gives out is, without a second factor, no key to identities.
+            raise InvalidClientTokenId
         if call.principal.kind in ("root", "service"):
             return
+        given = self._fill(call, given)
         context = {**request_context(call, self._clock.now()), **self._keys_of(call.service, call.operation, given)}
         for action, resource in self._needs(call.service, call.operation, given):
             if why := self._refused(call, action, resource, context):
@@ -75,15 +96,20 @@ class Authorizer:
 
     def _refused(self, call: Call, action: str, resource: str, context: Mapping[str, str]) -> str:
         """Why not; nothing where it is allowed."""
-        policies = self._policies_of(call.principal.role) if call.principal.role else ()
-        own = verdict(policies, action, resource, context)
+        own = verdict(self._policies_of(call.principal), action, resource, context)
         if own is Verdict.DENIED:
             return "with an explicit deny in an identity-based policy"
+        limits = self._limits_of(call.principal)
+        session = Verdict.ALLOWED if limits is None else verdict(limits, action, resource, context)
+        if session is Verdict.DENIED:
+            return "with an explicit deny in a session policy"
         theirs = verdict(self._resource_policies_of(resource), action, resource, context, who(call.principal))
         if theirs is Verdict.DENIED:
             return "with an explicit deny in a resource-based policy"
         if Verdict.ALLOWED in (own, theirs):
-            return ""
+            if session is Verdict.ALLOWED:
+                return ""
+            return f"because no session policy allows the {action} action"
         return f"because no identity-based policy allows the {action} action"
 
 
@@ -108,6 +134,8 @@ def request_context(call: Call, now: float) -> dict[str, str]:
         "aws:CurrentTime": datetime.fromtimestamp(int(now), UTC).isoformat(),
         "aws:EpochTime": str(int(now)),
         "aws:SourceIp": call.source_ip,
+        "aws:RequestedRegion": REGION,
+        "aws:ViaAWSService": "false",
         "aws:SecureTransport": "true" if local or call.base_url.startswith("https:") else "false",
     }
     for key, header in (("aws:Referer", "referer"), ("aws:UserAgent", "user-agent")):
@@ -115,12 +143,25 @@ def request_context(call: Call, now: float) -> dict[str, str]:
             context[key] = call.headers[header]
     if call.principal.kind == "anonymous":
         return context | {"aws:PrincipalType": "Anonymous"}
-    return context | {
-        "aws:PrincipalArn": role_arn(call.principal.role) if call.principal.role else call.principal.arn,
+    return context | principal_context(call.principal)
+
+
+def principal_context(principal: Principal) -> dict[str, str]:
+    """The condition keys that say who calls."""
+    context = {
+        "aws:PrincipalArn": role_arn(principal.role, principal.path) if principal.role else principal.arn,
         "aws:PrincipalAccount": ACCOUNT,
-        "aws:PrincipalType": "AssumedRole" if call.principal.kind == "role" else "Account",
-        "aws:userid": call.principal.user_id,
+        "aws:PrincipalType": {"role": "AssumedRole", "user": "User"}.get(principal.kind, "Account"),
+        "aws:PrincipalIsAWSService": "false",
+        "aws:userid": principal.user_id,
     }
+    if principal.user:
+        context["aws:username"] = principal.user
+    if principal.session is not None:
+        # There are no second factors here, so no session was opened with one.
+        context["aws:MultiFactorAuthPresent"] = "false"
+        context["aws:TokenIssueTime"] = datetime.fromtimestamp(principal.session.issued, UTC).isoformat()
+    return context
 
 
 def _refusal(call: Call, action: str, resource: str, why: str) -> Fault:

@@ -5,8 +5,8 @@ A trust policy is a resource's policy whose resource is the role itself, which i
 
 from __future__ import annotations
 
-from alight.calls import Members
-from alight.gateway.policy import Context
+from alight.calls import Members, Principal
+from alight.gateway.policy import Context, Verdict, Who, verdict, who
 from alight.gateway.service_policy import service_may
 
 ASSUME = "sts:AssumeRole"
@@ -15,6 +15,14 @@ ASSUME = "sts:AssumeRole"
 def service_may_assume(trust: Members, service: str, role: str, context: Context) -> bool:
     """Whether a service of AWS (`lambda.amazonaws.com`) may take `role`, an ARN."""
     return service_may(about(trust), service, ASSUME, role, context)
+
+
+def caller_may_assume(trust: Members, principal: Principal, role: str, context: Context) -> bool:
+    """Whether a caller may take `role`, an ARN, as far as the role is concerned: it names them, or their account, which
+    leaves it to the caller's own policies."""
+    caller = who(principal)
+    meant = Who(caller.names | {caller.account}, caller.account)
+    return verdict([about(trust)], ASSUME, role, context, meant) is Verdict.ALLOWED
 
 
 def about(trust: Members) -> Members:

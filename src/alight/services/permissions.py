@@ -35,6 +35,8 @@ def condition_keys(service: str, operation: str, given: Members) -> dict[str, st
     """The service's own condition keys that a request gives: what policies may ask beyond AWS's global ones."""
     if passed := passed_role(service, operation, given):
         return {"iam:PassedToService": passed[1]}
+    if service in _OTHER_KEYS:
+        return {key: str(given[member]) for key, member in _OTHER_KEYS[service] if given.get(member) is not None}
     if service != "s3":
         return {}
     return {
@@ -42,6 +44,13 @@ def condition_keys(service: str, operation: str, given: Members) -> dict[str, st
         for key, member, operations in _S3_KEYS
         if given.get(member) is not None and (not operations or operation in operations)
     }
+
+
+#: Of services but S3: (condition key, member).
+_OTHER_KEYS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "iam": (("iam:PolicyARN", "PolicyArn"),),
+    "sts": (("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")),
+}
 
 
 # S3 ------------------------------------------------------------------------------------------------------------------
@@ -234,8 +243,16 @@ def _logs(operation: str, given: Members) -> Needs:
 
 def _iam(operation: str, given: Members) -> Needs:
     resource = given.get("PolicyArn", "*")
-    if "RoleName" in given:
-        resource = names.role_arn(given["RoleName"], given.get("Path", "/"))
+    path = given.get("Path", "/")
+    if "GroupName" in given:
+        resource = str(names.Arn("iam", f"group{path}{given['GroupName']}", region=""))
+    elif "RoleName" in given:
+        resource = names.role_arn(given["RoleName"], path)
+    elif "UserName" in given:
+        resource = names.user_arn(given["UserName"], path)
+    elif operation in ("ListGroups", "ListRoles", "ListUsers"):
+        kind = operation.removeprefix("List").removesuffix("s").lower()
+        resource = str(names.Arn("iam", f"{kind}{given.get('PathPrefix', '/')}", region=""))
     elif operation == "CreatePolicy":
         resource = str(names.Arn("iam", f"policy{given.get('Path', '/')}{given['PolicyName']}", region=""))
     return [(f"iam:{operation}", resource)]
@@ -243,7 +260,7 @@ def _iam(operation: str, given: Members) -> Needs:
 
 def _sts(operation: str, given: Members) -> Needs:
     if operation in ("GetCallerIdentity", "GetSessionToken"):
-        return []  # everybody may ask who they are
+        return []  # everybody may ask who they are, and for a while be it by another key
     return [(f"sts:{operation}", given.get("RoleArn", "*"))]
 
 

@@ -113,7 +113,7 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
             [f"logs:FilterLogEvents {LOGS}:g:log-stream:"],
         ),
         ("iam", "GetRole", {"RoleName": "r"}, [f"iam:GetRole {ROLE}"]),
-        ("iam", "ListRoles", {}, ["iam:ListRoles *"]),
+        ("iam", "ListRoles", {}, ["iam:ListRoles arn:aws:iam::000000000000:role/"]),
         ("sts", "GetCallerIdentity", {}, []),
         ("sts", "AssumeRole", {"RoleArn": ROLE}, [f"sts:AssumeRole {ROLE}"]),
         ("cloudwatch", "PutMetricData", {"Namespace": "n"}, ["cloudwatch:PutMetricData *"]),

@@ -44,6 +44,10 @@ def trust_policy(text: str) -> str:
     for statement in _statements(text):
         if "Principal" not in statement and "NotPrincipal" not in statement:
             raise MalformedPolicyDocument("Missing required field Principal")
+        actions = statement.get("Action", "")
+        for action in actions if isinstance(actions, list) else [actions]:
+            if not action.lower().startswith("sts:"):
+                raise MalformedPolicyDocument("AssumeRole policy may only specify STS AssumeRole actions.")
         if "Resource" in statement or "NotResource" in statement:
             raise MalformedPolicyDocument("Has prohibited field Resource")
     return text

@@ -1,4 +1,4 @@
-"""AWS's managed policies, with AWS's documents; of AmazonSageMakerFullAccess the statements that can matter here."""
+"""AWS's managed policies, with its documents; of AmazonSageMakerFullAccess and ReadOnlyAccess what can matter here."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -17,20 +16,15 @@ from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.iam import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
 from alight.services.iam.documents import identity_policy, shown
+from alight.services.iam.kinds import GROUP, KINDS, ROLE, USER, Kind, new_id
 from alight.services.iam.managed import ManagedPolicy, managed_policies
 from alight.services.iam.pages import page
 from alight.store.database import Database, Tx
 from alight.store.records import Record, Records
 
 KIND = "iam:policy"
-ROLE_KIND = "iam:role"
 MOST_VERSIONS = 5
 _AWS_EPOCH = datetime(2015, 2, 6, 18, 40, 58, tzinfo=UTC)
-
-
-def new_id(prefix: str) -> str:
-    """21 capital letters and digits, as IAM's ids are (`AROA...` roles, `ANPA...` policies)."""
-    return prefix + base64.b32encode(secrets.token_bytes(11)).decode()[:17]
 
 
 class Policies:
@@ -91,12 +85,19 @@ class Policies:
         return page(found, given, "Policies", "Arn")
 
     async def delete_policy(self, call: Call, given: Members) -> Members:
-        record = self._found(given["PolicyArn"])
-        if self._attached_to(given["PolicyArn"]):
-            raise DeleteConflict("Cannot delete a policy attached to entities.")
-        if len(record.body["Versions"]) > 1:
-            raise DeleteConflict("This policy has more than one version. Delete the other versions first.")
-        await self._records.remove(KIND, record.name)
+        arn = given["PolicyArn"]
+
+        def job(tx: Tx) -> None:
+            record = self._record(arn, tx)
+            if record is None:
+                raise _missing(arn)
+            if self._attached_to(arn, tx):
+                raise DeleteConflict("Cannot delete a policy attached to entities.")
+            if len(record.body["Versions"]) > 1:
+                raise DeleteConflict("This policy has more than one version. Delete the other versions first.")
+            self._records.delete(tx, KIND, record.name)
+
+        await self._database.write(job)
         return {}
 
     async def create_policy_version(self, call: Call, given: Members) -> Members:
@@ -159,8 +160,16 @@ class Policies:
     async def list_entities_for_policy(self, call: Call, given: Members) -> Members:
         if not self.exists(given["PolicyArn"]):
             raise _missing(given["PolicyArn"])
-        roles = [{"RoleName": r.name, "RoleId": r.body["RoleId"]} for r in self._attached_to(given["PolicyArn"])]
-        return page(roles, given, "PolicyRoles", "RoleName") | {"PolicyGroups": [], "PolicyUsers": []}
+        prefix, only = given.get("PathPrefix", "/"), given.get("EntityFilter")
+        found = [
+            (kind, record)
+            for kind, record in self._attached_to(given["PolicyArn"])
+            if record.body["Path"].startswith(prefix) and only in (None, kind.word)
+        ]
+        shown = page([{"Arn": kind.arn(record.name, record.body["Path"])} for kind, record in found], given, "", "Arn")
+        listed = {one["Arn"] for one in shown.pop("")}
+        here = [one for one in found if one[0].arn(one[1].name, one[1].body["Path"]) in listed]
+        return shown | {f"Policy{kind.word}s": _named(kind, here) for kind in (GROUP, USER, ROLE)}
 
     async def _change(self, arn: str, change: Callable[[Members], Members]) -> Members:
         """Replace the body by `change(body)` in one transaction; returns the new one."""
@@ -183,8 +192,13 @@ class Policies:
             raise _missing(arn)
         return record
 
-    def _attached_to(self, arn: str) -> list[Record]:
-        return [record for record in self._records.list(ROLE_KIND) if arn in record.body["Attached"]]
+    def _attached_to(self, arn: str, tx: Tx | None = None) -> list[tuple[Kind, Record]]:
+        return [
+            (kind, record)
+            for kind in KINDS
+            for record in self._records.list(kind.record, limit=10_000, tx=tx)
+            if arn in record.body["Attached"]
+        ]
 
     def _shown(self, record: Record) -> Members:
         return {
@@ -213,6 +227,14 @@ class Policies:
             "CreateDate": _AWS_EPOCH,
             "UpdateDate": _AWS_EPOCH,
         }
+
+
+def _named(kind: Kind, found: list[tuple[Kind, Record]]) -> list[Members]:
+    return [
+        {kind.member: record.name, f"{kind.word}Id": record.body[f"{kind.word}Id"]}
+        for one, record in found
+        if one is kind
+    ]
 
 
 def _arn(record: Record) -> str:

@@ -57,9 +57,15 @@ class Acting:
 
 
 def role_of(call: Call, given: Members) -> str:
-    """The ARN of the role that a new model acts with; "" where it acts for the owner."""
+    """The ARN of the role that a new model acts with; "" where it acts for the owner.
+
+    Raises `ValidationException` for a user, and for a session that policies narrow: a model must not do more than they.
+    """
     if given.get("ExecutionRoleArn"):
         return str(given["ExecutionRoleArn"])
+    session = call.principal.session
+    if call.principal.user or (session is not None and (session.policies or session.policy_arns)):
+        raise ValidationException("ExecutionRoleArn must be given: the model acts with that role.")
     return f"arn:aws:iam::{ACCOUNT}:role/{call.principal.role}" if call.principal.role else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from alight.calls import Members, Principal
+from alight.calls import Members, Principal, Session
 from alight.errors.common import NotImplemented_, ValidationError
 from alight.names import ACCOUNT, REGION
 from alight.stacks.apply import Means
@@ -31,7 +31,7 @@ class Ground:
     def means_of(self, body: Members) -> Means:
         """The means of a stack's work: as its role, else as whoever asked for it."""
         role = body.get("RoleARN")
-        principal = self.assume(role) if role else Principal(**body["Caller"])
+        principal = self.assume(role) if role else restored(body["Caller"])
         return replace(self.means(), call=self.acting(principal))
 
     def find(self, name: str) -> Stack | None:
@@ -65,6 +65,15 @@ class Ground:
 def caller(principal: Principal) -> Members:
     """A principal as the stack's record keeps it: beyond the request, and beyond the worker that made it."""
     return asdict(replace(principal, worker=None))
+
+
+def restored(kept: Members) -> Principal:
+    """The principal of a record; what narrowed its session narrows the stack's work, too."""
+    session = kept.get("session")
+    if session is None:
+        return Principal(**kept)
+    policies = {name: tuple(session[name]) for name in ("policies", "policy_arns")}
+    return Principal(**kept | {"session": Session(**session | policies)})
 
 
 def check_name(name: str, member: str = "stackName") -> None:

@@ -8,18 +8,19 @@ import pytest
 
 from alight.calls import Call, Members, Principal
 from alight.clock import ManualClock
+from alight.credentials import Credentials
 from alight.services.iam.service import Iam
 from alight.store.database import Database
 from alight.store.records import Records
 
+KEYS = Credentials("AKIAROOT", "root-secret", "admin", "ab" * 32)
 Ask = Callable[..., Awaitable[Members]]
 
 
 @pytest.fixture
 async def iam(tmp_path: Path) -> AsyncIterator[Iam]:
-    clock = ManualClock()
-    database = await Database.open(tmp_path, clock)
-    yield Iam(database, Records(database), clock)
+    database = await Database.open(tmp_path, ManualClock())
+    yield Iam(database, Records(database), KEYS)
     await database.close()
 
 

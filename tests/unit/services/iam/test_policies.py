@@ -8,10 +8,10 @@ import pytest
 
 from alight.calls import Call, Members, Principal
 from alight.errors.iam import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
-from alight.services import sts
 from alight.services.iam.documents import identity_policy
 from alight.services.iam.managed import managed_policies, managed_policy_arns
 from alight.services.iam.service import Iam
+from alight.services.sts import get_caller_identity
 
 Ask = Callable[..., Awaitable[Members]]
 ARN = "arn:aws:iam::000000000000:policy/own"
@@ -91,5 +91,5 @@ async def test_aws_policies_are_whole_and_read_only(ask: Ask, arn: str) -> None:
 
 async def test_who_am_i() -> None:
     worker = Principal("role", "arn:aws:sts::000000000000:assumed-role/r/f", "AROAX:f", role="r")
-    answer = await sts.operations()["sts", "GetCallerIdentity"](Call("sts", "GetCallerIdentity", "id", worker), {})
+    answer = await get_caller_identity(Call("sts", "GetCallerIdentity", "id", worker), {})
     assert answer == {"UserId": "AROAX:f", "Account": "000000000000", "Arn": worker.arn}

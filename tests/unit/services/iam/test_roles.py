@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from alight.calls import Members
+from alight.calls import Members, Principal
 from alight.errors.common import NotImplemented_, ValidationError
 from alight.errors.iam import DeleteConflict, EntityAlreadyExists, MalformedPolicyDocument, NoSuchEntity
 from alight.services.iam.managed import managed_policies
@@ -21,6 +21,10 @@ TRUST = json.dumps(
 )
 READ = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
+def caller(role: str) -> Principal:
+    return Principal("role", f"arn:aws:sts::000000000000:assumed-role/{role}/f", "AROA:f", role=role, worker="w")
 
 
 async def make_role(ask: Ask, name: str = "worker", **members: Any) -> Members:
@@ -45,14 +49,14 @@ async def test_policies_of_a_role_are_inline_and_attached(ask: Ask, iam: Iam) ->
     await ask("AttachRolePolicy", RoleName="worker", PolicyArn=BASIC)
     own = await ask("CreatePolicy", PolicyName="own", PolicyDocument=json.dumps(READ))
     await ask("AttachRolePolicy", RoleName="worker", PolicyArn=own["Policy"]["Arn"])
-    assert iam.policies_of("worker") == [READ, managed_policies()[BASIC].document, READ]
+    assert iam.policies_of(caller("worker")) == [READ, managed_policies()[BASIC].document, READ]
     await ask("DetachRolePolicy", RoleName="worker", PolicyArn=BASIC)
     await ask("DeleteRolePolicy", RoleName="worker", PolicyName="read")
-    assert iam.policies_of("worker") == [READ]
+    assert iam.policies_of(caller("worker")) == [READ]
 
 
 def test_an_unknown_role_may_do_nothing(iam: Iam) -> None:
-    assert iam.policies_of("nobody") == []
+    assert iam.policies_of(caller("nobody")) == []
 
 
 async def test_lists(ask: Ask) -> None:
