@@ -35,6 +35,8 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
         "alight/examples/birds/model.tar.gz",
         "alight/examples/birds/pictures/LICENSE",
         "alight/examples/hello/src/app.py",
+        "alight/examples/s3-thumbnail/src/requirements.txt",
+        "alight/examples/sqs-batch/src/app.py",
         "alight/examples/sentiment/template.yaml",
         "alight/examples/sentiment/model.tar.gz",
         "alight/examples/sentiment/src/vocabulary.json",

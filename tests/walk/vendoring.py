@@ -52,3 +52,20 @@ def build_wheel(folder: Path, name: str, version: str, modules: Mapping[str, str
 
 def _digest(text: str) -> str:
     return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def rebuild_wheel(folder: Path, name: str) -> Path:
+    """The wheel that a distribution of this environment came from, made again of its files."""
+    files = _files(name)
+    [info] = {path.partition("/")[0] for path in files if path.partition("/")[0].endswith(".dist-info")}
+    installers = {f"{info}/{file}" for file in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")}
+    kept = {inside: path for inside, path in files.items() if inside not in installers}
+    tags = [line.split()[1] for line in files[f"{info}/WHEEL"].read_text().splitlines() if line.startswith("Tag:")]
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = folder / f"{info.removesuffix('.dist-info')}-{tags[0]}.whl"
+    record = [f"{inside},," for inside in [*kept, f"{info}/RECORD"]]
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for inside, path in kept.items():
+            archive.writestr(zipfile.ZipInfo(inside, _WHEN), path.read_bytes())
+        archive.writestr(zipfile.ZipInfo(f"{info}/RECORD", _WHEN), "\n".join([*record, ""]))
+    return wheel

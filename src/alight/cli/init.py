@@ -19,7 +19,9 @@ _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".alight", "*.pyc")
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="The example: birds, hello or sentiment.")] = "hello",
+    name: Annotated[
+        str, typer.Argument(help="The example: birds, hello, s3-thumbnail, sentiment or sqs-batch.")
+    ] = "hello",
     folder: Annotated[Path | None, typer.Argument(help="Where to [default: its name]", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
