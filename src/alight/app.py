@@ -80,10 +80,11 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
         polling = asyncio.create_task(doors.pollers.run(), name="pollers")
         tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
+        watching = asyncio.create_task(doors.watch.run(), name="alarms")
         announce(store)
         await asyncio.to_thread(router.warm)
         await wait_for(stopping, dispatching, polling)
-        for task in (tidying, dispatching, polling):
+        for task in (tidying, watching, dispatching, polling):
             task.cancel()
         await asyncio.gather(running.dispatcher.close(GRACE), doors.pollers.close(GRACE))
         (settings.data / "instance.json").unlink(missing_ok=True)

@@ -203,9 +203,63 @@ def test_the_command_line(running: Metrics, tool: str, tmp_path: Path) -> None:
     )
     [point] = answer["Datapoints"]
     assert (point["Sum"], point["SampleCount"], point["Unit"]) == (3, 1, "Count")
+    here_listed = [{"Name": "Wood", "Value": "north"}]
     [listed] = aws("list-metrics", "--namespace", f"Cli/{tool}")["Metrics"]
-    assert listed["Dimensions"] == [{"Name": "Wood", "Value": "north"}]
+    assert listed["Dimensions"] == here_listed
     asked = {"Metric": {"Namespace": f"Cli/{tool}", "MetricName": "Birds", "Dimensions": listed["Dimensions"]}}
     query = [{"Id": "q", "MetricStat": asked | {"Period": 60, "Stat": "p99"}}]
     data = aws("get-metric-data", *stretch, "--metric-data-queries", json.dumps(query))
     assert data["MetricDataResults"][0]["Values"] == [3]
+    topic = "arn:aws:sns:us-east-1:000000000000:nobody"
+    aws(
+        "put-metric-alarm", "--alarm-name", tool, *metric, *here, "--statistic", "Sum", "--period", "60",
+        "--evaluation-periods", "2", "--threshold", "3", "--comparison-operator", "GreaterThanThreshold",
+        "--alarm-actions", topic,
+    )  # fmt: skip
+    aws("set-alarm-state", "--alarm-name", tool, "--state-value", "ALARM", "--state-reason", "a test")
+    [alarm] = aws("describe-alarms", "--alarm-name-prefix", tool, "--state-value", "ALARM")["MetricAlarms"]
+    assert (alarm["AlarmName"], alarm["Dimensions"], alarm["AlarmActions"]) == (tool, here_listed, [topic])
+    items = aws("describe-alarm-history", "--alarm-name", tool)["AlarmHistoryItems"]
+    assert [item["HistoryItemType"] for item in items] == ["Action", "StateUpdate", "ConfigurationUpdate"]
+    aws("delete-alarms", "--alarm-names", tool)
+
+
+def test_alarms_that_are_not_taken(running: Metrics) -> None:
+    def ask(**more: Any) -> str:
+        given = {
+            "AlarmName": "bad", "Namespace": "N", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1,
+            "Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum",
+        }  # fmt: skip
+        given = {name: value for name, value in (given | more).items() if value is not None}
+        return refused(running.client.put_metric_alarm, **given)[0]
+
+    assert ask(Threshold=None) == "MissingParameter"
+    assert ask(ExtendedStatistic="p50") == "InvalidParameterCombination"
+    assert ask(Statistic=None, ExtendedStatistic="tm90") == "NotImplemented"
+    assert ask(DatapointsToAlarm=2) == "ValidationError"
+    assert ask(EvaluationPeriods=1_441) == "ValidationError"
+    assert ask(TreatMissingData="perhaps") == "ValidationError"
+    assert ask(ComparisonOperator="GreaterThanUpperThreshold") == "NotImplemented"
+    assert ask(AlarmActions=["arn:aws:automate:us-east-1:ec2:stop"]) == "NotImplemented"
+    assert ask(AlarmActions=["no arn"]) == "ValidationError"
+    assert ask(AlarmActions=["arn:aws:lambda:us-east-1:000000000000:function:f"]) == "NotImplemented"
+    assert ask(Metrics=[{"Id": "e", "Expression": "a + b"}]) == "NotImplemented"
+    composite = refused(running.client.put_composite_alarm, AlarmName="both", AlarmRule="ALARM(a) AND ALARM(b)")
+    assert composite[0] == "NotImplemented"
+    assert running.client.describe_alarms(AlarmNamePrefix="b")["MetricAlarms"] == []
+
+
+def test_alarms_by_pages_and_by_metric(running: Metrics) -> None:
+    for number in range(3):
+        running.client.put_metric_alarm(
+            AlarmName=f"page{number}", Namespace="Pages", MetricName=f"m{number % 2}", Period=60, EvaluationPeriods=1,
+            Threshold=5.0, ComparisonOperator="LessThanThreshold", Statistic="Sum",
+        )  # fmt: skip
+    pages = running.client.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix="page", PaginationConfig={"PageSize": 2}
+    )
+    assert [[alarm["AlarmName"] for alarm in page["MetricAlarms"]] for page in pages] == [["page0", "page1"], ["page2"]]
+    of_metric = running.client.describe_alarms_for_metric(Namespace="Pages", MetricName="m0")["MetricAlarms"]
+    assert [alarm["AlarmName"] for alarm in of_metric] == ["page0", "page2"]
+    running.client.delete_alarms(AlarmNames=["page0", "page1", "page2", "nobody"])
+    assert running.client.describe_alarms(AlarmNamePrefix="page")["MetricAlarms"] == []

@@ -19,6 +19,7 @@ from alight.services.apigateway.ledger import HTTP, REST, Ledger
 from alight.services.apigateway.served import Served
 from alight.services.apigatewayv2 import service as http_service
 from alight.services.cloudwatch.service import CloudWatch
+from alight.services.cloudwatch.watching import Watch
 from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.iam.uses import noted
@@ -45,6 +46,7 @@ class Doors:
     apis: Served
     targets: Targets
     pollers: Pollers
+    watch: Watch
 
 
 def build_doors(
@@ -67,6 +69,7 @@ def build_doors(
     s3 = S3(store.database, store.objects, clock=store.clock, emit=targets.emit, target_exists=targets.refusal)
     rest_apis = Ledger(store.database, store.records, store.clock, REST)
     http_apis = Ledger(store.database, store.records, store.clock, HTTP)
+    cloudwatch = CloudWatch(store.database, store.records, store.telemetry, telling.topics, store.clock)
     operations = (
         s3.operations()
         | functions.operations
@@ -74,7 +77,7 @@ def build_doors(
         | sns.operations()
         | sqs.operations()
         | Logs(store.records, store.telemetry, store.clock).operations()
-        | CloudWatch(store.telemetry, store.clock).operations()
+        | cloudwatch.operations()
         | iam.operations()
         | sts.operations()
         | rest_service.operations(rest_apis, store.records)
@@ -85,4 +88,4 @@ def build_doors(
     served = Served(rest_apis, http_apis)
     operations = noted(passing.checked(operations, services_that_take(iam.roles)), iam.keys)
     operations = traced(operations, store.telemetry, store.clock)
-    return Doors(operations, sns, sagemaker, iam, served, targets, functions.pollers)
+    return Doors(operations, sns, sagemaker, iam, served, targets, functions.pollers, cloudwatch.watch)

@@ -17,6 +17,12 @@ class InvalidParameterValue(Fault):
     status = 400
 
 
+class InvalidFormat(Fault):
+    """Data was not syntactically valid JSON."""
+
+    status = 400
+
+
 class InvalidNextToken(Fault):
     """The next token specified is invalid."""
 
@@ -27,3 +33,9 @@ class MissingParameter(Fault):
     """An input parameter that is required is missing."""
 
     status = 400
+
+
+class ResourceNotFound(Fault):
+    """The named resource does not exist."""
+
+    status = 404

@@ -238,6 +238,16 @@ def _logs(operation: str, given: Members) -> Needs:
     return [(f"logs:{operation}", str(names.Arn("logs", f"log-group:{group}:log-stream:{stream}")))]
 
 
+# CloudWatch ----------------------------------------------------------------------------------------------------------
+
+
+def _cloudwatch(operation: str, given: Members) -> Needs:
+    """Alarms are resources; metrics are not."""
+    alarms = [*(given.get("AlarmNames") or []), *([given["AlarmName"]] if given.get("AlarmName") else [])]
+    resources = [str(names.Arn("cloudwatch", f"alarm:{name}")) for name in alarms]
+    return [(f"cloudwatch:{operation}", resource) for resource in resources or [given.get("ResourceARN", "*")]]
+
+
 # IAM, STS ------------------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +348,7 @@ _RULES: Mapping[str, Rule] = {
     "apigateway": _apis("apigateway", _REST_PATHS),
     "apigatewayv2": _apis("apigatewayv2", _HTTP_PATHS),
     "cloudformation": _cloudformation,
+    "cloudwatch": _cloudwatch,
     "iam": _iam,
     "lambda": _lambda,
     "logs": _logs,

@@ -14,6 +14,7 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 ROLE = "arn:aws:iam::000000000000:role/r"
 SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
+ALARM = "arn:aws:cloudwatch:us-east-1:000000000000:alarm"
 LOGS = "arn:aws:logs:us-east-1:000000000000:log-group"
 OBJECT = {"Bucket": "b", "Key": "k/1"}
 
@@ -117,6 +118,8 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
         ("sts", "GetCallerIdentity", {}, []),
         ("sts", "AssumeRole", {"RoleArn": ROLE}, [f"sts:AssumeRole {ROLE}"]),
         ("cloudwatch", "PutMetricData", {"Namespace": "n"}, ["cloudwatch:PutMetricData *"]),
+        ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["a"]}, [f"cloudwatch:DeleteAlarms {ALARM}:a"]),
+        ("cloudwatch", "SetAlarmState", {"AlarmName": "a"}, [f"cloudwatch:SetAlarmState {ALARM}:a"]),
     ],
 )
 def test_what_each_operation_needs(service: str, operation: str, given: dict[str, Any], wanted: list[str]) -> None:

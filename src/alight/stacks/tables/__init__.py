@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Table
-from alight.stacks.tables import apigateway, iam, lambda_, messaging, s3, sagemaker
+from alight.stacks.tables import apigateway, cloudwatch, iam, lambda_, messaging, s3, sagemaker
 
-_FAMILIES = (apigateway, iam, lambda_, messaging, s3, sagemaker)
+_FAMILIES = (apigateway, cloudwatch, iam, lambda_, messaging, s3, sagemaker)
 
 TABLES: Mapping[str, Table] = {name: table for family in _FAMILIES for name, table in family.TABLES.items()}
 
@@ -35,6 +35,8 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::ApiGatewayV2::VpcLink": "there is no VPC here.",
     "AWS::CloudFormation::CustomResource": "custom resources are not offered yet.",
     "AWS::CloudFormation::Stack": "nested stacks are not offered; put the resources into this template.",
+    "AWS::CloudWatch::CompositeAlarm": "composite alarms are not offered; put the alarms on one topic.",
+    "AWS::CloudWatch::Dashboard": "there are no dashboards here; ask for metrics by GetMetricData.",
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
     "AWS::Lambda::LayerVersion": "layers are not offered yet; put the packages into requirements.txt.",
     "AWS::Lambda::Url": "function URLs are not offered yet.",
