@@ -100,7 +100,6 @@ class ChangeSets:
         }
 
     async def execute_change_set(self, call: Call, given: Members) -> Members:
-        body = self._found(given)
         async with self._making.turn:
             body = self._found(given)
             stack = self._runs.stack(body["StackId"])
@@ -109,6 +108,7 @@ class ChangeSets:
                     f"ChangeSet [{body['Id']}] cannot be executed in its current status of [{body['Status']}]"
                 )
             await self._execute(call, given, body, stack)
+        await self._runs.linger(stack)
         return {}
 
     async def _execute(self, call: Call, given: Members, body: Members, stack: Stack) -> None:
@@ -117,7 +117,7 @@ class ChangeSets:
         options |= {name: given[name] for name in ("DisableRollback", "RetainExceptOnCreate") if name in given}
         if body["OnStackFailure"] and "DisableRollback" not in options:
             options |= {"DisableRollback": body["OnStackFailure"] == "DO_NOTHING"}
-        others = [one for one in self._of(stack.arn) if one["Id"] != body["Id"]]
+        others = [one for one in self._of(stack.arn) if one["Id"] != body["Id"] and not one["Executed"]]
         stack.body["ChangeSetId"] = body["Id"]
         if stack.status == "REVIEW_IN_PROGRESS":
             failure = {"OnFailure": "DELETE"} if body["OnStackFailure"] == "DELETE" else {}

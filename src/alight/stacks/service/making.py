@@ -51,6 +51,7 @@ class Making:
                 return {"StackId": _again(known, given)}
             await self._keep(judged)
             await self.start_creation(call, stack, judged.definition, given)
+        await self._runs.linger(stack)
         return {"StackId": stack.arn}
 
     def fresh(self, name: str) -> Stack:
@@ -92,6 +93,7 @@ class Making:
         async with self.turn:
             await self._keep(judged)
             await self.start_update(call, self._existing(stack.arn), judged.definition, given)
+        await self._runs.linger(stack)
         return {"StackId": stack.arn}
 
     async def start_update(self, call: Call, stack: Stack, definition: Members, given: Members) -> None:
@@ -121,6 +123,7 @@ class Making:
             }
             stack.body.setdefault("Definition", {})
             await self._runs.begin(stack, "DELETE_IN_PROGRESS")
+        await self._runs.linger(stack)
         return {}
 
     def _check_deletable(self, stack: Stack, given: Members) -> None:

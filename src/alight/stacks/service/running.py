@@ -11,6 +11,9 @@ from alight.stacks.service.ground import Ground
 
 log = logging.getLogger(__name__)
 
+#: Seconds that an operation waits for the work that it has begun before it answers.
+PATIENCE = 2.0
+
 
 class Runs:
     """Who works on which stack. A stack that is worked on is changed through `stack`, never beside it."""
@@ -48,6 +51,13 @@ class Runs:
             if self._stacks.get(stack.name) is stack:
                 del self._stacks[stack.name], self._tasks[stack.name]
             self._cancelled.discard(stack.name)
+
+    async def linger(self, stack: Stack) -> None:
+        """Return when the work is done, or when it takes longer: whoever asks how it goes asks again half a minute
+        later (the waiters of boto3 and the command line), and most stacks here need a second."""
+        task = self._tasks.get(stack.name)
+        if task is not None:
+            await asyncio.wait({task}, timeout=PATIENCE)
 
     def cancel(self, stack: Stack) -> None:
         """No further step of its update; it is then taken back."""
