@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from alight.admin.http import NotFound, Request
 from alight.admin.story import Stories, event_summary
 from alight.clock import Clock
 from alight.errors import AlightError
+from alight.events.takers import service_of
 from alight.names import function_arn, new_request_id
 from alight.services.lambda_.invocations import Queue
 from alight.store import journal
 from alight.store.database import Database, Tx
-from alight.store.journal import Event, State
+from alight.store.journal import Event, NewEvent, State
 
 #: Events that one request may bring back.
 MOST = 10_000
@@ -49,10 +51,25 @@ class Events:
             raise NotFound(f"There is no event {request.path['id']}.", "alight events list shows ids.")
         made = new_request_id()
         source = event.source | {"replay_of": event.id}
-        await self._database.write(
-            lambda tx: self._queue.accept(tx, event.function, event.payload, request_id=made, source=source)
-        )
+        if service_of(event.function) == "lambda":
+            await self._database.write(
+                lambda tx: self._queue.accept(tx, event.function, event.payload, request_id=made, source=source)
+            )
+        else:
+            await self._accept_again(event, made, source)
         return {"id": made}
+
+    async def _accept_again(self, event: Event, made: str, source: dict[str, Any]) -> None:
+        """An endpoint's inference: all that it needs stands in it."""
+        now = self._clock.now()
+        expires = now + event.expires - event.accepted
+        again = NewEvent(made, event.function, event.payload, source, now, expires, event.retries)
+
+        def job(tx: Tx) -> None:
+            journal.accept(tx, again)
+            tx.after_commit(self._queue.wake)
+
+        await self._database.write(job)
 
     async def redrive(self, request: Request) -> dict[str, object]:
         """`{"ids": [...]}` or `{"filter": {"function": name}}`, with `dry_run`."""

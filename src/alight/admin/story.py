@@ -124,7 +124,8 @@ def event_summary(event: Event) -> Json:
     return {
         "id": event.id,
         "state": event.state.value,
-        "function": event.function.partition(":function:")[2],
+        # Of an endpoint's inference, the endpoint.
+        "function": event.function.partition(":function:")[2] or event.function.rpartition(":")[2],
         "attempts": event.attempts,
         "accepted": event.accepted,
         "not_before": event.not_before,

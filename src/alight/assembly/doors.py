@@ -57,7 +57,10 @@ def build_doors(
     sts = Sts(iam, store.keys, store.clock, callers_that_take(store.clock))
     role_may = roles(iam.policies_of_role, store.clock)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
-    sagemaker = build_sagemaker(store, running.endpoints, fetcher.url, Acting(lambda: operations, role_may))
+    acting = Acting(lambda: operations, role_may)
+    sagemaker = build_sagemaker(
+        store, running.endpoints, fetcher.url, acting, targets.send, running.takers, running.dispatcher.wake
+    )
     sns = Sns(
         store.database,
         store.records,

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from alight.assembly.store import Store
 from alight.endpoints.server import Endpoints
 from alight.endpoints.shadows import Compared
+from alight.events.takers import Takers
 from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.deployment import Fetch
 from alight.services.sagemaker.service import SageMaker
+from alight.store.database import Tx
 
 #: Metrics of shadow variants, beside those that AWS has.
 SHADOWS = "Alight/Shadow"
 
 
-def build_sagemaker(store: Store, endpoints: Endpoints, fetch: Fetch, acting: Acting) -> SageMaker:
-    return SageMaker(
+def build_sagemaker(
+    store: Store,
+    endpoints: Endpoints,
+    fetch: Fetch,
+    acting: Acting,
+    send: Callable[[Tx, str, str, Mapping[str, tuple[str, str]], dict[str, Any]], None],
+    takers: Takers,
+    wake: Callable[[], None],
+) -> SageMaker:
+    """`send` is `Targets.send`; its inferences join the events that `takers` share out."""
+    sagemaker = SageMaker(
         store.database,
         store.records,
         endpoints,
@@ -24,7 +36,11 @@ def build_sagemaker(store: Store, endpoints: Endpoints, fetch: Fetch, acting: Ac
         fetch=fetch,
         acting=acting,
         say=endpoint_log(store),
+        publish=lambda tx, topic, message: send(tx, topic, message, {}, {}),
+        wake=wake,
     )
+    takers.add("sagemaker", sagemaker.asynchronous)
+    return sagemaker
 
 
 def endpoint_log(store: Store) -> Callable[[str, str, str], None]:

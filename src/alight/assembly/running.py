@@ -12,6 +12,7 @@ from alight.assembly.store import FUNCTIONS, Store
 from alight.calls import Attempt, Principal
 from alight.endpoints.server import Endpoints
 from alight.events.dispatch import Dispatcher
+from alight.events.takers import Takers, service_of
 from alight.functions.pool import FunctionPool, FunctionSpec
 from alight.notifications.topics import Topics
 from alight.services.iam.kinds import ROLE
@@ -32,6 +33,7 @@ class Running:
     catalogue: Catalogue
     pool: FunctionPool
     runner: Runner
+    takers: Takers
     queue: Queue
     dispatcher: Dispatcher
     endpoints: Endpoints
@@ -65,19 +67,20 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
     catalogue = Catalogue(store.database, store.records)
     metrics = FunctionMetrics(store.telemetry)
     runner = Runner(catalogue, pool, store.telemetry, metrics, clock, settings.retry_delays, settings.data / FUNCTIONS)
+    takers = Takers(runner)
     dispatcher = Dispatcher(
         store.database,
         clock,
-        target=runner.target,
-        invoke=runner.event,
+        target=takers.target,
+        invoke=takers.event,
         publishes=topics,
-        dropped=metrics.dropped,
+        dropped=lambda arn, count: metrics.dropped(arn, count) if service_of(arn) == "lambda" else None,
     )
     # A call that somebody waited for may have held what an event needs.
     pool.on_free = dispatcher.wake
     pool.on_begin = metrics.began
     queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake, received=metrics.received)
-    return Running(catalogue, pool, runner, queue, dispatcher, endpoints, endpoint_metrics)
+    return Running(catalogue, pool, runner, takers, queue, dispatcher, endpoints, endpoint_metrics)
 
 
 def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[str, str]:

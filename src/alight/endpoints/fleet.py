@@ -98,9 +98,9 @@ class Fleet:
             self._alive[replica] = 0
             self._keepers.append(asyncio.create_task(self._keep(path, replica)))
 
-    async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
-        deadline = asyncio.get_running_loop().time() + self._limits.invocation
+    async def ask(self, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Reply:
+        """Within `seconds`, or the usual time. Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
+        deadline = asyncio.get_running_loop().time() + (seconds or self._limits.invocation)
         self._open += 1
         self._quiet.clear()
         try:

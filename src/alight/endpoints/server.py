@@ -142,13 +142,18 @@ class Endpoints:
         custom_attributes: str = "",
         request_id: str = "",
         target_variant: str = "",
+        seconds: float = 0.0,
+        most: int = 0,
     ) -> Answer:
-        """Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`."""
+        """`seconds` and `most` bytes of the body are the limits' own where they are 0.
+
+        Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`.
+        """
         endpoint = self._endpoints.get(name)
         if endpoint is None or endpoint.serving is None:
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
-        if len(body) > self._limits.body:
-            raise RequestEntityTooLarge(f"The body has {len(body)} bytes; {self._limits.body} are allowed.")
+        if len(body) > (most or self._limits.body):
+            raise RequestEntityTooLarge(f"The body has {len(body)} bytes; {most or self._limits.body} are allowed.")
         serving = endpoint.serving
         variant = target_variant or serving.turns.next()
         fleet = serving.fleets.get(variant)
@@ -161,7 +166,7 @@ class Endpoints:
             "X-Amzn-SageMaker-Request-Id": request_id,
         }
         began = self._clock.monotonic()
-        reply = await self._observed(name, variant, fleet, headers, body)
+        reply = await self._observed(name, variant, fleet, headers, body, seconds)
         self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
         if not 200 <= reply.status < 300:
             raise _model_error(name, reply.status, reply.body)
@@ -198,10 +203,12 @@ class Endpoints:
                 ask = partial(self._observed, name, shadow, serving.fleets[shadow], headers, body)
                 self._copies.send((name, variant, shadow), ask, len(body), reply, took)
 
-    async def _observed(self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
+    async def _observed(
+        self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float = 0.0
+    ) -> Reply:
         started, began, status = self._clock.now(), self._clock.monotonic(), 0
         try:
-            reply = await self._ask(name, fleet, headers, body)
+            reply = await self._ask(name, fleet, headers, body, seconds)
             status = reply.status
             return reply
         except ModelError as error:
@@ -214,9 +221,9 @@ class Endpoints:
                 replicas = len(fleet.pids)
                 self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
 
-    async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes) -> Reply:
+    async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float) -> Reply:
         try:
-            return await fleet.ask(headers, body)
+            return await fleet.ask(headers, body, seconds)
         except Busy as reason:
             raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
         except OutOfTime as late:

@@ -12,5 +12,7 @@ pages        lists
 tags         AddTags and its like
 deployment   from a configuration to replicas: packages fetched, unpacked, deployed, and again after a restart
 invoking     InvokeEndpoint
+asynchronous InvokeEndpointAsync: accepted, run, told
+inferences   what an asynchronous inference is, and the words of its end
 service      the operations
 """

@@ -35,7 +35,7 @@ _SETTINGS = ("InstanceType", "RoutingConfig", "ServerlessConfig")
 #: What an update may leave as it is, by AWS's name for it, and the part's field.
 _RETAINED = {"DesiredInstanceCount": "instances", "DesiredWeight": "weight"}
 #: What an endpoint's record takes over from its configuration as it stands there.
-CARRIED = ("DataCaptureConfig",)
+CARRIED = ("DataCaptureConfig", "AsyncInferenceConfig")
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +70,8 @@ class Deployments:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._restoring: set[str] = set()
         self._unpacking = asyncio.Lock()
+        #: Called when a deployment has ended, however it ended.
+        self.on_ended: Callable[[], None] = lambda: None
 
     def wanted(self, configuration: Record) -> Members:
         """What a configuration asks for now. Raises `ValidationException` where one of its models has gone."""
@@ -158,6 +160,7 @@ class Deployments:
         if self._tasks.get(name) is done:
             del self._tasks[name]
             self._restoring.discard(name)
+        self.on_ended()
 
     async def _deploy(self, name: str) -> None:
         record = self._ledger.find(ENDPOINT, name)

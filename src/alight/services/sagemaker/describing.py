@@ -35,6 +35,8 @@ def description(record: Record, status: EndpointStatus | None) -> Members:
         described["ShadowProductionVariants"] = [
             _variant(part, running.get(part["name"]), record, part) for part in shadows
         ]
+    if body.get("AsyncInferenceConfig"):
+        described["AsyncInferenceConfig"] = body["AsyncInferenceConfig"]
     if capture := body.get("DataCaptureConfig"):
         described["DataCaptureConfig"] = _capture(capture)
     if body["Variants"] and wanted:

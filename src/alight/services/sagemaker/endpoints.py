@@ -6,6 +6,7 @@ from alight.calls import Call, Members
 from alight.endpoints.server import Endpoints
 from alight.errors.sagemaker import ValidationException
 from alight.services.sagemaker import tables
+from alight.services.sagemaker.asynchronous import Asynchronous
 from alight.services.sagemaker.deployment import CARRIED, Deployments
 from alight.services.sagemaker.describing import description, summary
 from alight.services.sagemaker.ledger import CONFIGURATION, ENDPOINT, Ledger, arn
@@ -19,8 +20,11 @@ FAREWELL = 1.0
 class EndpointHandlers:
     """Handlers; what follows from a record in the background is the deployments' work."""
 
-    def __init__(self, ledger: Ledger, endpoints: Endpoints, deployments: Deployments) -> None:
+    def __init__(
+        self, ledger: Ledger, endpoints: Endpoints, deployments: Deployments, asynchronous: Asynchronous
+    ) -> None:
         self._ledger = ledger
+        self._asynchronous = asynchronous
         self._endpoints = endpoints
         self._deployments = deployments
 
@@ -37,6 +41,7 @@ class EndpointHandlers:
         }
         await self._ledger.create(ENDPOINT, name, body)
         self._deployments.start(name)
+        await self._asynchronous.test_topics(name, body["Wanted"]["Role"], body["Wanted"]["AsyncInferenceConfig"])
         return {"EndpointArn": arn(ENDPOINT, name)}
 
     async def update_endpoint(self, call: Call, given: Members) -> Members:
@@ -102,6 +107,7 @@ class EndpointHandlers:
 
         await self._ledger.amend(ENDPOINT, record.name, updating)
         self._deployments.start(record.name)
+        await self._asynchronous.test_topics(record.name, wanted["Role"] or "", wanted["AsyncInferenceConfig"])
         return {"EndpointArn": arn(ENDPOINT, record.name)}
 
 

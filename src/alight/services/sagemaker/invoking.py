@@ -30,7 +30,11 @@ class Invoking:
         self._deployments = deployments
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
-        record = await self._serving(given["EndpointName"])
+        record = await self.serving(given["EndpointName"])
+        if record.body.get("AsyncInferenceConfig"):
+            raise ValidationError(
+                f"Endpoint {record.name} of account {ACCOUNT} is an asynchronous endpoint; use InvokeEndpointAsync."
+            )
         answer = await self._endpoints.invoke(
             record.name,
             given.get("Body") or b"",
@@ -48,7 +52,7 @@ class Invoking:
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
 
-    async def _serving(self, name: str) -> Record:
+    async def serving(self, name: str) -> Record:
         """The endpoint's record; waited for where it served before a restart. Raises `ValidationError`."""
         if self._deployments.restoring(name):
             await self._deployments.wait(name, RETURN_LIMIT)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alight.calls import Handler
 from alight.endpoints.server import Endpoints
 from alight.services.members import guarded
 from alight.services.sagemaker.acting import Acting
+from alight.services.sagemaker.asynchronous import Asynchronous, Publish
 from alight.services.sagemaker.capture import Captures, Say
 from alight.services.sagemaker.definitions import Definitions
 from alight.services.sagemaker.deployment import Deployments, Fetch
@@ -33,15 +35,22 @@ class SageMaker:
         fetch: Fetch,
         acting: Acting,
         say: Say,
+        publish: Publish,
+        wake: Callable[[], None],
     ) -> None:
-        """`say` puts a line into the log of an endpoint's variant."""
+        """`say` puts a line into the log of an endpoint's variant, `publish` a message to a topic into a transaction;
+        `wake` tells the dispatcher that there is something to do."""
         ledger = Ledger(database, records)
         self.captures = Captures(acting.put, say)
         self.deployments = Deployments(ledger, endpoints, folder, fetch, acting)
         self._definitions = Definitions(ledger, self.deployments.inspect)
-        self._endpoints = EndpointHandlers(ledger, endpoints, self.deployments)
+        self.deployments.on_ended = wake
         self._tags = Tags(ledger)
         self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock)
+        self.asynchronous = Asynchronous(
+            database, ledger, endpoints, self._invoking, acting, publish=publish, say=say, wake=wake
+        )
+        self._endpoints = EndpointHandlers(ledger, endpoints, self.deployments, self.asynchronous)
 
     async def resume(self) -> None:
         """Bring the endpoints of the last run back, in the background; requests for them wait."""
@@ -74,5 +83,8 @@ class SageMaker:
             "ListTags": tags.list_tags,
             "DeleteTags": tags.delete_tags,
         }
-        runtime: dict[str, Handler] = {"InvokeEndpoint": self._invoking.invoke_endpoint}
+        runtime: dict[str, Handler] = {
+            "InvokeEndpoint": self._invoking.invoke_endpoint,
+            "InvokeEndpointAsync": self.asynchronous.invoke_endpoint_async,
+        }
         return guarded("sagemaker", CONTROL, control) | guarded("sagemaker-runtime", RUNTIME, runtime)

@@ -6,6 +6,7 @@ from alight.calls import Members
 from alight.errors.common import NotImplemented_
 from alight.errors.sagemaker import ValidationException
 from alight.services.members import Support, Table, check, support
+from alight.services.sagemaker.acting import check_url
 
 _LISTING = "SortBy SortOrder NextToken MaxResults NameContains CreationTimeBefore CreationTimeAfter"
 
@@ -17,8 +18,8 @@ CONTROL: Table = {
     "ListModels": support(_LISTING),
     "DeleteModel": support("ModelName"),
     "CreateEndpointConfig": support(
-        "EndpointConfigName ProductionVariants ShadowProductionVariants DataCaptureConfig EnableNetworkIsolation "
-        "ExecutionRoleArn Tags",
+        "EndpointConfigName ProductionVariants ShadowProductionVariants DataCaptureConfig AsyncInferenceConfig "
+        "EnableNetworkIsolation ExecutionRoleArn Tags",
         "KmsKeyId VpcConfig MetricsConfig",
     ),
     "DescribeEndpointConfig": support("EndpointConfigName"),
@@ -38,6 +39,10 @@ CONTROL: Table = {
     "DeleteTags": support("ResourceArn TagKeys"),
 }
 RUNTIME: Table = {
+    "InvokeEndpointAsync": support(
+        "EndpointName ContentType Accept CustomAttributes InferenceId InputLocation Body S3OutputPathExtension "
+        "Filename RequestTTLSeconds InvocationTimeoutSeconds"
+    ),
     "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant InferenceId"),
 }
 CONTAINER: Support = support(
@@ -45,6 +50,9 @@ CONTAINER: Support = support(
 )
 DATA_SOURCE: Support = support("S3Uri S3DataType CompressionType", "ModelAccessConfig ETag ManifestEtag")
 WEIGHT: Support = support("VariantName DesiredWeight DesiredInstanceCount", "ServerlessUpdateConfig")
+ASYNC: Support = support("ClientConfig OutputConfig")
+ASYNC_OUTPUT: Support = support("S3OutputPath S3FailurePath NotificationConfig")
+ASYNC_TOLD: Support = support("SuccessTopic ErrorTopic")
 CAPTURE: Support = support(
     "EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions CaptureContentTypeHeader"
 )
@@ -77,9 +85,21 @@ def check_configuration(given: Members) -> None:
     if given.get("EnableNetworkIsolation"):
         raise NotImplemented_("Alight does not support EnableNetworkIsolation of sagemaker CreateEndpointConfig.")
     _check("CreateEndpointConfig DataCaptureConfig", given.get("DataCaptureConfig") or {}, CAPTURE)
+    if given.get("AsyncInferenceConfig"):
+        _check_async(given["AsyncInferenceConfig"])
     for member in ("ProductionVariants", "ShadowProductionVariants"):
         for variant in given.get(member) or []:
             _check(f"CreateEndpointConfig {member}", variant, VARIANT)
+
+
+def _check_async(config: Members) -> None:
+    _check("CreateEndpointConfig AsyncInferenceConfig", config, ASYNC)
+    output = config["OutputConfig"]
+    _check("CreateEndpointConfig AsyncInferenceConfig OutputConfig", output, ASYNC_OUTPUT)
+    _check("CreateEndpointConfig NotificationConfig", output.get("NotificationConfig") or {}, ASYNC_TOLD)
+    check_url(output.get("S3OutputPath") or "", "S3OutputPath")
+    if output.get("S3FailurePath"):
+        check_url(output["S3FailurePath"], "S3FailurePath")
 
 
 def check_weights(desired: Members) -> None:

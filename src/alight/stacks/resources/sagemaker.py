@@ -22,6 +22,7 @@ _CONFIG = (
     "ProductionVariants",
     "ShadowProductionVariants",
     "DataCaptureConfig",
+    "AsyncInferenceConfig",
     "KmsKeyId",
     "ExecutionRoleArn",
     "VpcConfig",

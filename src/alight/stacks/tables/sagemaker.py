@@ -53,12 +53,25 @@ _CAPTURE = {
     "CaptureContentTypeHeader": {"CsvContentTypes": TEXTS, "JsonContentTypes": TEXTS},
     "KmsKeyId": NO_OWN_KEYS,
 }
+_ASYNC = {
+    "ClientConfig": {"MaxConcurrentInvocationsPerInstance": WHOLE},
+    "OutputConfig": {
+        "S3OutputPath": TEXT,
+        "S3FailurePath": TEXT,
+        "NotificationConfig": {
+            "SuccessTopic": TEXT,
+            "ErrorTopic": TEXT,
+            "IncludeInferenceResponseIn": Refused("messages carry the place of the response only."),
+        },
+        "KmsKeyId": NO_OWN_KEYS,
+    },
+}
 _ENDPOINT_CONFIG: Table = {
     "EndpointConfigName": TEXT,
     "ProductionVariants": [_VARIANT],
     "ShadowProductionVariants": [_VARIANT],
     "DataCaptureConfig": _CAPTURE,
-    "AsyncInferenceConfig": Refused("asynchronous endpoints are not offered yet."),
+    "AsyncInferenceConfig": _ASYNC,
     "ExplainerConfig": Refused("explainers are not offered."),
     "VpcConfig": N,
     "EnableNetworkIsolation": Only(("false",), "replicas are not cut off from the network.", neutral=True),

@@ -27,14 +27,12 @@ class Bucket:
     put: dict[str, bytes] = field(default_factory=dict)
     allowed: set[tuple[str, str]] = field(default_factory=set)
     lines: list[tuple[str, str, str]] = field(default_factory=list)
-    full: bool = False
+    told: list[tuple[str, str]] = field(default_factory=list)
 
     def operations(self) -> Operations:
         return {("s3", "PutObject"): self._put}
 
     async def _put(self, call: Call, given: Members) -> Members:
-        if self.full:
-            raise NotImplemented_("The bucket is full.")
         self.put[f"s3://{given['Bucket']}/{given['Key']}"] = given["Body"]
         return {}
 
@@ -114,6 +112,8 @@ async def open_door(folder: Path, objects: dict[str, Path] | None = None) -> Doo
         fetch=fetch,
         acting=Acting(bucket.operations, lambda role, action, resource: (role, action) in bucket.allowed),
         say=lambda *line: bucket.lines.append(line),
+        publish=lambda tx, topic, message: bucket.told.append((topic, message)),
+        wake=lambda: None,
     )
     return Door(database, endpoints, service, found, bucket=bucket, compared=compared)
 

@@ -182,7 +182,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "S3DataSource",
     ),
     ("CreateEndpointConfig", {"DataCaptureConfig": {"KmsKeyId": "mine"}}, "KmsKeyId"),
-    ("CreateEndpointConfig", {"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig"),
+    (
+        "CreateEndpointConfig",
+        {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b", "KmsKeyId": "mine"}}},
+        "KmsKeyId",
+    ),
     (
         "CreateEndpointConfig",
         {"ProductionVariants": [variant("m", ManagedInstanceScaling={"Status": "ENABLED"})]},
