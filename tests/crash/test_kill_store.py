@@ -41,21 +41,24 @@ def live(folder: Path, life: int, seconds: float) -> list[list[str]]:
     return [line.split() for line in said.decode().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def learn(known: Known, said: list[list[str]]) -> int:
-    """Remember what was acknowledged; how many answers there were."""
+def learn(known: Known, kept: Known, said: list[list[str]]) -> int:
+    """Remember what was acknowledged, and which versions have to stay; how many answers there were."""
     for verb, key, state in said:
         if verb == "done":
             known[key] = {state}
+            if key.startswith("kept/") and state != "none":
+                kept.setdefault(key, set()).add(state)
         else:
             known.setdefault(key, {"none"}).add(state)
     return sum(verb == "done" for verb, _, _ in said)
 
 
-async def judge(folder: Path, known: Known) -> list[str]:
+async def judge(folder: Path, known: Known, kept: Known) -> list[str]:
     """What is wrong, in words."""
     database = await Database.open(folder, SystemClock())
     store = ObjectStore(database, folder)
     wrong = [line for key, states in known.items() for line in await judge_key(store, key, states)]
+    wrong += [line for key, turns in kept.items() for line in await judge_versions(store, key, turns)]
     wrong += [f"{finding.what} {finding.key}" for finding in verify(folder)]
     await store.sweep()
     store.close()
@@ -68,7 +71,7 @@ async def judge(folder: Path, known: Known) -> list[str]:
 
 
 async def judge_key(store: ObjectStore, key: str, states: set[str]) -> list[str]:
-    row = store.get("bucket", key)
+    row = store.get(store_child.bucket_of(key), key)
     found = row.metadata["turn"] if row else "none"
     if found not in states:
         return [f"{key} is {found} instead of one of {states}"]
@@ -79,14 +82,26 @@ async def judge_key(store: ObjectStore, key: str, states: set[str]) -> list[str]
     return []
 
 
+async def judge_versions(store: ObjectStore, key: str, turns: set[str]) -> list[str]:
+    """Every version that was acknowledged is there, with its bytes."""
+    page = store.list_versions("kept", key, "", ("", ""), 100_000)
+    rows = {one.row.metadata["turn"]: one.row for one in page.versions if not one.row.marker}
+    wrong = [f"version {turn} of {key} is missing" for turn in turns - rows.keys()]
+    for turn in turns & rows.keys():
+        data = b"".join([chunk async for chunk in store.open_body(rows[turn])])
+        if data != store_child.content(key, int(turn), rows[turn].size):
+            wrong.append(f"version {turn} of {key} has other bytes")
+    return wrong
+
+
 @pytest.mark.slow
 def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
     chance = random.Random(seed)
-    known: Known = {}
+    known, kept = Known(), Known()
     answers = 0
     for life in range(1, KILLS + 1):
-        answers += learn(known, live(tmp_path, life, chance.uniform(0.01, 0.35)))
+        answers += learn(known, kept, live(tmp_path, life, chance.uniform(0.01, 0.35)))
         if life % 5 == 0:
-            assert asyncio.run(judge(tmp_path, known)) == [], f"SEED={seed}, life {life}"
+            assert asyncio.run(judge(tmp_path, known, kept)) == [], f"SEED={seed}, life {life}"
     assert answers > KILLS

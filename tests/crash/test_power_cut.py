@@ -23,7 +23,9 @@ from alight.errors.store import StoreUnavailable
 from alight.store import writer
 from alight.store.connections import DURABLE, open_writer
 from alight.store.database import Database, Tx
+from alight.store.shapes import ObjectRow
 from alight.store.verify import verify
+from alight.store.versions import columns
 from tests.crash.unsynced import ForgetfulDisk
 
 CUTS = 120
@@ -82,9 +84,15 @@ async def work(disk: ForgetfulDisk, folder: Path, synchronous: str) -> set[int]:
 
 
 def both(tx: Tx, number: int, text: str) -> None:
-    """Two rows that belong together."""
+    """Rows that belong together: two records, and the versions of an object."""
     for kind in ("left", "right"):
         tx.run("records.put", kind=kind, name=str(number), body=text, now=1.0)
+    version = ObjectRow(
+        bucket="b", key=str(number), version_id="v", size=0, etag="", last_modified=1.0, sequencer=f"{number:016X}",
+        crc64nvme="", segments=(), metadata={"text": text}, versioned=True,
+    )  # fmt: skip
+    tx.run("objects.put", **columns(version))
+    tx.run("versions.put", visible=version.visible, **columns(version))
 
 
 def run(
@@ -121,6 +129,7 @@ def judge(folder: Path, acknowledged: set[int], outcome: Outcome) -> None:
     try:
         asyncio.run(reopen(folder))
         left, right = (names(folder, kind) for kind in ("left", "right"))
+        both_kinds = [keys(folder, table) for table in ("objects", "versions")]
         outcome.corrupt += bool(verify(folder))
     except (apsw.Error, AlightError, StoreUnavailable) as error:
         refused = "has lost its last" in str(error)
@@ -128,7 +137,7 @@ def judge(folder: Path, acknowledged: set[int], outcome: Outcome) -> None:
         outcome.corrupt += not refused
         outcome.lost += len(acknowledged)
         return
-    outcome.torn += len(left ^ right)
+    outcome.torn += len(left ^ right) + sum(versions != {str(number) for number in left} for versions in both_kinds)
     outcome.lost += len(acknowledged - left)
 
 
@@ -143,6 +152,13 @@ def names(folder: Path, kind: str) -> set[int]:
     rows = connection.execute("SELECT name FROM records WHERE kind = ?", (kind,)).fetchall()
     connection.close()
     return {int(str(row[0])) for row in rows}
+
+
+def keys(folder: Path, table: str) -> set[str]:
+    connection = apsw.Connection(str(folder / "alight.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    rows = connection.execute(f"SELECT key FROM {table}").fetchall()
+    connection.close()
+    return {str(row[0]) for row in rows}
 
 
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:

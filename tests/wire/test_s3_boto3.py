@@ -65,9 +65,6 @@ def test_buckets(s3: Any, bucket: str) -> None:
         s3.head_bucket(Bucket="not-there")
     assert failed(problem) == ("404", 404)
     with pytest.raises(ClientError) as problem:
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    assert failed(problem) == ("NotImplemented", 501)
-    with pytest.raises(ClientError) as problem:
         s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "Requester"})
     assert failed(problem) == ("NotImplemented", 501)
 

@@ -214,4 +214,5 @@ def _change(row: ObjectRow) -> Change:
         size=row.size,
         etag=row.etag,
         sequencer=row.sequencer,
+        version_id=row.version_id if row.versioned else None,
     )

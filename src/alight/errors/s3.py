@@ -73,6 +73,12 @@ class IllegalLocationConstraintException(Fault):
     status = 400
 
 
+class IllegalVersioningConfigurationException(Fault):
+    """The Versioning element must be specified"""
+
+    status = 400
+
+
 class IncompleteBody(Fault):
     """You did not provide the number of bytes specified by the Content-Length HTTP header"""
 

@@ -57,7 +57,7 @@ class Buckets:
         tx.after_commit(lambda: self._forget(name))
 
     def is_empty(self, tx: Tx, name: str) -> bool:
-        """True where the bucket holds no object."""
+        """True where the bucket holds no object, and no version of one."""
         return tx.one("buckets.has_objects", name=name) is None
 
     def _known(self, name: str) -> Row | None:

@@ -27,12 +27,10 @@ from alight.store.shapes import (
     Page,
     Part,
     Segment,
-    dump_info,
-    dump_parts,
-    dump_segments,
     load_object,
 )
 from alight.store.uploads import Uploads
+from alight.store.versions import ENABLED, SEQUENCER_DIGITS, SETTING, Versions, columns
 
 #: Free space that is not given to new objects, so that what was accepted can be worked off.
 RESERVE = 64 << 20
@@ -66,6 +64,9 @@ class ObjectStore:
         self.put_part = uploads.put_part
         self.list_parts = uploads.list_parts
         self.abort = uploads.abort
+        self._versions = Versions(database, self._bodies)
+        self.newest_version = self._versions.newest
+        self.list_versions = self._versions.list
         self.kept = self._bodies.kept
 
     async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
@@ -81,36 +82,66 @@ class ObjectStore:
         return self._insert(tx, bucket, key, (segment,), incoming.crc64nvme, info, etag or incoming.md5_hex)
 
     def copy(
-        self, tx: Tx, source: tuple[str, str], bucket: str, key: str, info: ObjectInfo | None = None
+        self, tx: Tx, source: tuple[str, str], bucket: str, key: str, info: ObjectInfo | None = None, version: str = ""
     ) -> ObjectRow | None:
         """Another object of the same bytes, which are not moved. `info` None keeps what the source says.
 
-        None where the source (bucket, key) is not there.
+        None where the source (bucket, key, and `version` where one is named) is not there.
         """
-        row = self.get(*source, tx=tx)
-        if row is None:
+        row = self.get(*source, tx=tx, version=version)
+        if row is None or row.marker:
             return None
         self._bodies.share(tx, row.segments)
         return self._insert(tx, bucket, key, row.segments, row.crc64nvme, info or row.info, row.etag)
 
-    def change(self, tx: Tx, bucket: str, key: str, **info: Any) -> ObjectRow | None:
+    def change(self, tx: Tx, bucket: str, key: str, version: str = "", **info: Any) -> ObjectRow | None:
         """Change what is said about an object (fields of `ObjectInfo`: tags, acl ...), not its bytes or times."""
-        row = self.get(bucket, key, tx=tx)
+        current = self.get(bucket, key, tx=tx)
+        if current is not None and version in ("", current.visible):
+            changed = replace(current, **info)
+            tx.run("objects.put", **columns(changed))
+            return changed
+        row = self._versions.get(bucket, key, version, tx) if version else None
         if row is None:
             return None
         changed = replace(row, **info)
-        _write(tx, changed)
+        self._versions.keep(tx, changed)
         return changed
 
     def delete(self, tx: Tx, bucket: str, key: str) -> ObjectRow | None:
-        """Forget an object and return it as it was; None where there is none."""
-        rows = tx.all("objects.get", bucket=bucket, key=key)
+        """Forget an object and return it as it was; None where there is none.
+
+        A bucket that has (or had) versions gets a delete marker instead, which is returned.
+        """
+        current = [load_object(row) for row in tx.all("objects.get", bucket=bucket, key=key)]
         tx.run("objects.delete", bucket=bucket, key=key)
-        if not rows:
+        status = self._status(tx, bucket)
+        self._versions.make_room(tx, status, bucket, key, current)
+        if not status:
+            return current[0] if current else None
+        marker = self._row(tx, status, bucket, key, (), "", ObjectInfo(), "", marker=True)
+        self._versions.keep(tx, marker)
+        return marker
+
+    def delete_version(self, tx: Tx, bucket: str, key: str, version: str) -> ObjectRow | None:
+        """Forget one version for good and return it as it was; None where there is none.
+
+        Where it was the newest, the one before becomes the current one, unless that is a delete marker.
+        """
+        current = self.get(bucket, key, tx=tx)
+        if current is not None and current.visible == version:
+            tx.run("objects.delete", bucket=bucket, key=key)
+            gone: ObjectRow | None = current
+        else:
+            gone = self._versions.take(tx, bucket, key, version)
+        if gone is None:
             return None
-        row = load_object(rows[0])
-        self._bodies.release(tx, row.segments)
-        return row
+        self._bodies.release(tx, gone.segments)
+        newest = self._versions.newest(bucket, key, tx)
+        if newest is not None and not newest.marker and (current is None or gone is current):
+            self._versions.take(tx, bucket, key, newest.visible)
+            tx.run("objects.put", **columns(newest))
+        return gone
 
     def complete(
         self,
@@ -137,10 +168,13 @@ class ObjectStore:
         listed = tuple(Part(part.number, part.size, part.etag, part.checksums) for part in parts)
         return self._insert(tx, upload.bucket, upload.key, segments, crc64nvme, info, etag, listed)
 
-    def get(self, bucket: str, key: str, tx: Tx | None = None) -> ObjectRow | None:
-        """Raises `Damaged`."""
+    def get(self, bucket: str, key: str, tx: Tx | None = None, version: str = "") -> ObjectRow | None:
+        """The current object, or the version with that id (which may be a marker). Raises `Damaged`."""
         row = (tx or self._database.read()).one("objects.get", bucket=bucket, key=key)
-        return None if row is None else load_object(row)
+        current = None if row is None else load_object(row)
+        if not version or (current is not None and current.visible == version):
+            return current
+        return self._versions.get(bucket, key, version, tx)
 
     def open_body(self, row: ObjectRow, start: int = 0, end: int | None = None) -> Body:
         """The bytes from `start` up to, not including, `end`. Call it in one step with `get` (no await between);
@@ -197,38 +231,47 @@ class ObjectStore:
         parts: tuple[Part, ...] = (),
     ) -> ObjectRow:
         # A damaged row may be overwritten: that is how one gets rid of it.
-        replaced = tx.all("objects.get", bucket=bucket, key=key)
-        row = ObjectRow(
+        replaced = [load_object(row) for row in tx.all("objects.get", bucket=bucket, key=key)]
+        status = self._status(tx, bucket)
+        row = self._row(tx, status, bucket, key, segments, crc64nvme, info, etag, parts)
+        tx.run("objects.put", **columns(row))
+        self._versions.make_room(tx, status, bucket, key, replaced)
+        return row
+
+    def _status(self, tx: Tx, bucket: str) -> str:
+        """What the bucket says of versions: nothing where it never had any."""
+        home = self._buckets.get_bucket(bucket, tx)
+        return str(home.settings.get(SETTING, "")) if home else ""
+
+    def _row(
+        self,
+        tx: Tx,
+        status: str,
+        bucket: str,
+        key: str,
+        segments: tuple[Segment, ...],
+        crc64nvme: str,
+        info: ObjectInfo,
+        etag: str,
+        parts: tuple[Part, ...] = (),
+        *,
+        marker: bool = False,
+    ) -> ObjectRow:
+        sequencer, versioned = self.next_sequencer(tx), status == ENABLED
+        # The id of a version tells its place, so that a listing can go on behind one that is gone.
+        name = new_version_id()
+        return ObjectRow(
             **{name: getattr(info, name) for name in INFO_FIELDS},
             bucket=bucket,
             key=key,
-            version_id=new_version_id(),
+            version_id=sequencer + name[SEQUENCER_DIGITS:] if versioned else name,
             size=sum(segment.size for segment in segments),
             etag=etag,
             last_modified=self._database.clock.now(),
-            sequencer=self.next_sequencer(tx),
+            sequencer=sequencer,
             crc64nvme=crc64nvme,
             segments=segments,
             parts=parts,
+            versioned=versioned,
+            marker=marker,
         )
-        _write(tx, row)
-        for old in replaced:
-            self._bodies.release(tx, load_object(old).segments)
-        return row
-
-
-def _write(tx: Tx, row: ObjectRow) -> None:
-    tx.run(
-        "objects.put",
-        bucket=row.bucket,
-        key=row.key,
-        version_id=row.version_id,
-        size=row.size,
-        etag=row.etag,
-        last_modified=row.last_modified,
-        sequencer=row.sequencer,
-        crc64nvme=row.crc64nvme,
-        segments=dump_segments(row.segments),
-        info=dump_info(row),
-        parts=dump_parts(row.parts),
-    )

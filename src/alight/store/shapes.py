@@ -10,6 +10,9 @@ from alight.store.database import Row
 
 MULTIPART_LIMIT = 10_000
 
+#: What S3 calls a version that was made while its bucket kept none.
+NULL = "null"
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -61,7 +64,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRow(ObjectInfo):
-    """One object. `etag` has no quotes; `sequencer` (16 hex digits) grows with every change in the store."""
+    """One object, or one version of it. `etag` has no quotes; `sequencer` (16 hex digits) grows with every change in
+    the store. `versioned`: it was made while its bucket kept versions; `marker`: it says that the key was deleted."""
 
     bucket: str
     key: str
@@ -73,6 +77,13 @@ class ObjectRow(ObjectInfo):
     crc64nvme: str
     segments: tuple[Segment, ...]
     parts: tuple[Part, ...] = ()
+    versioned: bool = False
+    marker: bool = False
+
+    @property
+    def visible(self) -> str:
+        """The version's id as S3 shows it."""
+        return self.version_id if self.versioned else NULL
 
     @property
     def info(self) -> ObjectInfo:
@@ -127,6 +138,12 @@ def dump_info(info: ObjectInfo) -> str:
     """Only what differs from the defaults: most objects say little."""
     given = {name: getattr(info, name) for name in INFO_FIELDS}
     return dump({name: value for name, value in given.items() if value != _DEFAULTS[name]})
+
+
+def dump_object(row: ObjectRow) -> str:
+    """What is said about an object, and which kind of version it is."""
+    kind = {name: True for name in ("versioned", "marker") if getattr(row, name)}
+    return dump({**json.loads(dump_info(row)), **kind}) if kind else dump_info(row)
 
 
 def load_info(text: str) -> ObjectInfo:

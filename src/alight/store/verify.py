@@ -17,7 +17,7 @@ from alight.store.reading import CHUNK_SIZE
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
 
-_TABLES = ("records", "buckets", "objects", "uploads", "parts")
+_TABLES = ("records", "buckets", "objects", "versions", "uploads", "parts")
 
 
 @dataclass(frozen=True, slots=True)

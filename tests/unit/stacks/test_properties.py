@@ -49,8 +49,7 @@ MODEL = "AWS::SageMaker::Model"
         (BUCKET, "WebsiteConfiguration: {IndexDocument: index.html}", None),
         (BUCKET, "LifecycleConfiguration: {}", "refused LifecycleConfiguration"),
         (BUCKET, "Colour: red", "refused Colour"),
-        (BUCKET, "VersioningConfiguration: {Status: Suspended}", "neutral VersioningConfiguration.Status"),
-        (BUCKET, "VersioningConfiguration: {Status: Enabled}", "refused VersioningConfiguration.Status"),
+        (BUCKET, "VersioningConfiguration: {Status: Enabled}", None),
         (BUCKET, "NotificationConfiguration: []", "refused NotificationConfiguration"),
         (
             BUCKET,

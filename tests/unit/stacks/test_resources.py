@@ -313,6 +313,14 @@ async def test_a_managed_policy_gets_versions(scene: Scene) -> None:
     assert scene.services.given("CreatePolicyVersion")["PolicyDocument"] == json.dumps(other)
 
 
+async def test_a_bucket_keeps_versions_for_as_long_as_its_template_says_so(scene: Scene) -> None:
+    name, asked = await created(scene, "AWS::S3::Bucket", VersioningConfiguration={"Status": "Enabled"})
+    versions = {"Bucket": name, "VersioningConfiguration": {"Status": "Enabled"}}
+    assert ("PutBucketVersioning", versions) in asked
+    await scene.apply(one("AWS::S3::Bucket"))
+    assert scene.services.given("PutBucketVersioning")["VersioningConfiguration"] == {"Status": "Suspended"}
+
+
 # SNS, SQS, Logs ------------------------------------------------------------------------------------------------------
 
 

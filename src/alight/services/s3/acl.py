@@ -61,7 +61,8 @@ class Acls:
 
         def job(tx: Tx) -> None:
             bucket = self._ground.require(tx, row.bucket)
-            self._ground.objects.change(tx, row.bucket, row.key, acl=acl_for(call, bucket, given))
+            acl = acl_for(call, bucket, given)
+            self._ground.objects.change(tx, row.bucket, row.key, row.visible, acl=acl)
             self._ground.tell(tx, bucket, said)
 
         await self._ground.database.write(job)

@@ -1,4 +1,4 @@
-"""Buckets: make, drop, look, list, and what is said about a bucket as a whole (region, tags, versioning)."""
+"""Buckets: make, drop, look, list, and what is said about a bucket as a whole (region, tags)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from alight.errors.s3 import (
     IllegalLocationConstraintException,
     InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
-    MalformedXML,
     NoSuchTagSet,
 )
 from alight.names import REGION, bucket_arn
@@ -41,8 +40,6 @@ class Buckets:
             "HeadBucket": self.head_bucket,
             "ListBuckets": self.list_buckets,
             "GetBucketLocation": self.get_bucket_location,
-            "GetBucketVersioning": self.get_bucket_versioning,
-            "PutBucketVersioning": self.put_bucket_versioning,
             "GetBucketTagging": self.get_bucket_tagging,
             "PutBucketTagging": self.put_bucket_tagging,
             "DeleteBucketTagging": self.delete_bucket_tagging,
@@ -98,20 +95,6 @@ class Buckets:
     async def get_bucket_location(self, call: Call, given: Members) -> Members:
         self._ground.bucket(given)
         return {"LocationConstraint": None}
-
-    async def get_bucket_versioning(self, call: Call, given: Members) -> Members:
-        self._ground.bucket(given)
-        return {}
-
-    async def put_bucket_versioning(self, call: Call, given: Members) -> Members:
-        """Only what changes nothing: a bucket that never had versions stays without them."""
-        self._ground.bucket(given)
-        asked = given.get("VersioningConfiguration") or {}
-        if asked.get("Status") not in ("Enabled", "Suspended"):
-            raise MalformedXML
-        raise NotImplemented_(
-            f"Alight does not support versioning: Status {asked['Status']} of s3 PutBucketVersioning."
-        )
 
     async def get_bucket_tagging(self, call: Call, given: Members) -> Members:
         bucket = self._ground.bucket(given)

@@ -8,7 +8,14 @@ from dataclasses import replace
 
 from alight.calls import Call, Handler, Members
 from alight.errors.common import AccessDenied
-from alight.errors.s3 import ConditionalRequestConflict, InvalidArgument, InvalidRequest, NoSuchBucket, NoSuchKey
+from alight.errors.s3 import (
+    ConditionalRequestConflict,
+    InvalidArgument,
+    InvalidRequest,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchVersion,
+)
 from alight.events.event import CREATED_COPY
 from alight.names import ACCOUNT
 from alight.services.s3 import checksums, conditions, headers
@@ -43,37 +50,43 @@ class Copying:
         _check(given, bucket, key)
         acl_for(call, home, given)
         for _ in range(_TRIES):
-            row = await self._try(call, given, bucket, key)
+            source, row = await self._try(call, given, bucket, key)
             if row is not None:
                 result = {"ETag": quoted(row.etag), "LastModified": moment(row.last_modified), **sums_of(row)}
-                return {"CopyObjectResult": result, **headers.encryption(row)}
+                versions = source_version(self._ground, source) | self._ground.version(row)
+                return {"CopyObjectResult": result, **headers.encryption(row), **versions}
         raise ConditionalRequestConflict
 
-    async def _try(self, call: Call, given: Members, bucket: str, key: str) -> ObjectRow | None:
-        """None where the source was replaced while its checksum was computed: look again then."""
+    async def _try(self, call: Call, given: Members, bucket: str, key: str) -> tuple[ObjectRow, ObjectRow | None]:
+        """Source and copy; no copy where the source was replaced while its checksum was computed: look again then."""
         source = source_of(self._ground, given)
         if source.size > LARGEST:
             raise InvalidRequest(
                 f"The specified copy source is larger than the maximum allowable size for a copy source: {LARGEST}"
             )
         sums = await _sums(self._ground, source, given.get("ChecksumAlgorithm"))
-        asked = conditions.of(given)
+        asked, version = conditions.of(given), copy_source(given).version or ""
 
         def job(tx: Tx) -> ObjectRow | None:
             home = self._ground.require(tx, bucket)
             check_again(self._ground, tx, bucket, key, asked)
-            there = self._ground.objects.get(source.bucket, source.key, tx)
+            there = self._ground.objects.get(source.bucket, source.key, tx, version)
             if there is None or there.version_id != source.version_id:
                 return None
             place = (source.bucket, source.key)
-            row = self._ground.objects.copy(
-                tx, place, bucket, key, replace(_info(there, given, sums), acl=acl_for(call, home, given))
-            )
+            info = replace(_info(there, given, sums), acl=acl_for(call, home, given))
+            row = self._ground.objects.copy(tx, place, bucket, key, info, version)
             if row is not None:
                 self._ground.tell(tx, home, change(call, CREATED_COPY, row, row.last_modified))
             return row
 
-        return await self._ground.database.write(job)
+        return source, await self._ground.database.write(job)
+
+
+def source_version(ground: Ground, source: ObjectRow) -> Members:
+    """Which version of the source was read, where its bucket keeps versions."""
+    shown = ground.version(source)
+    return {"CopySourceVersionId": shown["VersionId"]} if shown else {}
 
 
 def source_of(ground: Ground, given: Members) -> ObjectRow:
@@ -84,9 +97,13 @@ def source_of(ground: Ground, given: Members) -> ObjectRow:
         raise NoSuchBucket(BucketName=named.bucket)
     if given.get("ExpectedSourceBucketOwner", ACCOUNT) != ACCOUNT:
         raise AccessDenied
-    row = ground.objects.get(named.bucket, named.key)
+    row = ground.objects.get(named.bucket, named.key, version=named.version or "")
     if row is None:
-        raise NoSuchKey(Key=named.key)
+        raise NoSuchVersion(Key=named.key, VersionId=named.version) if named.version else NoSuchKey(Key=named.key)
+    if row.marker:
+        raise InvalidRequest(
+            "The source of a copy request may not specifically refer to a delete marker by version id."
+        )
     conditions.check_source(conditions.of(given, "CopySource"), row.etag, row.last_modified, ground.clock.now())
     return row
 
@@ -104,7 +121,8 @@ def _check(given: Members, bucket: str, key: str) -> None:
     info_of(given)
     source = copy_source(given)
     changed = given.get("MetadataDirective") == "REPLACE" or any(given.get(member) for member in _CHANGES)
-    if (source.bucket, source.key) == (bucket, key) and not changed:
+    # An older version that is copied onto its key is how one restores it.
+    if (source.bucket, source.key, source.version) == (bucket, key, None) and not changed:
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from alight.calls import Call, Members
 from alight.clock import Clock
+from alight.errors import Fault
 from alight.errors.common import AccessDenied
-from alight.errors.s3 import InvalidArgument, NoSuchBucket, NoSuchKey
+from alight.errors.s3 import InvalidArgument, MethodNotAllowed, NoSuchBucket, NoSuchKey, NoSuchVersion
 from alight.events import event
 from alight.events.event import Change
 from alight.events.match import Rule, matching, rules
@@ -21,6 +24,7 @@ from alight.services.s3.validation import TargetCheck
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
 from alight.store.shapes import Bucket, ObjectRow
+from alight.store.versions import SETTING
 
 #: Called inside the transaction that changes the object, once for each rule that wants the event.
 Emit = Callable[[Tx, str, Mapping[str, Any], Rule], object]
@@ -29,6 +33,9 @@ Emit = Callable[[Tx, str, Mapping[str, Any], Rule], object]
 OWNER_ID = hashlib.sha256(f"canonical:{ACCOUNT}".encode()).hexdigest()
 EVENT_OWNER_ID = "A" + OWNER_ID[:13].upper()
 OWNER = {"ID": OWNER_ID}
+EMPTY_MD5 = hashlib.md5(b"").hexdigest()
+
+_VERSION = re.compile(r"null|[0-9A-F]{16}[0-9a-f]{16}")
 
 
 def moment(seconds: float) -> datetime:
@@ -61,14 +68,23 @@ class Ground:
         return row
 
     def object(self, given: Members) -> ObjectRow:
-        """The object of a request. Raises `NoSuchBucket`, `NoSuchKey`, `KeyTooLongError`."""
-        bucket, key = self.bucket(given), str(given["Key"])
+        """The object of a request, or the version that it names. Raises `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`,
+        `KeyTooLongError`, and `MethodNotAllowed` for a delete marker."""
+        bucket, key, version = self.bucket(given), str(given["Key"]), given.get("VersionId")
         check_key(key)
-        check_version(given.get("VersionId"))
-        row = self.objects.get(bucket.name, key)
-        if row is None:
-            raise NoSuchKey(Key=key)
-        return row
+        check_version(version)
+        row = self.objects.get(bucket.name, key, version=version or "")
+        if row is not None and not row.marker:
+            return row
+        if version is not None:
+            raise _no_version(key, version) if row is None else _is_marker(row)
+        marker = self.objects.newest_version(bucket.name, key) if bucket.settings.get(SETTING) else None
+        raise NoSuchKey(Key=key, **({"HTTPHeaders": _marked(marker)} if marker else {}))
+
+    def version(self, row: ObjectRow) -> Members:
+        """`VersionId` as a reply shows it: only of buckets that keep versions, or did."""
+        bucket = self.objects.get_bucket(row.bucket)
+        return {"VersionId": row.visible} if bucket is not None and bucket.settings.get(SETTING) else {}
 
     def require(self, tx: Tx, name: str) -> Bucket:
         """The bucket inside a job, so that nothing is written into one that has just gone. Raises `NoSuchBucket`."""
@@ -99,7 +115,6 @@ def change(call: Call, name: str, row: ObjectRow, when: float, sequencer: str | 
     `sequencer` is given where the row's own is not the event's: a deletion comes after what it deletes.
     """
     whole = name.startswith("ObjectCreated:")
-    removed = name.startswith("ObjectRemoved:")
     return Change(
         name=name,
         bucket=row.bucket,
@@ -110,12 +125,34 @@ def change(call: Call, name: str, row: ObjectRow, when: float, sequencer: str | 
         source_ip=call.source_ip,
         owner_id=EVENT_OWNER_ID,
         size=row.size if whole else None,
-        etag=None if removed else row.etag,
+        etag=_etag(name, row),
         sequencer=sequencer or (row.sequencer if whole else None),
+        version_id=row.version_id if row.versioned else None,
     )
 
 
+def _etag(name: str, row: ObjectRow) -> str | None:
+    """Of no bytes where the event is a delete marker's, and none where something went."""
+    if name.endswith(":DeleteMarkerCreated"):
+        return EMPTY_MD5
+    return None if name.endswith(("Removed:Delete", "Expiration:Delete")) else row.etag
+
+
 def check_version(version: str | None) -> None:
-    """Buckets keep one version of a key, which S3 calls `null`. Raises `InvalidArgument` for any other."""
-    if version not in (None, "null"):
+    """Raises `InvalidArgument` for what cannot be a version's id."""
+    if version is not None and not _VERSION.fullmatch(version):
         raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+
+
+def _no_version(key: str, version: str) -> Fault:
+    return NoSuchVersion(Key=key, VersionId=version)
+
+
+def _is_marker(row: ObjectRow) -> Fault:
+    """A marker has nothing to read: it can only be deleted."""
+    said = {"allow": "DELETE", "last-modified": format_datetime(moment(row.last_modified), usegmt=True)}
+    return MethodNotAllowed(ResourceType="DeleteMarker", HTTPHeaders=_marked(row) | said)
+
+
+def _marked(marker: ObjectRow) -> dict[str, str]:
+    return {"x-amz-delete-marker": "true", "x-amz-version-id": marker.visible}

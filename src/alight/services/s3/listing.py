@@ -109,7 +109,7 @@ def _common(given: Members, page: Page, spell: Callable[[str], str], *, with_own
         "Prefix": spell(given.get("Prefix") or ""),
         "MaxKeys": page_size(given.get("MaxKeys"), "maxKeys"),
         "IsTruncated": page.next is not None,
-        "Contents": [_content(row, spell, with_owner) for row in page.rows],
+        "Contents": [content_of(row, spell, with_owner=with_owner) for row in page.rows],
         "CommonPrefixes": [{"Prefix": spell(prefix)} for prefix in page.common_prefixes],
     }
     if given.get("Delimiter"):
@@ -119,7 +119,8 @@ def _common(given: Members, page: Page, spell: Callable[[str], str], *, with_own
     return reply
 
 
-def _content(row: ObjectRow, spell: Callable[[str], str], with_owner: bool) -> Members:
+def content_of(row: ObjectRow, spell: Callable[[str], str], *, with_owner: bool) -> Members:
+    """One object of a listing."""
     content: Members = {
         "Key": spell(row.key),
         "LastModified": moment(row.last_modified),

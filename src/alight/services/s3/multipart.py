@@ -15,7 +15,7 @@ from alight.events.event import CREATED_MULTIPART
 from alight.services.s3 import assembly, checksums, conditions, headers
 from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import store_name
-from alight.services.s3.copying import source_of
+from alight.services.s3.copying import source_of, source_version
 from alight.services.s3.ground import Ground, change, moment, quoted
 from alight.services.s3.naming import check_key
 from alight.services.s3.objects import info_of, sums_of
@@ -102,7 +102,11 @@ class Multipart:
         part = await self._keep(upload, number, Arrived(incoming, algorithm))
         result = {"ETag": quoted(part.etag), "LastModified": moment(part.last_modified)}
         result[f"Checksum{algorithm}"] = part.checksums[store_name(algorithm)]
-        return {"CopyPartResult": result, **headers.encryption(upload.info)}
+        return {
+            "CopyPartResult": result,
+            **headers.encryption(upload.info),
+            **source_version(self._ground, source),
+        }
 
     async def _keep(self, upload: Upload, number: int, arrived: Arrived) -> UploadedPart:
         def job(tx: Tx) -> UploadedPart:
@@ -143,6 +147,7 @@ class Multipart:
             "ETag": quoted(row.etag),
             **sums_of(row),
             **headers.encryption(row),
+            **self._ground.version(row),
         }
 
     def _assemble(self, tx: Tx, upload: Upload, order: list[Members], given: Members) -> ObjectRow:

@@ -24,25 +24,25 @@ class ObjectTags:
         }
 
     async def get_object_tagging(self, call: Call, given: Members) -> Members:
-        return {"TagSet": to_set(self._ground.object(given).tags)}
+        row = self._ground.object(given)
+        return {"TagSet": to_set(row.tags), **self._ground.version(row)}
 
     async def put_object_tagging(self, call: Call, given: Members) -> Members:
         tags = from_set(given["Tagging"].get("TagSet") or (), OBJECT_TAGS)
-        await self._set(call, given, tags, TAGGING_PUT)
-        return {}
+        return await self._set(call, given, tags, TAGGING_PUT)
 
     async def delete_object_tagging(self, call: Call, given: Members) -> Members:
-        await self._set(call, given, {}, TAGGING_DELETE)
-        return {}
+        return await self._set(call, given, {}, TAGGING_DELETE)
 
-    async def _set(self, call: Call, given: Members, tags: dict[str, str], event_name: str) -> None:
+    async def _set(self, call: Call, given: Members, tags: dict[str, str], event_name: str) -> Members:
         found = self._ground.object(given)
 
         def job(tx: Tx) -> None:
             home = self._ground.require(tx, found.bucket)
-            row = self._ground.objects.change(tx, found.bucket, found.key, tags=tags)
+            row = self._ground.objects.change(tx, found.bucket, found.key, found.visible, tags=tags)
             if row is None:
                 raise NoSuchKey(Key=found.key)
             self._ground.tell(tx, home, change(call, event_name, row, self._ground.clock.now()))
 
         await self._ground.database.write(job)
+        return self._ground.version(found)

@@ -60,24 +60,26 @@ class Objects:
         check_now(self._ground, bucket.name, key, asked)
         arrived = await receive(self._ground, call, given)
         row = await place(self._ground, call, bucket.name, key, arrived, info, asked, event_name)
-        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row)}
+        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row), **self._ground.version(row)}
 
     async def get_object(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
         span, reply = _answer(call, row, given)
+        reply |= self._ground.version(row)
         start, end = (span.start, span.end) if span else (0, row.size)
         reply["Body"] = self._ground.objects.open_body(row, start, end)
         return reply
 
     async def head_object(self, call: Call, given: Members) -> Members:
-        return _answer(call, self._ground.object(given), given)[1]
+        row = self._ground.object(given)
+        return _answer(call, row, given)[1] | self._ground.version(row)
 
     async def get_object_attributes(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
         asked = given.get("ObjectAttributes") or ()
         if not asked or set(asked) - set(_ATTRIBUTES):
             raise InvalidArgument("Invalid attribute name specified.", ArgumentName="x-amz-object-attributes")
-        reply: Members = {"LastModified": moment(row.last_modified)}
+        reply: Members = {"LastModified": moment(row.last_modified), **self._ground.version(row)}
         facts: Members = {
             "ETag": row.etag,
             "StorageClass": "STANDARD",

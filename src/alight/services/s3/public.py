@@ -48,7 +48,7 @@ class Access:
         bucket = self._objects.get_bucket(str(given["Bucket"]))
         if bucket is None:
             raise NoSuchBucket(BucketName=given["Bucket"])
-        row = self._objects.get(bucket.name, str(given["Key"])) if "Key" in given else None
+        row = self._named(bucket, given) if "Key" in given else None
         keys = condition_keys(call.service, call.operation, given)
         asked = needs(call.service, call.operation, given)
         if not asked or not all(self._may(call, bucket, action, resource, row, keys) for action, resource in asked):
@@ -56,6 +56,9 @@ class Access:
         reads = call.operation in ("GetObject", "HeadObject")
         # That a key is not there is told to those who could have seen it in a listing.
         return row is not None or not reads or self.may_list(call, bucket)
+
+    def _named(self, bucket: Bucket, given: Members) -> ObjectRow | None:
+        return self._objects.get(bucket.name, str(given["Key"]), version=str(given.get("VersionId") or ""))
 
     def may_get(self, call: Call, bucket: Bucket, key: str, row: ObjectRow | None) -> bool:
         """May anybody read this object, be it there or not?"""

@@ -23,6 +23,7 @@ from alight.services.s3.policies import Policies
 from alight.services.s3.tables import TABLE
 from alight.services.s3.uploads import UploadListing
 from alight.services.s3.validation import TargetCheck
+from alight.services.s3.versioning import Versioning
 from alight.services.s3.websites import Websites
 from alight.store.database import Database
 from alight.store.objects import ObjectStore
@@ -41,6 +42,7 @@ _NOUNS = (
     Listing,
     Multipart,
     UploadListing,
+    Versioning,
 )
 
 

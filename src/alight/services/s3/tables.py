@@ -77,6 +77,9 @@ TABLE: Table = {
         _STORED,
     ),
     "ListObjects": support(f"{_AT} Delimiter EncodingType Marker MaxKeys Prefix", "RequestPayer"),
+    "ListObjectVersions": support(
+        f"{_AT} Delimiter EncodingType KeyMarker MaxKeys Prefix VersionIdMarker", "RequestPayer"
+    ),
     "ListObjectsV2": support(
         f"{_AT} Delimiter EncodingType MaxKeys Prefix ContinuationToken FetchOwner StartAfter", "RequestPayer"
     ),

@@ -28,6 +28,8 @@ async def _update(work: Work) -> None:
             await work.call("s3", "PutBucketTagging", Bucket=work.name, Tagging=tags)
         elif work.before:
             await work.call("s3", "DeleteBucketTagging", Bucket=work.name)
+    if work.changed("VersioningConfiguration"):
+        await _keep_versions(work)
     await _share(work)
     if work.changed("CorsConfiguration"):
         await _allow_origins(work)
@@ -35,6 +37,12 @@ async def _update(work: Work) -> None:
         await _serve(work)
     if work.changed("NotificationConfiguration"):
         await _notify(work)
+
+
+async def _keep_versions(work: Work) -> None:
+    """A template that no longer speaks of versions ends the making of new ones, as on AWS."""
+    wanted = work.properties.get("VersioningConfiguration") or {"Status": "Suspended"}
+    await work.call("s3", "PutBucketVersioning", Bucket=work.name, VersioningConfiguration=wanted)
 
 
 async def _share(work: Work) -> None:

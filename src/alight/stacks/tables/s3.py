@@ -34,7 +34,7 @@ _BUCKET: Table = {
         "RestrictPublicBuckets": FLAG,
     },
     "OwnershipControls": {"Rules": [{"ObjectOwnership": TEXT}]},
-    "VersioningConfiguration": {"Status": Only(("Suspended",), "versioning is not offered yet.", neutral=True)},
+    "VersioningConfiguration": {"Status": TEXT},
     "AccessControl": Only(
         ("Private", "BucketOwnerFullControl", "PublicRead"),
         "only Private, BucketOwnerFullControl and PublicRead are offered; use a bucket policy.",
@@ -97,6 +97,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         "CorsConfiguration.CorsRules.*.AllowedMethods",
         "CorsConfiguration.CorsRules.*.AllowedOrigins",
         "OwnershipControls.Rules.*.ObjectOwnership",
+        "VersioningConfiguration.Status",
         "WebsiteConfiguration.RedirectAllRequestsTo.HostName",
         "WebsiteConfiguration.RoutingRules.*.RedirectRule",
     ),

@@ -22,4 +22,5 @@ DELETE FROM buckets WHERE name = :name;
 
 -- name: buckets.has_objects
 -- A row where the bucket holds anything.
-SELECT 1 AS found FROM objects WHERE bucket = :name LIMIT 1;
+SELECT 1 AS found FROM objects WHERE bucket = :name
+UNION ALL SELECT 1 AS found FROM versions WHERE bucket = :name LIMIT 1;

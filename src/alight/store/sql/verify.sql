@@ -12,6 +12,12 @@ SELECT bucket, key FROM objects
 WHERE crc IS NOT row_crc(
     bucket, key, version_id, size, etag, last_modified, sequencer, crc64nvme, segments, info, parts);
 
+-- name: verify.versions
+-- Damaged versions.
+SELECT bucket, key, visible FROM versions
+WHERE crc IS NOT row_crc(
+    bucket, key, version_id, visible, size, etag, last_modified, sequencer, crc64nvme, segments, info, parts);
+
 -- name: verify.uploads
 -- Damaged uploads.
 SELECT id, key FROM uploads WHERE crc IS NOT row_crc(id, bucket, key, initiated, info);
@@ -25,7 +31,8 @@ WHERE crc IS NOT row_crc(upload_id, number, size, etag, last_modified, checksums
 -- Bodies that are missing, or counted wrongly: how often they are referred to, and what their rows say (null: none).
 WITH used AS (
     SELECT json_extract(segment.value, '$[0]') AS id, count(*) AS times
-    FROM (SELECT segments FROM objects UNION ALL SELECT segments FROM parts) AS holder,
+    FROM (SELECT segments FROM objects UNION ALL SELECT segments FROM versions
+          UNION ALL SELECT segments FROM parts) AS holder,
         json_each(holder.segments) AS segment
     GROUP BY 1
 )

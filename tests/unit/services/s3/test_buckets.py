@@ -13,6 +13,7 @@ from alight.errors.s3 import (
     AccessControlListNotSupported,
     BucketNotEmpty,
     IllegalLocationConstraintException,
+    IllegalVersioningConfigurationException,
     InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
     InvalidBucketName,
@@ -61,10 +62,15 @@ async def test_head_location_versioning(s3: Service) -> None:
         await s3("HeadBucket", Bucket="other")
     with pytest.raises(AccessDenied):
         await s3("HeadBucket", Bucket="photos", ExpectedBucketOwner="111111111111")
-    with pytest.raises(NotImplemented_, match="Enabled"):
-        await s3("PutBucketVersioning", Bucket="photos", VersioningConfiguration={"Status": "Enabled"})
+    given = {"Status": "Enabled", "MFADelete": "Enabled"}
+    with pytest.raises(NotImplemented_, match="MFADelete"):
+        await s3("PutBucketVersioning", Bucket="photos", VersioningConfiguration=given)
     with pytest.raises(MalformedXML):
+        await s3("PutBucketVersioning", Bucket="photos", VersioningConfiguration={"Status": "Perhaps"})
+    with pytest.raises(IllegalVersioningConfigurationException):
         await s3("PutBucketVersioning", Bucket="photos", VersioningConfiguration={})
+    await s3("PutBucketVersioning", Bucket="photos", VersioningConfiguration={"Status": "Suspended"})
+    assert await s3("GetBucketVersioning", Bucket="photos") == {"Status": "Suspended"}
 
 
 async def test_delete(s3: Service) -> None:
