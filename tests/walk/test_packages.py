@@ -100,3 +100,139 @@ def test_what_is_no_zip_of_code_is_refused(instance: Instance) -> None:
     assert "Unzipped size must be smaller than 262144000 bytes" in refused(
         "InvalidParameterValueException", {}, Code={"ZipFile": bomb.getvalue()}
     )
+
+
+def publish(functions: Any, name: str, files: Mapping[str, bytes], **more: Any) -> Any:
+    return functions.publish_layer_version(LayerName=name, Content={"ZipFile": zipped(files)}, **more)
+
+
+LAYERED = b"""
+import os, subprocess, sys
+import shared, special
+def handler(event, context):
+    tool = subprocess.run(["tool"], capture_output=True, text=True).stdout.strip()
+    with open(os.environ["ALIGHT_OPT"] + "/data/words.txt") as file:
+        return {"shared": shared.NAME, "special": special.NAME, "own": __import__("own").NAME, "tool": tool,
+                "words": file.read(), "path": [place.split("/opt/")[-1].split("/", 1)[-1] for place in sys.path[1:3]]}
+"""
+
+
+def module(name: str) -> bytes:
+    return f"NAME = {name!r}\n".encode()
+
+
+def test_layers_lie_over_each_other_below_the_functions_own_code(instance: Instance) -> None:
+    functions, s3 = instance.client("lambda"), instance.client("s3")
+    tool = zipfile.ZipInfo("bin/tool")
+    tool.external_attr = 0o755 << 16
+    content = io.BytesIO(zipped({"python/shared.py": module("first"), "python/own.py": module("layer")}))
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr(tool, b"#!/bin/sh\necho tool\n")
+        file.writestr("data/words.txt", b"first")
+    s3.create_bucket(Bucket="layers")
+    s3.put_object(Bucket="layers", Key="first.zip", Body=content.getvalue())
+    first = functions.publish_layer_version(
+        LayerName="first", Content={"S3Bucket": "layers", "S3Key": "first.zip"}, Description="one",
+        CompatibleRuntimes=["python3.11"], CompatibleArchitectures=["x86_64"],
+    )  # fmt: skip
+    arn = first["LayerVersionArn"]
+    assert arn == "arn:aws:lambda:us-east-1:000000000000:layer:first:1"
+    assert first["Content"]["CodeSize"] == len(content.getvalue())
+    second = publish(functions, "second", {
+        "python/shared.py": module("second"), "data/words.txt": b"second",
+        "python/lib/python3.11/site-packages/special.py": module("site"), "python/special.py": module("general"),
+    })  # fmt: skip
+    layers = [arn, second["LayerVersionArn"]]
+    made = create(instance, "layered", {"app.py": LAYERED, "own.py": module("function")}, Layers=layers, Publish=True)
+    assert [layer["Arn"] for layer in made["Layers"]] == layers
+    expected = {
+        "shared": "second", "special": "site", "own": "function", "tool": "tool", "words": "second",
+        "path": ["python/lib/python3.11/site-packages", "python"],
+    }  # fmt: skip
+    assert json.loads(invoke(functions, FunctionName="layered")["Payload"]) == expected
+    functions.update_function_configuration(FunctionName="layered", Layers=layers[::-1])
+    assert json.loads(invoke(functions, FunctionName="layered")["Payload"])["shared"] == "first"
+    functions.delete_layer_version(LayerName="first", VersionNumber=1)
+    assert json.loads(invoke(functions, FunctionName="layered:1")["Payload"]) == expected, "a version keeps its layers"
+    without = functions.update_function_configuration(FunctionName="layered", Layers=[])
+    assert "Layers" not in without
+    assert (
+        "No module named 'shared'" in json.loads(invoke(functions, FunctionName="layered")["Payload"])["errorMessage"]
+    )
+
+
+def test_versions_of_layers_are_numbered_and_listed(instance: Instance) -> None:
+    functions = instance.client("lambda")
+    for number in (1, 2, 3):
+        runtimes = ["python3.11"] if number < 3 else ["python3.12"]
+        made = publish(functions, "many", {"python/a.py": module(str(number))}, CompatibleRuntimes=runtimes)
+        assert made["Version"] == number
+    functions.delete_layer_version(LayerName="many", VersionNumber=3)
+    assert publish(functions, "many", {"python/a.py": b""})["Version"] == 4, "no number is given twice"
+    pages = functions.get_paginator("list_layer_versions").paginate(LayerName="many", PaginationConfig={"PageSize": 1})
+    assert [one["Version"] for page in pages for one in page["LayerVersions"]] == [4, 2, 1]
+    listed = functions.list_layer_versions(LayerName="many", CompatibleRuntime="python3.11")["LayerVersions"]
+    assert [one["Version"] for one in listed] == [2, 1]
+    publish(functions, "other", {"python/a.py": b""})
+    pages = functions.get_paginator("list_layers").paginate(PaginationConfig={"PageSize": 1})
+    latest = {one["LayerName"]: one["LatestMatchingVersion"]["Version"] for page in pages for one in page["Layers"]}
+    assert (latest["many"], latest["other"]) == (4, 1)
+    one = functions.get_layer_version(LayerName="many", VersionNumber=2)
+    assert functions.get_layer_version_by_arn(Arn=one["LayerVersionArn"])["Version"] == 2
+
+
+def test_what_functions_cannot_have_as_layers(instance: Instance) -> None:
+    functions = instance.client("lambda")
+    numpy = {f"python/{name}": content for name, content in NUMPY.items() if name != "app.py"}
+    arns = [publish(functions, f"l{number}", {"python/a.py": b""})["LayerVersionArn"] for number in range(6)]
+    again = publish(functions, "l0", {"python/b.py": b""})["LayerVersionArn"]
+
+    def refused(*layers: str) -> str:
+        with pytest.raises(ClientError) as caught:
+            create(instance, "bad", {"app.py": b""}, Layers=list(layers))
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterValueException", caught.value
+        return str(caught.value.response["Error"]["Message"])
+
+    assert "more than 5 layers" in refused(*arns)
+    assert "Two different versions of the same layer" in refused(arns[0], again)
+    assert f"Layer version {arns[0]}7 does not exist" in refused(f"{arns[0]}7")
+    assert "another account" in refused("arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python311:1")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        functions.get_layer_version(LayerName="l0", VersionNumber=9)
+    layer = publish(functions, "numpy", numpy)["LayerVersionArn"]
+    made = create(instance, "with-layer", {"app.py": NUMPY["app.py"]}, Layers=[layer])
+    assert "Alight's own numpy" in made["StateReason"]
+    assert json.loads(invoke(functions, FunctionName="with-layer")["Payload"]) == [version("numpy"), 3.0]
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {LayerName: shared, ContentUri: layer/, CompatibleRuntimes: [python3.11]}
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: hello
+      Handler: app.handler
+      Runtime: python3.11
+      CodeUri: src/
+      Layers: [!Ref Shared]
+"""
+
+
+def test_a_template_publishes_its_layer(tmp_path: Path, start: Any) -> None:
+    app = tmp_path / "app"
+    (app / "src").mkdir(parents=True)
+    (app / "layer" / "python").mkdir(parents=True)
+    (app / "template.yaml").write_text(TEMPLATE)
+    (app / "src" / "app.py").write_text("import shared\ndef handler(event, context):\n    return shared.NAME\n")
+    (app / "layer" / "python" / "shared.py").write_bytes(module("one"))
+    started = start(app, data=tmp_path / "data")
+    assert json.loads(invoke(started.client("lambda"), FunctionName="hello")["Payload"]) == "one"
+    (app / "layer" / "python" / "shared.py").write_bytes(module("two"))
+    started.kill()
+    functions = start(app, data=tmp_path / "data").client("lambda")
+    assert json.loads(invoke(functions, FunctionName="hello")["Payload"]) == "two"
+    assert functions.get_function_configuration(FunctionName="hello")["Layers"][0]["Arn"].endswith(":layer:shared:2")

@@ -17,10 +17,12 @@ from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.destinations import Destinations
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
+from alight.services.lambda_.layers import Layers
 from alight.services.lambda_.mapping_rules import MappingRules
 from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.pollers import Means, Pollers
+from alight.services.lambda_.sources import Sources
 from alight.services.lambda_.versions import Versions
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
@@ -46,13 +48,15 @@ def build_lambda(
     catalogue, clock = running.catalogue, store.clock
     rules = DestinationRules(targets.missing, role_may)
     running.runner.tell_of = Destinations(targets.send, role_may, store.telemetry).tell_of
+    sources = Sources(store.settings.data / FUNCTIONS, fetcher.object, say)
+    layers = Layers(store.database, store.records, clock, sources)
     functions = Functions(
         catalogue,
         clock,
-        folder=store.settings.data / FUNCTIONS,
+        sources=sources,
+        layers=layers,
         retire=running.pool.retire,
-        fetch=fetcher.object,
-        progress=say,
+        say=say,
         rules=rules,
     )
     pollers = build_pollers(store, running, sqs, role_may)
@@ -70,6 +74,7 @@ def build_lambda(
         Behaviour(catalogue, clock, rules),
         Versions(catalogue),
         Aliases(catalogue),
+        layers,
         mappings,
     )
     return LambdaDoor(operations, pollers)

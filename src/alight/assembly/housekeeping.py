@@ -11,6 +11,7 @@ from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, FUNCTIONS, Store
 from alight.errors.store import Damaged
 from alight.functions.package import discard_unused
+from alight.services.lambda_.layers import layer_folders
 from alight.services.lambda_.places import all_of
 from alight.store import journal
 
@@ -25,7 +26,8 @@ async def tidy_before_serving(store: Store, running: Running) -> None:
     """Remove function code that no record names, and copies of packages that were unpacked; nothing runs yet."""
     folder, keep = store.settings.data / FUNCTIONS, list[Path]()
     for body in running.catalogue.everything():
-        keep += all_of(body["Code"], folder)
+        keep += all_of(body, folder)
+    keep += layer_folders(store.records, folder)
     await asyncio.to_thread(discard_unused, folder, keep)
     await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)
 

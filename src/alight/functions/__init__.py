@@ -3,6 +3,7 @@
 package      code and requirements.txt become a code folder and a cached venv
 binaries     compiled packages that are for another Python, and what stands in for them
 interpreters which Python runs a `Runtime`
+layers       several packages laid over each other, for a function
 pool         who runs now, who waits, what stays warm
 sandbox      one worker process: start, hand over, time limit, kill
 runtime_api  the HTTP listener of one sandbox

@@ -11,6 +11,7 @@ from typing import Literal
 
 from alight.functions.interpreters import Interpreter, UnsupportedRuntime
 from alight.functions.invocation import FunctionSpec
+from alight.functions.layers import import_places
 from alight.functions.memory import Cgroup
 
 #: The loop inside the child: AWS's client, ours, or the function's own `bootstrap` executable.
@@ -79,6 +80,7 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
         "limits": limits,
         "cgroup": str(cgroup.folder) if cgroup else "",
         "task_root": str(spec.code_dir),
+        "layers": [str(place) for place in import_places(spec.opt, spec.runtime)] if spec.opt else [],
         "instead": [str(start.instead)] if start.instead else [],
         "supplied": [str(start.supplied)],
         "child": start.child,

@@ -43,15 +43,16 @@ def public_variables(
     }
     if (execution := _execution_environment(spec.runtime)) is not None:
         reserved["AWS_EXECUTION_ENV"] = execution
+    layers = {"ALIGHT_OPT": str(spec.opt)} if spec.opt else {}
     changeable = {
         "HOME": str(scratch),
         "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": f"{spec.code_dir}:{spec.code_dir}/lib",
-        "PATH": f"{interpreter.path.parent}:/usr/local/bin:/usr/bin:/bin",
+        "LD_LIBRARY_PATH": f"{spec.code_dir}:{spec.code_dir}/lib" + (f":{spec.opt}/lib" if spec.opt else ""),
+        "PATH": f"{interpreter.path.parent}:/usr/local/bin:/usr/bin:/bin" + (f":{spec.opt}/bin" if spec.opt else ""),
         "TZ": ":UTC",
     }
     own = {name: value for name, value in spec.environment.items() if name in _CHANGEABLE or name not in reserved}
-    return changeable | own | reserved
+    return changeable | own | reserved | layers
 
 
 def private_variables(

@@ -19,7 +19,7 @@ class FunctionSpec:
     in its code for which Python they were built (see `binaries`).
 
     `timeout` in seconds, `memory_mb` and `ephemeral_mb` in MiB; `role` is the role's name; `reserved` is the
-    function's own concurrency limit (None: only the pool's).
+    function's own concurrency limit (None: only the pool's); `opt` holds its layers.
     """
 
     name: str
@@ -36,6 +36,7 @@ class FunctionSpec:
     log_group: str = ""
     reserved: int | None = None
     ephemeral_mb: int = 512
+    opt: Path | None = None
     compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -44,6 +44,7 @@ def main() -> None:
         program = os.path.join(plan["task_root"], "bootstrap")
         os.execve(program, [program], os.environ)
     sys.path[0] = plan["task_root"]
+    sys.path[1:1] = plan["layers"]
     sys.path[:0] = plan["instead"]
     sys.path.extend(plan["supplied"])
     _help_interactive_names()

@@ -31,15 +31,15 @@ _FEW_FILES = 32
 @dataclass(frozen=True, slots=True)
 class Package:
     """`code_hash` is the SHA-256 (hex) of the zip file, or of a folder's names and contents; `size` in bytes, that of
-    the zip file where it is one. `compiled` says for which Python its compiled packages were built, `warnings` which
-    of them do not fit."""
+    the zip file where it is one; `unpacked` that of all files. `compiled` says for which Python its compiled packages
+    were built."""
 
     code_hash: str
     code_dir: Path
     venv: Path | None
     size: int
     compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    unpacked: int = 0
 
 
 async def prepare(
@@ -55,14 +55,21 @@ async def prepare(
     venv = await ensure_venv(
         code_dir, code_dir.parents[1] / "venvs", interpreter, code_hash=code_hash, progress=progress
     )
-    compiled = await asyncio.to_thread(compiled_in, code_dir)
-    odd = await asyncio.to_thread(misfits, compiled, interpreter)
-    return Package(code_hash, code_dir, venv, size, compiled, tuple(map(str, odd)))
+    compiled, unpacked = await asyncio.to_thread(lambda: (compiled_in(code_dir), size_of(code_dir)))
+    return Package(code_hash, code_dir, venv, size, compiled, unpacked)
+
+
+async def keep(source: Path, store: Path) -> Package:
+    """Store a folder or zip file under `store/code` as it is: a layer. Raises `AlightError` for what cannot be."""
+    code_hash, code_dir, size = await asyncio.to_thread(_store, source, store)
+    return Package(code_hash, code_dir, None, size)
 
 
 async def unfit(compiled: Compiled, runtime: str) -> tuple[str, ...]:
     """What is to be known of compiled packages, were they run as `runtime`. Raises `UnsupportedRuntime`."""
     interpreter = await Interpreters().choose(runtime)
+    if not compiled or not runtime.startswith("python"):
+        return ()
     return tuple(map(str, await asyncio.to_thread(misfits, compiled, interpreter)))
 
 
@@ -74,7 +81,7 @@ def discard_unused(store: Path, keep: Collection[Path]) -> int:
     kept = {path.absolute() for path in keep}
     unused = [
         path
-        for folder in (store / "code", store / "venvs")
+        for folder in (store / "code", store / "venvs", store / "opt")
         if folder.is_dir()
         for path in folder.absolute().iterdir()
         if path not in kept
@@ -101,15 +108,26 @@ def _store(source: Path, store: Path) -> tuple[str, Path, int]:
             unpack(source, made)
         else:
             code_hash, size = _copy(source, made, store)
-        made.chmod(0o755)
         target = folder / code_hash
-        if not target.is_dir():
-            _flush(made)
-            os.rename(made, target)
-            _sync(folder)
+        finish(made, target)
         return code_hash, target, size
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def finish(made: Path, target: Path) -> None:
+    """Give a folder that is complete its name, once all of it is on the disk; one that has the name already stays."""
+    made.chmod(0o755)
+    if not target.is_dir():
+        _flush(made)
+        os.rename(made, target)
+        _sync(target.parent)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files, but for what Python has left there since."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return sum(path.stat().st_size for path in files)
 
 
 def _digest(path: Path) -> str:

@@ -157,7 +157,7 @@ class FunctionPool:
         child = choose_child(spec, interpreter, self._child, awslambdaric=awslambdaric)
         instead: Path | None = None
         warnings: tuple[str, ...] = (interpreter.warning,) if interpreter.warning else ()
-        if spec.compiled:
+        if spec.compiled and child != "executable":
             odd = await asyncio.to_thread(misfits, spec.compiled, interpreter)
             instead = await asyncio.to_thread(self._instead, odd)
             warnings += tuple(map(str, odd))

@@ -158,6 +158,7 @@ def _deleted(bucket: str, one: Members) -> tuple[str, str]:
 
 _LAMBDA_ACTIONS = {
     "Invoke": "InvokeFunction",
+    "GetLayerVersionByArn": "GetLayerVersion",
     "InvokeAsync": "InvokeFunction",
     "InvokeWithResponseStream": "InvokeFunction",
 }
@@ -170,7 +171,21 @@ def _lambda(operation: str, given: Members) -> Needs:
         resource = "*"
     if "UUID" in given:
         resource = str(names.Arn("lambda", f"event-source-mapping:{given['UUID']}"))
-    return [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource)]
+    if "LayerName" in given and operation != "ListLayerVersions":
+        resource = _layer(given)
+    resource = given.get("Arn") or resource
+    needed = [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource)]
+    needed += [("lambda:GetLayerVersion", layer) for layer in given.get("Layers") or ()]
+    for source in (given, given.get("Code") or {}, given.get("Content") or {}):
+        if source.get("S3Bucket") and source.get("S3Key"):
+            needed.append(("s3:GetObject", names.bucket_arn(source["S3Bucket"], source["S3Key"])))
+    return needed
+
+
+def _layer(given: Members) -> str:
+    """The ARN behind a layer's name or ARN, with the version that is asked for."""
+    arn = str(names.Arn("lambda", f"layer:{given['LayerName'].rpartition(':')[2]}"))
+    return f"{arn}:{given['VersionNumber']}" if "VersionNumber" in given else arn
 
 
 def _function(given: Members) -> str:

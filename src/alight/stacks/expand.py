@@ -86,8 +86,9 @@ def _mark(body: Members, template: Template) -> Members:
         for name in _URIS & set(holder if isinstance(holder, dict) else ()):
             uri = holder[name]
             if isinstance(uri, str) and not uri.startswith(_FAR):
-                # A deployment is one of this definition, a version one of this code: both see other content.
-                seen = versioned or name == "DefinitionUri"
+                # A deployment is one of this definition, a version one of this code, a layer's version one of this
+                # content: they see what is in it.
+                seen = versioned or name in ("DefinitionUri", "ContentUri")
                 content = fingerprint(template.folder / uri) if seen else "-"
                 holder[name] = f"s3://{PLACEHOLDER}/{content}/{uri.encode().hex()}"
     return body

@@ -62,6 +62,23 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
         ("s3", "PutBucketNotificationConfiguration", {"Bucket": "b"}, ["s3:PutBucketNotification arn:aws:s3:::b"]),
         ("s3", "GetBucketCors", {"Bucket": "b"}, ["s3:GetBucketCORS arn:aws:s3:::b"]),
         ("s3", "GetObjectTagging", OBJECT, ["s3:GetObjectTagging arn:aws:s3:::b/k/1"]),
+        (
+            "lambda",
+            "CreateFunction",
+            {"FunctionName": "f", "Layers": ["arn:l:1"], "Code": {"S3Bucket": "b", "S3Key": "k"}},
+            [
+                "lambda:CreateFunction arn:aws:lambda:us-east-1:000000000000:function:f",
+                "lambda:GetLayerVersion arn:l:1",
+                "s3:GetObject arn:aws:s3:::b/k",
+            ],
+        ),
+        (
+            "lambda",
+            "DeleteLayerVersion",
+            {"LayerName": "l", "VersionNumber": 2},
+            ["lambda:DeleteLayerVersion arn:aws:lambda:us-east-1:000000000000:layer:l:2"],
+        ),
+        ("lambda", "GetLayerVersionByArn", {"Arn": "arn:l:1"}, ["lambda:GetLayerVersion arn:l:1"]),
         ("lambda", "Invoke", {"FunctionName": "f"}, [f"lambda:InvokeFunction {FUNCTION}"]),
         ("lambda", "Invoke", {"FunctionName": f"{FUNCTION}:live"}, [f"lambda:InvokeFunction {FUNCTION}:live"]),
         ("lambda", "Invoke", {"FunctionName": "f", "Qualifier": "2"}, [f"lambda:InvokeFunction {FUNCTION}:2"]),

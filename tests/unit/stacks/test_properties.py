@@ -140,7 +140,7 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("type_name", "words"),
     [
-        ("AWS::Lambda::LayerVersion", "layer"),
+        ("AWS::Lambda::LayerVersionPermission", "layer"),
         ("AWS::ApiGateway::UsagePlanKey", "usage plans"),
         ("AWS::ApiGatewayV2::VpcLink", "no VPC"),
         ("Custom::Thing", "custom resources"),

@@ -1,6 +1,7 @@
 """What Lambda keeps of a function: one record, in AWS's member names, and how requests change it (pure).
 
-Record body: `Configuration` (what GetFunctionConfiguration answers), `Code` (where the unpacked package lies),
+Record body: `Configuration` (what GetFunctionConfiguration answers), `Code` (where the unpacked package lies), `Opt`
+(the same of its layers, where it has some),
 `Reserved`, `Policy` (statements by id), `EventInvoke`, `Tags`, and `Publish` (`staged` or `immediate`).
 """
 
@@ -20,6 +21,7 @@ from alight.errors.lambda_ import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
+from alight.functions.archive import UNPACKED_LIMIT
 
 KIND = "lambda:function"
 
@@ -107,9 +109,10 @@ def reconfigured(body: dict[str, Any], given: Members, now: float) -> dict[str, 
 
 
 def with_code(body: dict[str, Any], code: Members, now: float) -> dict[str, Any]:
-    """`body` with another package: `Dir`, `Venv`, `Compiled`, `Sha256` (base64), `Size` in bytes, `Warnings`."""
+    """`body` with another package: `Dir`, `Venv`, `Compiled`, `Sha256` (base64), `Size` and
+    `Unpacked` in bytes; see `places`."""
     changed = body["Configuration"] | {"CodeSha256": code["Sha256"], "CodeSize": code["Size"]} | _stamp(now)
-    return warned(body | {"Configuration": changed, "Code": code}, code.get("Warnings", []))
+    return body | {"Configuration": changed, "Code": code}
 
 
 def warned(body: dict[str, Any], warnings: Sequence[str]) -> dict[str, Any]:
@@ -118,6 +121,26 @@ def warned(body: dict[str, Any], warnings: Sequence[str]) -> dict[str, Any]:
     if warnings:
         configuration["StateReason"] = " ".join(warnings)
     return body | {"Configuration": configuration, "Code": body["Code"] | {"Warnings": list(warnings)}}
+
+
+def with_layers(body: dict[str, Any], layers: Sequence[Members], opt: dict[str, Any] | None) -> dict[str, Any]:
+    """`body` with these layers in its configuration, and the folder of all of them; with none where there are none."""
+    configuration = {name: value for name, value in body["Configuration"].items() if name != "Layers"}
+    if layers:
+        configuration["Layers"] = list(layers)
+    return body | {"Configuration": configuration, "Opt": opt}
+
+
+def check_size(body: dict[str, Any]) -> dict[str, Any]:
+    """The body, where code and layers together are within Lambda's limit."""
+    size = body["Code"].get("Unpacked", 0) + (body.get("Opt") or {}).get("Unpacked", 0)
+    if size > UNPACKED_LIMIT:
+        raise InvalidParameterValueException(
+            f"Function code combined with layers exceeds the maximum allowed size of {UNPACKED_LIMIT} bytes. The "
+            f"actual size is {size} bytes.",
+            Type="User",
+        )
+    return body
 
 
 def at_revision(body: dict[str, Any], given: Members) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from alight.calls import Call, Members
@@ -13,35 +10,34 @@ from alight.clock import Clock
 from alight.errors import AlightError
 from alight.errors.common import NotImplemented_
 from alight.errors.lambda_ import InvalidParameterValueException
-from alight.functions.package import prepare, unfit
+from alight.functions.package import unfit
 from alight.services.lambda_ import definitions
-from alight.services.lambda_.catalogue import Catalogue
+from alight.services.lambda_.catalogue import Catalogue, Change
 from alight.services.lambda_.definitions import at_revision
 from alight.services.lambda_.destination_rules import DestinationRules
-from alight.services.lambda_.places import named
+from alight.services.lambda_.layers import Layers
+from alight.services.lambda_.places import compiled_of
 from alight.services.lambda_.qualifiers import LATEST, is_version, split, whole
-from alight.services.members import check
+from alight.services.lambda_.sources import NO_IMAGES, Sources, check_source
 
 #: Called with a function's name and a version, or "" for all of them, when workers must not go on with what they were
 #: started with.
 Retire = Callable[[str, str], Awaitable[None]]
-#: Called with bucket and key; returns a file that holds the object.
-Fetch = Callable[[str, str], Awaitable[Path]]
 
 
 class Functions:
     """The definitions' handlers. Code is unpacked before a record names it, never after."""
 
     def __init__(
-        self, catalogue: Catalogue, clock: Clock, *, folder: Path, retire: Retire, fetch: Fetch,
-        progress: Callable[[str], None], rules: DestinationRules,
+        self, catalogue: Catalogue, clock: Clock, *, sources: Sources, layers: Layers, retire: Retire,
+        say: Callable[[str], None], rules: DestinationRules,
     ) -> None:  # fmt: skip
         self._catalogue = catalogue
         self._clock = clock
-        self._folder = folder
+        self._sources = sources
+        self._layers = layers
         self._retire = retire
-        self._fetch = fetch
-        self._progress = progress
+        self._say = say
         self._rules = rules
 
     async def create_function(self, call: Call, given: Members) -> Members:
@@ -54,39 +50,41 @@ class Functions:
         if self._catalogue.find(name) is not None:
             raise definitions.exists(name)
         self._rules.check_dead_letters(role, given.get("DeadLetterConfig"))
-        body = definitions.created(given, await self._code(call, given["Code"], given["Runtime"]), self._clock.now())
+        layers = await self._layers.attached(given.get("Layers") or [])
+        code = await self._sources.code(call, given["Code"], given["Runtime"])
+        body = definitions.with_layers(definitions.created(given, code, self._clock.now()), *layers)
+        body = definitions.warned(definitions.check_size(body), await self._warnings(body))
         created = await self._catalogue.create(body, publish=bool(given.get("Publish")))
         # Unqualified even where a version was published: so AWS answers this one.
         return _configuration(created) | {"FunctionArn": self._catalogue.arn(name)}
 
     async def update_function_code(self, call: Call, given: Members) -> Members:
         name = whole(given["FunctionName"])
-        runtime = self._catalogue.body(name)["Configuration"]["Runtime"]
-        code = await self._code(call, given, runtime)
+        code = await self._sources.code(call, given, self._catalogue.body(name)["Configuration"]["Runtime"])
         if given.get("DryRun"):
             return _configuration(at_revision(self._catalogue.body(name), given))
         now = self._clock.now()
-        carry_out = self._catalogue.publish if given.get("Publish") else self._catalogue.change
-        body = await carry_out(name, lambda body: definitions.with_code(at_revision(body, given), code, now))
-        await self._retire(name, LATEST)
-        return _configuration(body)
+
+        def change(body: dict[str, Any]) -> dict[str, Any]:
+            return definitions.with_code(at_revision(body, given), code, now)
+
+        return await self._changed(name, change, publish=bool(given.get("Publish")))
 
     async def update_function_configuration(self, call: Call, given: Members) -> Members:
+        name, now = whole(given["FunctionName"]), self._clock.now()
         if "Role" in given:
             definitions.role_name(given["Role"])
         if given.get("DeadLetterConfig"):
-            role = given.get("Role") or self._catalogue.body(given["FunctionName"])["Configuration"]["Role"]
+            role = given.get("Role") or self._catalogue.body(name)["Configuration"]["Role"]
             self._rules.check_dead_letters(definitions.role_name(role), given["DeadLetterConfig"])
-        name, now = whole(given["FunctionName"]), self._clock.now()
-        warnings = await self._warnings(name, given.get("Runtime"))
+        asked = given.get("Layers")
+        layers = None if asked is None else await self._layers.attached(asked)
 
         def change(body: dict[str, Any]) -> dict[str, Any]:
             changed = definitions.reconfigured(at_revision(body, given), given, now)
-            return changed if warnings is None else definitions.warned(changed, warnings)
+            return changed if layers is None else definitions.with_layers(changed, *layers)
 
-        body = await self._catalogue.change(name, change)
-        await self._retire(name, LATEST)
-        return _configuration(body)
+        return await self._changed(name, change)
 
     async def get_function(self, call: Call, given: Members) -> Members:
         body = self._catalogue.body(given["FunctionName"], given.get("Qualifier"))
@@ -122,50 +120,29 @@ class Functions:
         await self._retire(name, qualifier)
         return {}
 
-    async def _warnings(self, name: str, runtime: str | None) -> Sequence[str] | None:
-        """What another runtime makes of the packages that are there; None where it stays the same."""
-        if runtime is None:
-            return None
+    async def _changed(self, name: str, change: Change, *, publish: bool = False) -> Members:
+        """Change a function; what is to be known of the packages that it then has is told by its configuration."""
+        warnings = await self._warnings(change(self._catalogue.body(name)))
+        carry_out = self._catalogue.publish if publish else self._catalogue.change
+        body = await carry_out(name, lambda body: definitions.warned(definitions.check_size(change(body)), warnings))
+        await self._retire(name, LATEST)
+        return _configuration(body)
+
+    async def _warnings(self, body: dict[str, Any]) -> tuple[str, ...]:
         try:
-            return await unfit(self._catalogue.body(name)["Code"].get("Compiled", {}), runtime)
+            warnings = await unfit(compiled_of(body), body["Configuration"]["Runtime"])
         except AlightError as error:
             raise InvalidParameterValueException(str(error), Type="User") from None
-
-    async def _code(self, call: Call, given: Members, runtime: str) -> Members:
-        """Unpack the package that `Code` names; `Local` is for templates, which name a path of their own."""
-        if "Local" in given and call.principal.kind == "service":
-            return await self._unpack(Path(given["Local"]), runtime)
-        if given.get("ZipFile"):
-            with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-                file.write(given["ZipFile"])
-                file.flush()
-                return await self._unpack(Path(file.name), runtime)
-        if given.get("S3Bucket") and given.get("S3Key"):
-            return await self._unpack(await self._fetch(given["S3Bucket"], given["S3Key"]), runtime)
-        raise InvalidParameterValueException("Please provide a source for function code.", Type="User")
-
-    async def _unpack(self, source: Path, runtime: str) -> Members:
-        try:
-            package = await prepare(source, self._folder, progress=self._progress, runtime=runtime)
-        except AlightError as error:
-            raise InvalidParameterValueException(str(error), Type="User") from None
-        for warning in package.warnings:
-            self._progress(warning)
-        return {
-            **named(package, self._folder),
-            "Sha256": b64encode(bytes.fromhex(package.code_hash)).decode(),
-            "Size": package.size,
-        }
+        for warning in warnings:
+            self._say(warning)
+        return warnings
 
 
 def _check_kind(given: Members) -> None:
-    """Zip files only, and of a place in a bucket what is honoured."""
-    if given.get("PackageType", "Zip") != "Zip" or given["Code"].get("ImageUri"):
-        raise NotImplemented_(
-            "Alight runs no container images (PackageType Image, ImageUri): give the code as a zip file, in ZipFile "
-            "or in S3Bucket and S3Key."
-        )
-    check("lambda", "CreateFunction", given["Code"], ("ZipFile", "S3Bucket", "S3Key", "Local"))
+    """Zip files only."""
+    if given.get("PackageType", "Zip") != "Zip":
+        raise NotImplemented_(NO_IMAGES)
+    check_source("CreateFunction", given["Code"])
 
 
 def _check_deletable(qualifier: str) -> None:

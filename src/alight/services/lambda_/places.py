@@ -18,7 +18,7 @@ def named(package: Package, folder: Path) -> dict[str, Any]:
         "Dir": str(package.code_dir.relative_to(top)),
         "Venv": venv,
         "Compiled": dict(package.compiled),
-        "Warnings": list(package.warnings),
+        "Unpacked": package.unpacked,
     }
 
 
@@ -27,6 +27,18 @@ def code_of(code: Mapping[str, Any], folder: Path) -> tuple[Path, Path | None]:
     return folder / code["Dir"], folder / code["Venv"] if code["Venv"] else None
 
 
-def all_of(code: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    """Both, where there are both."""
-    return (path for path in code_of(code, folder) if path is not None)
+def opt_of(body: Mapping[str, Any], folder: Path) -> Path | None:
+    """The folder of a function's layers, where it has some."""
+    return folder / body["Opt"]["Dir"] if body.get("Opt") else None
+
+
+def all_of(body: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    """Every folder that a function, or a version of one, needs."""
+    return (path for path in (*code_of(body["Code"], folder), opt_of(body, folder)) if path is not None)
+
+
+def compiled_of(body: Mapping[str, Any]) -> dict[str, list[str]]:
+    """For which Python the compiled packages were built that a function imports: its own come before its layers'."""
+    layers = (body.get("Opt") or {}).get("Compiled", {})
+    version = body["Configuration"]["Runtime"].removeprefix("python")
+    return {**layers.get("", {}), **layers.get(version, {}), **body["Code"].get("Compiled", {})}

@@ -2,7 +2,7 @@
 
 A function is one record, and so is each published version and each alias. All three hold `Configuration` (what Get
 answers), `Policy` and `EventInvoke`: permissions and settings belong to the name under which they were given. A
-version holds `Code` and `Publish` too, as they were when it was published, and `Of`, by which is seen whether
+version holds `Code`, `Opt` and `Publish` too, as they were when it was published, and `Of`, by which is seen whether
 anything has changed since.
 """
 
@@ -60,7 +60,7 @@ def place(name: str, qualifier: str) -> str:
 def content(body: dict[str, Any]) -> str:
     """What a version of this function would hold, as one short text: the same text, the same version."""
     configuration = {name: value for name, value in body["Configuration"].items() if name not in _PASSING}
-    text = json.dumps([configuration, body["Code"], body["Publish"]], sort_keys=True)
+    text = json.dumps([configuration, body["Code"], body["Publish"], body.get("Opt")], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -76,6 +76,7 @@ def published(body: dict[str, Any], number: int, description: str | None) -> dic
     return {
         "Configuration": configuration,
         "Code": body["Code"],
+        "Opt": body.get("Opt"),
         "Publish": body["Publish"],
         "Policy": {},
         "EventInvoke": None,
@@ -93,6 +94,7 @@ def seen(
     return function | {
         "Configuration": version["Configuration"] | {"FunctionArn": arn},
         "Code": version["Code"],
+        "Opt": version.get("Opt"),
         "Publish": version["Publish"],
         "Policy": holder["Policy"],
         "EventInvoke": holder["EventInvoke"],

@@ -19,7 +19,7 @@ from alight.functions.pool import FunctionPool
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.metrics import FunctionMetrics
-from alight.services.lambda_.places import code_of
+from alight.services.lambda_.places import code_of, compiled_of, opt_of
 from alight.services.lambda_.qualifiers import LATEST
 from alight.store.journal import Event
 from alight.store.telemetry import Telemetry
@@ -45,7 +45,8 @@ def spec_of(body: dict[str, Any], folder: Path) -> FunctionSpec:
         log_group=configuration["LoggingConfig"]["LogGroup"],
         reserved=body["Reserved"],
         ephemeral_mb=configuration["EphemeralStorage"]["Size"],
-        compiled=body["Code"].get("Compiled", {}),
+        opt=opt_of(body, folder),
+        compiled=compiled_of(body),
     )
 
 

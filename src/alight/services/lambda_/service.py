@@ -7,6 +7,7 @@ from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.functions import Functions
 from alight.services.lambda_.invocations import Invocations
+from alight.services.lambda_.layers import Layers
 from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.versions import Versions
@@ -14,11 +15,12 @@ from alight.services.members import Table, guarded, support
 
 _CONFIGURATION = (
     "FunctionName Role Handler Runtime Description Timeout MemorySize Environment LoggingConfig DeadLetterConfig "
-    "AlightPublish"
+    "Layers AlightPublish"
 )
 _NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
 _STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId"
 _EVENT_INVOKE = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
+_LAYERS = "CompatibleRuntime CompatibleArchitecture Marker MaxItems"
 _ALIAS = "FunctionName Name FunctionVersion Description RoutingConfig"
 _MAPPING = (
     "FunctionName Enabled BatchSize MaximumBatchingWindowInSeconds FilterCriteria FunctionResponseTypes ScalingConfig"
@@ -50,6 +52,14 @@ TABLE: Table = {
     "GetAlias": support("FunctionName Name"),
     "ListAliases": support("FunctionName FunctionVersion Marker MaxItems"),
     "DeleteAlias": support("FunctionName Name"),
+    "PublishLayerVersion": support(
+        "LayerName Content Description CompatibleRuntimes CompatibleArchitectures", "LicenseInfo"
+    ),
+    "GetLayerVersion": support("LayerName VersionNumber"),
+    "GetLayerVersionByArn": support("Arn"),
+    "ListLayers": support(_LAYERS),
+    "ListLayerVersions": support(f"LayerName {_LAYERS}"),
+    "DeleteLayerVersion": support("LayerName VersionNumber"),
     "CreateEventSourceMapping": support(f"{_MAPPING} EventSourceArn", "Tags"),
     "GetEventSourceMapping": support("UUID"),
     "ListEventSourceMappings": support("EventSourceArn FunctionName Marker MaxItems"),
@@ -68,6 +78,7 @@ def operations(
     behaviour: Behaviour,
     versions: Versions,
     aliases: Aliases,
+    layers: Layers,
     mappings: Mappings,
 ) -> dict[tuple[str, str], Handler]:
     """The service's part of the operations table."""
@@ -103,6 +114,12 @@ def operations(
             "ListEventSourceMappings": mappings.list_event_source_mappings,
             "UpdateEventSourceMapping": mappings.update_event_source_mapping,
             "DeleteEventSourceMapping": mappings.delete_event_source_mapping,
+            "PublishLayerVersion": layers.publish_layer_version,
+            "GetLayerVersion": layers.get_layer_version,
+            "GetLayerVersionByArn": layers.get_layer_version_by_arn,
+            "ListLayers": layers.list_layers,
+            "ListLayerVersions": layers.list_layer_versions,
+            "DeleteLayerVersion": layers.delete_layer_version,
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,

@@ -1,4 +1,4 @@
-"""AWS::Lambda::Function."""
+"""AWS::Lambda::Function and AWS::Lambda::LayerVersion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from alight import names
 from alight.calls import Members
 from alight.errors import AlightError
-from alight.stacks.provider import Named, Naming, Provider, Work
+from alight.stacks.provider import ALL, Named, Naming, Provider, Work
 from alight.stacks.resources.values import as_text, given, tag_map
 
 #: Properties that the operations take as they are.
@@ -26,6 +26,7 @@ _PLAIN = (
     "DeadLetterConfig",
     "TracingConfig",
     "SnapStart",
+    "Layers",
 )
 #: What a property that left the template goes back to.
 _DEFAULTS: Members = {
@@ -35,6 +36,7 @@ _DEFAULTS: Members = {
     "Environment": {"Variables": {}},
     "DeadLetterConfig": {"TargetArn": ""},
     "TracingConfig": {"Mode": "PassThrough"},
+    "Layers": [],
 }
 #: A zip whose bytes depend on the code alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -51,13 +53,17 @@ def _configuration(properties: Members) -> Members:
 def _code(work: Work) -> Members:
     code: Members = work.properties.get("Code") or {}
     if "Local" in code:
-        path = work.path(code["Local"])
-        if not path.exists():
-            raise AlightError(f"There is no code at {path}.", "Correct CodeUri.")
-        return {"Local": str(path)}
+        return _local(work, code["Local"], "Correct CodeUri.")
     if "ZipFile" in code:
         return {"ZipFile": _inline(code["ZipFile"])}
     return given(code, "S3Bucket", "S3Key")
+
+
+def _local(work: Work, place: str, hint: str) -> Members:
+    path = work.path(place)
+    if not path.exists():
+        raise AlightError(f"There is no code at {path}.", hint)
+    return {"Local": str(path)}
 
 
 def _inline(source: str) -> bytes:
@@ -109,6 +115,28 @@ async def _delete(work: Work) -> None:
     await work.quietly("lambda", "DeleteFunction", FunctionName=work.name)
 
 
+async def _publish_layer(work: Work) -> Members:
+    content: Members = work.properties["Content"]
+    if "Local" in content:
+        content = _local(work, content["Local"], "Correct ContentUri.")
+    members = given(
+        work.properties, "Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo"
+    )  # fmt: skip
+    made = await work.call("lambda", "PublishLayerVersion", LayerName=work.name, Content=content, **members)
+    return {"Ref": made["LayerVersionArn"], "LayerVersionArn": made["LayerVersionArn"], "Version": made["Version"]}
+
+
+async def _delete_layer(work: Work) -> None:
+    if "Version" in work.known:
+        members = {"LayerName": work.name, "VersionNumber": work.known["Version"]}
+        await work.quietly("lambda", "DeleteLayerVersion", **members)
+
+
+def _layer_contents(work: Work) -> Mapping[str, Path]:
+    content = work.properties.get("Content") or {}
+    return {"Content": work.path(content["Local"])} if isinstance(content, dict) and "Local" in content else {}
+
+
 def _attributes(one: Named) -> Members:
     return {"Ref": one.name, "Arn": names.function_arn(one.name)}
 
@@ -125,4 +153,16 @@ FUNCTION = Provider(
     needs=(("lambda", "CreateFunction"), ("lambda", "UpdateFunctionCode"), ("lambda", "DeleteFunction")),
 )
 
-PROVIDERS = (FUNCTION,)
+LAYER_VERSION = Provider(
+    type="AWS::Lambda::LayerVersion",
+    naming=Naming("LayerName", 140),
+    create=_publish_layer,
+    delete=_delete_layer,
+    attributes=lambda one: {},
+    replaced_by=ALL,
+    late=frozenset({"Ref", "LayerVersionArn"}),
+    contents=_layer_contents,
+    needs=(("lambda", "PublishLayerVersion"), ("lambda", "DeleteLayerVersion")),
+)
+
+PROVIDERS = (FUNCTION, LAYER_VERSION)

@@ -38,7 +38,7 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::CloudWatch::CompositeAlarm": "composite alarms are not offered; put the alarms on one topic.",
     "AWS::CloudWatch::Dashboard": "there are no dashboards here; ask for metrics by GetMetricData.",
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
-    "AWS::Lambda::LayerVersion": "layers are not offered yet; put the packages into requirements.txt.",
+    "AWS::Lambda::LayerVersionPermission": "layers are not shared with other accounts here.",
     "AWS::Lambda::Url": "function URLs are not offered yet.",
     "AWS::Scheduler::": "schedules are not offered yet.",
     "Custom::": "custom resources are not offered yet.",

@@ -41,7 +41,7 @@ _FUNCTION: Table = {
     "RuntimeManagementConfig": N,
     "RecursiveLoop": Only(("Terminate",), "loops are always ended.", neutral=True),
     "SnapStart": {"ApplyOn": Only(("None",), "workers start in milliseconds; there are no snapshots.", neutral=True)},
-    "Layers": Refused("layers are not offered yet; put the packages into requirements.txt."),
+    "Layers": TEXTS,
     "ImageConfig": Refused("container images need a container engine."),
     "VpcConfig": Refused("there is no VPC here: the function would see other networks than its template says."),
     "FileSystemConfigs": Refused("EFS is not offered."),
@@ -92,6 +92,19 @@ TABLES: Mapping[str, Table] = {
     "AWS::Lambda::EventInvokeConfig": _EVENT_INVOKE_CONFIG,
     "AWS::Lambda::EventSourceMapping": _EVENT_SOURCE_MAPPING,
     "AWS::Lambda::Function": _FUNCTION,
+    "AWS::Lambda::LayerVersion": {
+        "LayerName": TEXT,
+        "Description": TEXT,
+        "Content": {
+            "Local": TEXT,
+            "S3Bucket": TEXT,
+            "S3Key": TEXT,
+            "S3ObjectVersion": Refused("versioning of buckets is not offered yet."),
+        },
+        "CompatibleRuntimes": TEXTS,
+        "CompatibleArchitectures": TEXTS,
+        "LicenseInfo": Neutral("text"),
+    },
     "AWS::Lambda::Permission": _PERMISSION,
     "AWS::Lambda::Version": {
         "FunctionName": TEXT,
@@ -123,6 +136,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "AWS::Lambda::EventSourceMapping": ("FunctionName", "EventSourceArn"),
     "AWS::Lambda::Function": ("Code", "Role", "Handler", "Runtime"),
+    "AWS::Lambda::LayerVersion": ("Content",),
     "AWS::Lambda::Permission": ("FunctionName", "Action", "Principal"),
     "AWS::Lambda::Version": ("FunctionName",),
 }
