@@ -39,6 +39,7 @@ from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
+from alight.stacks.answers import Answers
 from alight.stacks.record import KIND as STACK
 
 #: Seconds that running work gets at SIGTERM.
@@ -60,7 +61,9 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         running = build_running(store, telling.topics, exits)
         targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
         doors = build_doors(store, running, telling, targets, sqs, say)
-        templates = Templates(store, doors, running.pool.interpreters, say)
+        answers = Answers(store.records, clock, store.address.local)
+        exits.push_async_callback(answers.close)
+        templates = Templates(store, doors, running.pool.interpreters, say, answers)
         formation = build_formation(store, doors, templates, build_authorizer(store, doors))
         doors = with_formation(doors, formation, store)
         await tidy_before_serving(store, running)

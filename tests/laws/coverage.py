@@ -13,7 +13,7 @@ from botocore.model import ServiceModel
 from alight import services
 from alight.services.members import Support
 from alight.stacks import service as formation
-from alight.stacks.properties import Honoured, Neutral, Only, Refused
+from alight.stacks.properties import Honoured, Matching, Neutral, Only, Refused
 from alight.stacks.tables import REFUSED_TYPES, TABLES
 from tests.laws.source import ROOT
 
@@ -91,6 +91,8 @@ def _rows(row: Any, path: str) -> Iterator[tuple[str, str]]:
             yield path, f"refused: {why}"
         case Only(values, why, neutral):
             yield path, f"{'neutral' if neutral else 'honoured'} for {', '.join(values)}; else refused: {why}"
+        case Matching(_, why):
+            yield path, f"honoured for some; else refused: {why}"
         case list():
             yield from _rows(row[0], f"{path}[]")
         case _:

@@ -33,6 +33,7 @@ from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
 from alight.settings import Settings
+from alight.stacks.answers import Answers
 
 CODE = """
 import json, os, time
@@ -214,7 +215,8 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
     running = build_running(store, telling.topics, exits)
     targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
     doors = build_doors(store, running, telling, targets, sqs, lambda text: None)
-    templates = Templates(store, doors, running.pool.interpreters, lambda text: None)
+    answers = Answers(store.records, store.clock, store.address.local)
+    templates = Templates(store, doors, running.pool.interpreters, lambda text: None, answers)
     stages: dict[tuple[str, str], Api] = {}
     server = await listen(
         store, running, telling, doors, templates, None, Router(), lambda *place: stages.get(place), exits

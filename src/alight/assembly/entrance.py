@@ -35,6 +35,8 @@ from alight.services.resource_policies import ResourcePolicies
 from alight.services.s3.cors import CrossOrigin
 from alight.services.s3.public import Access
 from alight.services.s3.site import Site
+from alight.stacks.answers import PREFIX
+from alight.stacks.service.entrance import Responses
 from alight.store.checksums import checksum
 
 
@@ -124,6 +126,7 @@ async def listen(
     keys = Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called)
     iam = doors.iam
     apis = build_apis(store, running, telling.gate, keys, iam.policies_of, iam.limits_of, find, exits)
+    apis = {**apis, PREFIX: Mount(Responses(templates.answers))}
     server = await serve(build_gateway(store, running, doors, api, router, apis), settings.host, settings.port)
     store.address.port, store.address.since = server.port, clock.now()
     return server

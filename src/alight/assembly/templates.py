@@ -14,6 +14,7 @@ from alight.calls import Call, Members, Principal
 from alight.functions.interpreters import Interpreters
 from alight.names import ACCOUNT, new_request_id
 from alight.services.s3.publicity import opening
+from alight.stacks.answers import Answers
 from alight.stacks.apply import Means, apply, plan
 from alight.stacks.definitions import check_body
 from alight.stacks.outputs import outputs
@@ -30,6 +31,7 @@ class Templates:
     doors: Doors
     interpreters: Interpreters
     say: Callable[[str], None]
+    answers: Answers
     #: Two applies of one stack at a time would undo each other.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -47,6 +49,7 @@ class Templates:
             base_url=self.store.address.public(),
             offered=self.doors.operations.keys(),
             advise=self.advise,
+            answers=self.answers,
         )
 
     async def advise(self, type_name: str, properties: Members) -> str:

@@ -43,6 +43,7 @@ MOUNTS: dict[str, str] = {
     "/_alight/console": "console login (a token, then a cookie)",
     "/_alight/api": "bearer token",
     "/_aws/sns/": "certificate of the signing key: public by its nature",
+    "/_aws/cloudformation/": "answers of custom resources: a token that only the function that was asked has",
     "/_aws/execute-api/": "public APIs: their own authorizers",
     "execute-api": "public APIs: their own authorizers",
     "lambda-url": "function URLs: their own AuthType",

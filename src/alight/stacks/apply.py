@@ -15,6 +15,7 @@ from typing import Any
 from alight.clock import Clock
 from alight.errors import AlightError
 from alight.services.iam.managed import managed_policy_arns
+from alight.stacks.answers import Answers
 from alight.stacks.applying import Applying
 from alight.stacks.load import find, load
 from alight.stacks.outputs import exports, outputs_of
@@ -24,6 +25,7 @@ from alight.stacks.problems import ApplyFailed as ApplyFailed
 from alight.stacks.provider import CallOperation, Operation, Surroundings
 from alight.stacks.record import Stack, open_stack
 from alight.stacks.removing import Remover
+from alight.stacks.resolve import stack_arn
 from alight.stacks.samconfig import read_samconfig
 from alight.store.records import Records
 
@@ -52,7 +54,7 @@ class Means:
     """What plan and apply work with, handed over by the composition root.
 
     `data` is the data folder, `base_url` how this instance is reached, `offered` the operations that there are
-    (None: all), `advise` what the rooms have to say of a resource.
+    (None: all), `advise` what the rooms have to say of a resource, `answers` where custom resources answer.
     """
 
     call: CallOperation
@@ -62,6 +64,11 @@ class Means:
     base_url: str = "http://127.0.0.1:4566"
     offered: Collection[Operation] | None = None
     advise: Advise = nothing_to_say
+    answers: Answers | None = None
+
+    def around(self, stack: str, folder: Path, arn: str = "") -> Surroundings:
+        """The surroundings of one stack's resources."""
+        return Surroundings(stack, folder, self.base_url, self.call, self.clock, arn or stack_arn(stack), self.answers)
 
 
 def _ignore(step: Step) -> None:
@@ -123,7 +130,7 @@ async def _carry_out(job: Applying, means: Means, planned: Plan) -> None:
 async def remove(stack: str, *, means: Means, on_step: Callable[[Step], None] = _ignore) -> tuple[str, ...]:
     """Delete everything of a stack, then its record; what had to stay is told in the warnings returned."""
     state = open_stack(means.records, stack)
-    around = Surroundings(stack, Path(state.body.get("Template", "/")).parent, means.base_url, means.call, means.clock)
+    around = means.around(stack, Path(state.body.get("Template", "/")).parent)
     remover = Remover(state, around, means.records, on_step)
     await remover.run(tuple(state.entries))
     await means.records.remove("stack:stack", stack)
@@ -151,7 +158,7 @@ async def _planned(
         offered=means.offered,
         exports={export.name: export.value for export in others},
     )
-    around = Surroundings(name, prepared.template.folder, means.base_url, means.call, means.clock)
+    around = means.around(name, prepared.template.folder)
     planned = await plan_of(Walk(prepared, around, state), state, means.advise)
     return prepared, around, _with_warning_of_other_template(planned, state, prepared)
 

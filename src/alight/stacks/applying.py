@@ -108,7 +108,8 @@ class Applying:
         self.stack.entries[step.logical_id] = entry
         self._note(considered, entry, "IN_PROGRESS", step.reason if step.action == "replace" else "")
         await self.stack.save(self._records)
-        if before is not None and before.name == step.name:
+        cut_off = considered.provider.free and before is not None and before.status == "creating"
+        if before is not None and before.name == step.name and not cut_off:
             await clear(before, self._around, step.logical_id)
         known = await considered.provider.create(considered.work)
         return replace(entry, known=known or {})
@@ -135,8 +136,11 @@ class Applying:
         if before.attempted:
             # Nobody knows how far another change had come: it is undone from both ends.
             await considered.provider.update(replace(work, before=before.attempted))
-        known = await considered.provider.update(work)
-        return replace(considered.entry, known={**work.known, **(known or {})}, status="updating")
+        known = await considered.provider.update(work) or {}
+        if known.get("Ref", work.known.get("Ref")) != work.known.get("Ref"):
+            # The function has put something else in its place: what was there goes when all is done.
+            self.stack.leftovers.append((work.logical_id, replace(before, status="done")))
+        return replace(considered.entry, known={**work.known, **known}, status="updating")
 
     async def _settle(self, considered: Considered) -> None:
         if considered.provider.settle is None:

@@ -11,7 +11,7 @@ from alight.stacks.addresses import localised, owned
 from alight.stacks.provider import Identity
 from alight.stacks.record import Entry, Stack, all_stacks
 from alight.stacks.resolve import Resolver, Unresolvable, no_exports, pseudo_parameters
-from alight.stacks.resources import PROVIDERS
+from alight.stacks.resources import provider_of
 from alight.store.records import Records
 
 HERE = "http://127.0.0.1:4566"
@@ -86,4 +86,4 @@ def exports(records: Records, base_url: str) -> dict[str, Export]:
 
 def _answers(entry: Entry, base_url: str) -> Members:
     identity = Identity(entry.name, entry.properties, base_url)
-    return {**PROVIDERS[entry.type].attributes(identity), **entry.known}
+    return {**provider_of(entry.type).attributes(identity), **entry.known}

@@ -22,8 +22,9 @@ from alight.stacks.properties import check, typed
 from alight.stacks.provider import ALL, Provider, Surroundings, Work
 from alight.stacks.record import Entry, Stack
 from alight.stacks.resolve import Later, Unresolvable
-from alight.stacks.resources import PROVIDERS
+from alight.stacks.resources import provider_of
 from alight.stacks.tables import REQUIRED, TABLES
+from alight.stacks.tables.cloudformation import kind_of
 
 #: (resource type, resolved properties) -> a warning, or nothing. Raises `AlightError` for what can never work here.
 Advise = Callable[[str, Members], Awaitable[str]]
@@ -95,14 +96,16 @@ class Walk:
 
     async def _consider(self, logical_id: str) -> Considered:
         resource = self.prepared.resource(logical_id)
-        provider = PROVIDERS[resource["Type"]]
+        provider = provider_of(resource["Type"])
         where: Steps = ("Resources", logical_id, "Properties")
         properties = self._resolver.value(resource.get("Properties") or {}, where)
         self._check(provider.type, properties, where)
-        properties = typed(TABLES[provider.type], properties)
+        properties = typed(TABLES[kind_of(provider.type)], properties)
         properties = localised(properties, owned(self.entries.values()), self.around.base_url)
         before = self.entries.get(logical_id)
-        work = Work(self.around, logical_id, "", properties, metadata=resource.get("Metadata") or {})
+        work = Work(
+            self.around, logical_id, "", properties, metadata=resource.get("Metadata") or {}, type=provider.type
+        )
         contents = await asyncio.to_thread(_contents, provider, work) if self.prepared.template.anchored else {}
         self._refuse_files(provider, work, where)
         asked = _asked(provider, resource, properties, contents, self.prepared.needs[logical_id])
@@ -159,7 +162,8 @@ class Walk:
 
     def _check(self, type_name: str, properties: Members, where: Steps) -> None:
         refused = []
-        for finding in check(type_name, TABLES[type_name], properties, REQUIRED.get(type_name, ())):
+        kind = kind_of(type_name)
+        for finding in check(type_name, TABLES[kind], properties, REQUIRED.get(kind, ())):
             steps = (*where, *finding.steps)
             problem = at(self.prepared.template, steps, finding.message)
             if finding.kind == "refused":
@@ -187,7 +191,10 @@ class Walk:
             return _later(name, attribute)
         if name not in self.entries:
             raise LookupError(f"there is no parameter or resource {name}")
-        return self.entries[name].att(attribute)
+        entry = self.entries[name]
+        if provider_of(entry.type).free and isinstance(entry.known.get("Ref"), Later):
+            return _later(name, attribute)
+        return entry.att(attribute)
 
 
 async def nothing_to_say(type_name: str, properties: Members) -> str:

@@ -17,7 +17,7 @@ from alight.stacks.parameters import values_of
 from alight.stacks.problems import Problem, TemplateRefused, at
 from alight.stacks.provider import Operation
 from alight.stacks.resolve import Later, Resolver, Unresolvable, no_exports, pseudo_parameters
-from alight.stacks.resources import PROVIDERS
+from alight.stacks.resources import provider_of
 from alight.stacks.tables import refusal_of
 
 _SECTIONS = frozenset(
@@ -165,7 +165,7 @@ def _type_problems(prepared: Prepared, logical_id: str, offered: Collection[Oper
     refusal = refusal_of(type_name)
     if refusal is not None:
         return [at(prepared.template, where, refusal)]
-    missing = [] if offered is None else [f"{s} {o}" for s, o in PROVIDERS[type_name].needs if (s, o) not in offered]
+    missing = [] if offered is None else [f"{s} {o}" for s, o in provider_of(type_name).needs if (s, o) not in offered]
     if missing:
         return [at(prepared.template, where, f"{type_name} is not offered yet: it needs {', '.join(missing)}.")]
     return []

@@ -48,7 +48,17 @@ class Only:
     neutral: bool = False
 
 
-Row = Honoured | Neutral | Refused | Only | Mapping[str, Any] | list[Any]
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Text, honoured where the whole of it is of that pattern, refused otherwise."""
+
+    pattern: str
+    why: str
+
+
+#: The name in a table under which all names stand that it does not spell out.
+OTHERS = "*"
+Row = Honoured | Neutral | Refused | Only | Matching | Mapping[str, Any] | list[Any]
 Table = Mapping[str, Row]
 
 
@@ -79,7 +89,7 @@ def typed(row: Row, value: Any) -> Any:
     if isinstance(row, list):
         return [typed(row[0], item) for item in value]
     if isinstance(row, Mapping):
-        return {name: typed(row[name], item) for name, item in value.items()}
+        return {name: typed(row.get(name, row.get(OTHERS)), item) for name, item in value.items()}
     return value
 
 
@@ -114,6 +124,9 @@ def _walk(row: Row, value: Any, steps: Steps, type_name: str) -> Iterator[Findin
                 yield Finding("refused", steps, f"{_text(value)}: {why}")
             elif neutral:
                 yield _recorded(steps)
+        case Matching(pattern, why):
+            if not isinstance(value, Later) and re.fullmatch(pattern, _text(value)) is None:
+                yield Finding("refused", steps, why)
         case list():
             yield from _walk_list(row, value, steps, type_name)
         case _:
@@ -135,8 +148,8 @@ def _walk_mapping(row: Mapping[str, Any], value: Any, steps: Steps, type_name: s
         yield Finding("refused", steps, "takes a mapping.")
         return
     for name, item in value.items():
-        if name in row:
-            yield from _walk(row[name], item, (*steps, name), type_name)
+        if name in row or OTHERS in row:
+            yield from _walk(row.get(name, row.get(OTHERS)), item, (*steps, name), type_name)
         else:
             yield Finding("refused", (*steps, name), f"{name} is not a property of {type_name} that Alight knows.")
 

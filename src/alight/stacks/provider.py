@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from alight.calls import Members
 from alight.clock import Clock
 from alight.errors import Fault
+from alight.stacks.answers import Answers
 from alight.stacks.load import canonical
 
 
@@ -27,13 +28,16 @@ class CallOperation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is the same for all resources of one apply. `base_url` is how this instance is reached."""
+    """What is the same for all resources of one apply. `base_url` is how this instance is reached, `arn` the stack's,
+    `answers` where custom resources answer."""
 
     stack: str
     folder: Path
     base_url: str
     call: CallOperation
     clock: Clock
+    arn: str = ""
+    answers: Answers | None = None
 
 
 class Named(Protocol):
@@ -70,6 +74,7 @@ class Work:
     before: Members = field(default_factory=dict)
     known: Members = field(default_factory=dict)
     metadata: Members = field(default_factory=dict)
+    type: str = ""
 
     @property
     def base_url(self) -> str:
@@ -139,8 +144,9 @@ class Provider:
 
     `create` and `update` return what only the service knows (or None); `late` names those attributes. `attributes`
     gives `Ref` and all that follows from name and properties. A change of a property in `replaced_by` makes a new
-    resource (`ALL`: any change does). `contents` gives the local files that the resource is made of. `settle` waits,
-    after everything else is done, until the resource is of use. `needs` are operations that must be offered.
+    resource (`ALL`: any change does). What is `free` has whatever attributes the answer to its creation gives, and a
+    creation that was cut off is gone on with. `contents` gives the local files that the resource is made of. `settle`
+    waits, after everything else is done, until the resource is of use. `needs` are operations that must be offered.
     """
 
     type: str
@@ -154,3 +160,4 @@ class Provider:
     contents: Callable[[Work], Mapping[str, Path]] | None = None
     settle: Deed | None = None
     needs: tuple[Operation, ...] = ()
+    free: bool = False

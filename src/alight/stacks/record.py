@@ -29,6 +29,8 @@ EVENT = "stack:event"
 TYPE = "AWS::CloudFormation::Stack"
 #: Names of events count down from here, so that the newest come first.
 _MOST_EVENTS = 10**10
+#: In what is known of a resource: that the rest of it is not to be shown.
+NO_ECHO = "::NoEcho"
 #: What nobody has to be shown of a resource's properties, because it is long.
 _LONGEST_PROPERTIES = 8_000
 
@@ -95,7 +97,16 @@ class Stack:
         statuses[logical_id] = {
             "Type": entry.type, "Physical": physical, "Status": status, "Reason": reason, "Time": now,
         }  # fmt: skip
-        self._tell(now, logical_id, physical, entry.type, status, reason, entry.properties)
+        self._tell(now, logical_id, physical, entry.type, status, reason, masked(entry.properties, self._secrets()))
+
+    def _secrets(self) -> list[str]:
+        """Values of parameters and of custom resources that are marked NoEcho."""
+        definition = self.body.get("Definition") or {}
+        found = [definition["Given"][name] for name in definition.get("Hidden", ())]
+        for entry in self.entries.values():
+            if entry.known.get(NO_ECHO):
+                found += [str(value) for name, value in entry.known.items() if name not in (NO_ECHO, "Ref")]
+        return [text for text in found if text]
 
     def _tell(
         self, now: float, logical_id: str, physical: str, kind: str, status: str, reason: str,
@@ -138,6 +149,17 @@ class Stack:
         resources = {logical_id: asdict(entry) for logical_id, entry in self.entries.items()}
         leftovers = [{"logical_id": logical_id, "entry": asdict(entry)} for logical_id, entry in self.leftovers]
         return {**self.body, "Resources": resources, "Leftovers": leftovers}
+
+
+def masked(value: Any, secrets: list[str]) -> Any:
+    """`value` without these texts, wherever they stand in it."""
+    if isinstance(value, dict):
+        return {name: masked(item, secrets) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, secrets) for item in value]
+    for secret in secrets if isinstance(value, str) else ():
+        value = value.replace(secret, "****")
+    return value
 
 
 def physical_id(entry: Entry) -> str:

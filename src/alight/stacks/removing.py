@@ -11,7 +11,7 @@ from alight.stacks.prepare import in_order
 from alight.stacks.problems import ApplyFailed, told
 from alight.stacks.provider import Kept, Provider, Surroundings, Work
 from alight.stacks.record import Entry, Stack
-from alight.stacks.resources import PROVIDERS
+from alight.stacks.resources import provider_of
 from alight.store.records import Records
 
 
@@ -111,8 +111,8 @@ class Remover:
 
 
 def work_of(entry: Entry, around: Surroundings, logical_id: str) -> tuple[Provider, Work]:
-    work = Work(around, logical_id, entry.name, entry.properties, entry.properties, entry.known)
-    return PROVIDERS[entry.type], work
+    work = Work(around, logical_id, entry.name, entry.properties, entry.properties, entry.known, type=entry.type)
+    return provider_of(entry.type), work
 
 
 async def clear(entry: Entry, around: Surroundings, logical_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from alight.stacks.provider import Provider
 from alight.stacks.resources import (
@@ -10,6 +11,7 @@ from alight.stacks.resources import (
     apigateway_parts,
     apigatewayv2,
     cloudwatch,
+    custom,
     iam,
     lambda_,
     lambda_access,
@@ -19,12 +21,14 @@ from alight.stacks.resources import (
     sns,
     sqs,
 )
+from alight.stacks.tables.cloudformation import kind_of
 
 _FAMILIES = (
     apigateway.PROVIDERS,
     apigateway_parts.PROVIDERS,
     apigatewayv2.PROVIDERS,
     cloudwatch.PROVIDERS,
+    custom.PROVIDERS,
     iam.PROVIDERS,
     lambda_.PROVIDERS,
     lambda_access.PROVIDERS,
@@ -36,3 +40,9 @@ _FAMILIES = (
 )
 
 PROVIDERS: Mapping[str, Provider] = {provider.type: provider for family in _FAMILIES for provider in family}
+
+
+def provider_of(type_name: str) -> Provider:
+    """The provider of a resource type, under that name."""
+    kind = kind_of(type_name)
+    return PROVIDERS[kind] if kind == type_name else replace(PROVIDERS[kind], type=type_name)

@@ -40,6 +40,8 @@ _DEFAULTS: Members = {
 }
 #: A zip whose bytes depend on the code alone.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+#: What inline code may import beside the standard library and boto3.
+_RESPONSE = Path(__file__).with_name("cfnresponse.py")
 
 
 def _configuration(properties: Members) -> Members:
@@ -67,12 +69,16 @@ def _local(work: Work, place: str, hint: str) -> Members:
 
 
 def _inline(source: str) -> bytes:
-    """Inline code is the module `index`, as on AWS."""
+    """Inline code is the module `index`, as on AWS; where it speaks of `cfnresponse`, that lies beside it."""
+    files = {"index.py": source}
+    if _RESPONSE.stem in source:
+        files[_RESPONSE.name] = _RESPONSE.read_text()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
-        entry = zipfile.ZipInfo("index.py", _EPOCH)
-        entry.external_attr = 0o644 << 16
-        writer.writestr(entry, source)
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            writer.writestr(entry, text)
     return archive.getvalue()
 
 

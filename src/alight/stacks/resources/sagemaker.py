@@ -13,6 +13,7 @@ from alight import names
 from alight.calls import Members
 from alight.errors import AlightError, Fault
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work, is_absence
+from alight.stacks.resolve import Later
 from alight.stacks.resources.values import given, tag_list
 
 #: Seconds between two looks at an endpoint that is being created, and until it is given up.
@@ -32,8 +33,9 @@ _UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack",
 
 def _local_archive(work: Work) -> Path | None:
     """The model's archive where it lies beside the template."""
-    url = str((work.properties.get("PrimaryContainer") or {}).get("ModelDataUrl") or "")
-    return work.path(url) if url and "://" not in url else None
+    url = (work.properties.get("PrimaryContainer") or {}).get("ModelDataUrl") or ""
+    # What another resource's creation will tell is an address.
+    return work.path(url) if url and not isinstance(url, Later) and "://" not in str(url) else None
 
 
 def _contents(work: Work) -> Mapping[str, Path]:

@@ -99,7 +99,7 @@ async def _planned(ground: Ground, prepared: Prepared, stack: Stack) -> Plan:
 
 def surroundings(stack: Stack, means: Means) -> Surroundings:
     """There is no folder: what came over the wire names no files."""
-    return Surroundings(stack.name, Path("/"), means.base_url, means.call, means.clock)
+    return means.around(stack.name, Path("/"), stack.arn)
 
 
 def _refusal(refused: TemplateRefused) -> ValidationError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alight.stacks.properties import Table
-from alight.stacks.tables import apigateway, cloudwatch, iam, lambda_, messaging, s3, sagemaker
+from alight.stacks.tables import apigateway, cloudformation, cloudwatch, iam, lambda_, messaging, s3, sagemaker
+from alight.stacks.tables.cloudformation import kind_of
 
-_FAMILIES = (apigateway, cloudwatch, iam, lambda_, messaging, s3, sagemaker)
+_FAMILIES = (apigateway, cloudformation, cloudwatch, iam, lambda_, messaging, s3, sagemaker)
 
 TABLES: Mapping[str, Table] = {name: table for family in _FAMILIES for name, table in family.TABLES.items()}
 
@@ -33,7 +34,6 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::ApiGatewayV2::ApiMapping": "domain names of your own are not offered.",
     "AWS::ApiGatewayV2::DomainName": "domain names of your own are not offered.",
     "AWS::ApiGatewayV2::VpcLink": "there is no VPC here.",
-    "AWS::CloudFormation::CustomResource": "custom resources are not offered yet.",
     "AWS::CloudFormation::Stack": "nested stacks are not offered; put the resources into this template.",
     "AWS::CloudWatch::CompositeAlarm": "composite alarms are not offered; put the alarms on one topic.",
     "AWS::CloudWatch::Dashboard": "there are no dashboards here; ask for metrics by GetMetricData.",
@@ -41,13 +41,12 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::Lambda::LayerVersionPermission": "layers are not shared with other accounts here.",
     "AWS::Lambda::Url": "function URLs are not offered yet.",
     "AWS::Scheduler::": "schedules are not offered yet.",
-    "Custom::": "custom resources are not offered yet.",
 }
 
 
 def refusal_of(type_name: str) -> str | None:
     """Why a type cannot be applied, or None where it can."""
-    if type_name in TABLES:
+    if kind_of(type_name) in TABLES:
         return None
     for prefix, why in REFUSED_TYPES.items():
         if type_name.startswith(prefix):
