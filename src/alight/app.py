@@ -23,6 +23,7 @@ from typing import Any
 import uvloop
 
 from alight import __version__
+from alight.assembly.console import login_link
 from alight.assembly.doors import build_doors
 from alight.assembly.entrance import build_authorizer, listen
 from alight.assembly.formation import build_formation, with_formation
@@ -32,6 +33,7 @@ from alight.assembly.store import Store, open_store
 from alight.assembly.telling import build_telling
 from alight.assembly.templates import Templates
 from alight.clock import SystemClock
+from alight.console.entry import Entry
 from alight.errors import AlightError
 from alight.gateway.route import Router
 from alight.gateway.service_policy import service_may
@@ -71,8 +73,10 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         await doors.sagemaker.resume()
         exits.push_async_callback(doors.sagemaker.close)
         sqs.resume()
-        router = Router()
-        server = await listen(store, running, telling, doors, templates, template, router, doors.apis.find, exits)
+        router, entry = Router(), Entry(bytes.fromhex(store.keys.session_secret), clock)
+        server = await listen(
+            store, running, telling, doors, templates, template, router, doors.apis.find, entry, exits
+        )
         exits.push_async_callback(server.stop, GRACE)
         await formation.runs.resume()
         exits.push_async_callback(formation.runs.close)
@@ -85,6 +89,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
         watching = asyncio.create_task(doors.watch.run(), name="alarms")
         announce(store)
+        say(f"Console: {login_link(store, entry)}")
         await asyncio.to_thread(router.warm)
         await wait_for(stopping, dispatching, polling)
         for task in (tidying, watching, dispatching, polling):

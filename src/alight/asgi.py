@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -11,8 +11,33 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: Said of a user's page on an address that it shares with the console: it runs, with an origin that is nobody's.
+SANDBOX = "sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads"
+#: In the content types of what a browser may run.
+ACTIVE = ("html", "svg", "xml")
+
 #: Bytes after which a sender begins to look whether anybody still listens.
 WATCHED = 1024 * 1024
+
+
+def sandboxed(app: ASGIApp) -> ASGIApp:
+    """The same app, whose pages cannot act as whoever opens them (decision 13)."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sealed(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start" and _is_active(message["headers"]):
+                message["headers"] = [*message["headers"], (b"content-security-policy", SANDBOX.encode())]
+            await send(message)
+
+        await app(scope, receive, sealed)
+
+    return serve
+
+
+def _is_active(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Where no type is said, a browser guesses one."""
+    said = [value.lower().decode("latin-1") for name, value in headers if name.lower() == b"content-type"]
+    return not said or any(kind in value for value in said for kind in ACTIVE)
 
 
 async def send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send) -> None:

@@ -47,6 +47,8 @@ class Settings:
     smtp_from: str = "alight@localhost"
     #: A gateway in apprise's notation, `{phone}` standing for the number; empty keeps messages in the outbox.
     sms_url: str = ""
+    #: The console shows and changes nothing.
+    console_read_only: bool = False
     #: Days that logs, metrics and stories are kept.
     retention_days: float = 30.0
 
@@ -95,6 +97,13 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
+def _yes(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("1", "0", "true", "false", "yes", "no"):
+        raise ValueError(text)
+    return text in ("1", "true", "yes")
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "data": Path,
     "port": int,
@@ -103,6 +112,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "max_event_age": float,
     "idle_timeout": float,
     "retention_days": float,
+    "console_read_only": _yes,
     "retry_delays": _numbers,
     "webhook_allow": _strings,
     "allowed_hosts": _strings,

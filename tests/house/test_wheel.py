@@ -31,6 +31,8 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
     for name in (
         "alight/store/sql/migrations/0001_first.sql",
         "alight/py.typed",
+        "alight/console/templates/base.html",
+        "alight/console/static/vendor/htmx.min.js",
         "alight/examples/birds/template.yaml",
         "alight/examples/birds/model.tar.gz",
         "alight/examples/birds/pictures/LICENSE",

@@ -26,6 +26,7 @@ from alight.assembly.store import Store, open_store
 from alight.assembly.telling import build_telling
 from alight.assembly.templates import Templates
 from alight.clock import SystemClock
+from alight.console.entry import Entry
 from alight.gateway.route import Router
 from alight.gateway.service_policy import service_may
 from alight.names import function_arn
@@ -219,7 +220,16 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
     templates = Templates(store, doors, running.pool.interpreters, lambda text: None, answers)
     stages: dict[tuple[str, str], Api] = {}
     server = await listen(
-        store, running, telling, doors, templates, None, Router(), lambda *place: stages.get(place), exits
+        store,
+        running,
+        telling,
+        doors,
+        templates,
+        None,
+        Router(),
+        lambda *place: stages.get(place),
+        Entry(b"secret", store.clock),
+        exits,
     )
     exits.push_async_callback(server.stop, 0.5)
     return Deployed(server.port, store, running, asyncio.get_running_loop(), stages)

@@ -27,7 +27,8 @@ def test_nothing_but_health_and_the_welcome_is_open(running: Instance, path: str
     token = json.loads((running.data / "credentials.json").read_text())["admin_token"]
     assert ask(running, path, Authorization=f"Bearer {token}")[0] == 200
     assert ask(running, "health") == (200, '{"status": "ok"}')
-    assert ask(running, "console")[0] == 200
+    assert ask(running, "console")[0] == 401
+    assert ask(running, "console/static/alight.css")[0] == 200
 
 
 def test_a_foreign_host_is_not_served_not_even_health(running: Instance) -> None:

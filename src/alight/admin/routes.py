@@ -33,16 +33,6 @@ from alight.store.outbox import OutboxStore
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
 
-CONSOLE = """\
-Alight runs here. Pages to look at are not built yet; the command line shows the same:
-
-    alight status           what runs, what is there, whether the books balance
-    alight events list      what was accepted, and how far it is
-    alight explain ID       the story of one event
-    alight outbox           messages on their way, held or dead
-    alight logs -f          what functions write
-"""
-
 #: Seconds between two looks for new log lines of who follows a log.
 FOLLOW = 0.25
 
@@ -77,6 +67,7 @@ class Admin:
     runner: Runner
     queue: Queue
     apis: Served
+    new_link: Callable[[], str]
     events: Events
     keeping: Keeping
     replay: Replay
@@ -86,7 +77,6 @@ class Admin:
     def routes(self) -> Sequence[Route]:
         return (
             Route("GET", "health", self.health, open=True),
-            Route("GET", "console", self.console, open=True),
             Route("GET", "metrics", self.metrics),
             Route("GET", "api/status", self.status),
             Route("GET", "api/outputs", self.get_outputs),
@@ -103,6 +93,7 @@ class Admin:
             Route("GET", "api/logs", self.logs),
             Route("POST", "api/invoke", self.invoke),
             Route("POST", "api/apply", self.apply_template),
+            Route("POST", "api/console", self.console_link),
             Route("POST", "api/verify", self.keeping.verify),
             Route("POST", "api/backup", self.keeping.back_up),
         )
@@ -111,9 +102,9 @@ class Admin:
         """Open to everybody: that it serves, nothing more."""
         return {"status": "ok"}
 
-    async def console(self, request: Request) -> str:
-        """Open to everybody: where to look until there are pages."""
-        return CONSOLE
+    async def console_link(self, request: Request) -> dict[str, str]:
+        """A link that lets somebody into the console, once."""
+        return {"url": self.new_link()}
 
     async def metrics(self, request: Request) -> str:
         """The books in Prometheus's text format."""

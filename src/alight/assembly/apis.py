@@ -17,6 +17,7 @@ from alight.apis.authorizers import INVOKE, is_denied
 from alight.apis.calling import Busy, Callers, Function, Missing, Ran, Signer
 from alight.apis.door import LABEL, PREFIX, Door, Find, Told
 from alight.apis.upstream import Reach
+from alight.asgi import sandboxed
 from alight.assembly.running import Running
 from alight.assembly.store import Store
 from alight.calls import Principal
@@ -75,8 +76,7 @@ def build_apis(
     )
     door = Door(find, callers, store.clock, lambda told: record(store.telemetry, told))
     # Any page may call a public API; whether it may read the answer is for the API to say.
-    mount = Mount(door, any_origin=True)
-    return {PREFIX: mount, LABEL: mount}
+    return {PREFIX: Mount(sandboxed(door), any_origin=True), LABEL: Mount(door, any_origin=True)}
 
 
 # Functions -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from alight.assembly.endpoints import build_sagemaker
 from alight.assembly.functions import build_lambda
 from alight.assembly.roles import callers_that_take, services_that_take
 from alight.assembly.running import Running
-from alight.assembly.store import FETCHED, Store
+from alight.assembly.store import FETCHED, MODELS, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.gateway.role_policy import roles
@@ -25,6 +25,7 @@ from alight.services.iam.service import Iam
 from alight.services.iam.uses import noted
 from alight.services.lambda_.pollers import Pollers
 from alight.services.logs import Logs
+from alight.services.predictions import Predictions
 from alight.services.s3.service import S3
 from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.service import SageMaker
@@ -47,6 +48,8 @@ class Doors:
     targets: Targets
     pollers: Pollers
     watch: Watch
+    #: (endpoint, variant) -> the names of the classes of what it serves.
+    labels: Callable[[str, str], tuple[str, ...]]
 
 
 def build_doors(
@@ -87,8 +90,19 @@ def build_doors(
         | http_service.operations(http_apis)
     )
     asked = ("sagemaker-runtime", "InvokeEndpoint")
-    operations[asked] = running.endpoint_metrics.timed(operations[asked])
+    predictions = Predictions(store.telemetry, store.records, store.settings.data / MODELS, store.clock)
+    operations[asked] = predictions.kept(running.endpoint_metrics.timed(operations[asked]))
     served = Served(rest_apis, http_apis)
     operations = noted(passing.checked(operations, services_that_take(iam.roles)), iam.keys)
     operations = traced(operations, store.telemetry, store.clock)
-    return Doors(operations, sns, sagemaker, iam, served, targets, functions.pollers, cloudwatch.watch)
+    return Doors(
+        operations,
+        sns,
+        sagemaker,
+        iam,
+        served,
+        targets,
+        functions.pollers,
+        cloudwatch.watch,
+        predictions.labels,
+    )

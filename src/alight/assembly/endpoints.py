@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alight.assembly.store import Store
+from alight.assembly.store import MODELS, Store
 from alight.endpoints.server import Endpoints
 from alight.endpoints.shadows import Compared
 from alight.events.takers import Takers
@@ -32,7 +32,7 @@ def build_sagemaker(
         store.database,
         store.records,
         endpoints,
-        folder=store.settings.data / "models",
+        folder=store.settings.data / MODELS,
         fetch=fetch,
         acting=acting,
         say=endpoint_log(store),

@@ -16,11 +16,15 @@ from alight.admin.routes import About, Admin
 from alight.admin.story import Stories
 from alight.apis.door import Find
 from alight.assembly.apis import build_apis
+from alight.assembly.console import build_console, login_link
 from alight.assembly.doors import Doors
 from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
 from alight.assembly.telling import Telling
 from alight.assembly.templates import Templates
+from alight.console.app import Console
+from alight.console.entry import Entry
+from alight.console.guard import HOME
 from alight.gateway.asgi import Gateway, Mount
 from alight.gateway.authorize import Authorizer, strangers
 from alight.gateway.hosts import Hosts, configured_hosts
@@ -59,7 +63,13 @@ def build_authorizer(store: Store, doors: Doors) -> Authorizer:
 
 
 def build_gateway(
-    store: Store, running: Running, doors: Doors, admin: Api, router: Router, apis: Mapping[str, Mount]
+    store: Store,
+    running: Running,
+    doors: Doors,
+    admin: Api,
+    console: Console,
+    router: Router,
+    apis: Mapping[str, Mount],
 ) -> Gateway:
     settings = store.settings
     access, cross_origin = Access(store.objects, strangers(store.clock)), CrossOrigin(store.objects)
@@ -75,6 +85,7 @@ def build_gateway(
         digest=checksum,
         attempt_of=lambda principal: attempt_of(running.pool, principal),
         mounts={
+            f"{HOME}/": Mount(console.app),
             "/_alight/": Mount(admin),
             "/_aws/sns/": Mount(doors.sns.pages, any_origin=True),
             "/_aws/s3-website/": site,
@@ -95,6 +106,7 @@ async def listen(
     template: Path | None,
     router: Router,
     find: Find,
+    entry: Entry,
     exits: AsyncExitStack,
 ) -> Server:
     """Serve, on the port that was asked for or a free one."""
@@ -116,6 +128,7 @@ async def listen(
         runner=running.runner,
         queue=running.queue,
         apis=doors.apis,
+        new_link=lambda: login_link(store, entry),
         events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
         replay=Replay(store.database, store.objects, telling.rows, clock, doors.targets),
         keeping=Keeping(settings.data, store.objects, clock, __version__),
@@ -127,6 +140,8 @@ async def listen(
     iam = doors.iam
     apis = build_apis(store, running, telling.gate, keys, iam.policies_of, iam.limits_of, find, exits)
     apis = {**apis, PREFIX: Mount(Responses(templates.answers))}
-    server = await serve(build_gateway(store, running, doors, api, router, apis), settings.host, settings.port)
+    console = build_console(store, telling, doors, admin, stories, entry, exits)
+    gateway = build_gateway(store, running, doors, api, console, router, apis)
+    server = await serve(gateway, settings.host, settings.port)
     store.address.port, store.address.since = server.port, clock.now()
     return server

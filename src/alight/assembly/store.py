@@ -19,6 +19,8 @@ from alight.store.telemetry import Telemetry
 FETCHED = "fetched"
 #: Folder of the functions' code.
 FUNCTIONS = "functions"
+#: Folder of unpacked model packages.
+MODELS = "models"
 
 
 @dataclass(slots=True)

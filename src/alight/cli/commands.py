@@ -14,7 +14,7 @@ from alight.cli.options import command
 
 #: In the order in which a newcomer meets them.
 NAMES = (
-    "demo", "init", "up", "plan", "apply", "status", "outputs", "env", "invoke", "logs", "events", "explain",
+    "demo", "init", "up", "plan", "apply", "console", "status", "outputs", "env", "invoke", "logs", "events", "explain",
     "outbox", "models", "doctor", "verify", "backup", "restore",
 )  # fmt: skip
 

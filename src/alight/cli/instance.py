@@ -38,18 +38,6 @@ class Door:
         with self._ask("POST", path, json.dumps(body).encode(), timeout) as response:
             return json.loads(response.read())
 
-    def has_page(self, path: str) -> bool:
-        """Whether a page is served at `path` of the instance."""
-        address = urlsplit(self.url)
-        connection = HTTPConnection(reachable(address.hostname or ""), address.port or 80, timeout=LONGEST_ANSWER)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status < 400
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
     def lines(self, path: str, body: Any = None, **query: object) -> Iterator[Any]:
         """An answer of JSON lines, each as it comes; the connection may stay open for ever. `body` makes it a POST."""
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())

@@ -244,6 +244,21 @@ def newest(
     return [_event({"payload": b"", "result": None} | row) for row in rows]
 
 
+def seq_before(reader: Reader, moment: float) -> int:
+    """The seq behind the last event that was accepted before `moment` (seconds since 1970): a few seeks, as events are
+    accepted in the order of time, but for a clock that was set."""
+    row = reader.one("journal.last_seq")
+    low, high = 0, (row["seq"] or 0) + 1 if row else 1
+    while low < high:
+        middle = (low + high) // 2
+        found = reader.one("journal.at_or_behind", seq=middle)
+        if found is None or found["accepted"] >= moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 def last_of_objects(reader: Reader, bucket: str, prefix: str) -> list[Row]:
     """For each function and key (both as records spell them) the `id` of the last event of an object that was handled.
 

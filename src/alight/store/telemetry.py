@@ -20,6 +20,7 @@ from alight.clock import Clock
 from alight.store.connections import RELAXED, open_reader, open_writer
 from alight.store.migrations import TELEMETRY_MIGRATIONS, migrate
 from alight.store.minutes import Place, Tally, minute_of, pairs, tally_of
+from alight.store.predictions import Predictions
 from alight.store.ranges import behind_prefix
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
@@ -47,6 +48,7 @@ class Telemetry:
         statements = load_statements()
         self._reader = Reader(reading, statements, lambda damage: None)
         self._writer = TelemetryWriter(connection, statements)
+        self.predictions = Predictions(self._reader, self._writer.add)
 
     @classmethod
     async def open(cls, folder: Path, clock: Clock) -> Telemetry:
@@ -267,7 +269,7 @@ class Telemetry:
         if group is not None:
             steps = [("telemetry.prune_group", {"log_group": group, "before": before})]
         else:
-            kinds = ("logs", "spans", "invocations", "minutes", "series", "streams")
+            kinds = ("logs", "spans", "invocations", "predictions", "minutes", "series", "streams")
             steps = [(f"telemetry.prune_{kind}", {"before": before}) for kind in kinds]
         return await asyncio.to_thread(self._writer.prune, steps)
 

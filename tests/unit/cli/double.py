@@ -37,7 +37,6 @@ class Answers:
     by_path: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
-    has_console: bool = True
     put: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
@@ -94,12 +93,12 @@ class Handler(BaseHTTPRequestHandler):
         answers = self.server.answers
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         path = self.path.removeprefix("/_alight/api/")
-        if self.path == "/_alight/console":
-            self._send(200 if answers.has_console else 404, b"")
-            return
         answers.asked.append(Asked(self.command, path, token, body))
         if token != self.server.keys.admin_token:
             self._send(403, b'{"error": "Wrong token.", "hint": ""}')
+            return
+        if path == "console" and "POST console" not in answers.by_path:
+            self._send(200, json.dumps({"url": f"{self.server.url}/_alight/console/login?token=t"}).encode())
             return
         if path.partition("?")[0] == "outbox" and "GET outbox" not in answers.by_path:
             self._send(200, json.dumps({"deliveries": answers.deliveries}).encode())

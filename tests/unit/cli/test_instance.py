@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alight.cli.instance import open_door, refusal, segment
+from alight.cli.instance import refusal, segment
 from tests.unit.cli.conftest import Ask
 from tests.unit.cli.double import Answers, Double
 
@@ -54,13 +54,6 @@ def test_an_error_without_words_is_still_a_sentence() -> None:
 
 def test_a_name_is_one_segment_of_the_path() -> None:
     assert segment("../a b/c?d") == "..%2Fa%20b%2Fc%3Fd"
-
-
-def test_a_page_is_served_or_not(double: Double, answers: Answers, data: Path) -> None:
-    door = open_door(data)
-    assert door.has_page("/_alight/console")
-    answers.has_console = False
-    assert not door.has_page("/_alight/console")
 
 
 def test_unknown_commands_and_options_are_usage(say: Ask) -> None:

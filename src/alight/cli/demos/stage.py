@@ -20,7 +20,6 @@ from alight.clock import Clock
 #: Seconds within which the runtime must serve: the first start unpacks the model.
 START_LIMIT = 60.0
 PAUSE = 0.05
-CONSOLE = "/_alight/console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,7 @@ class Stage:
         url = self.runtime.wait_ready(START_LIMIT)
         door = open_door(self.data)
         keys = f'eval "$(alight env --data {shlex.quote(str(self.data))})"'
-        if door.has_page(CONSOLE):
-            tell(f"Console  {url}{CONSOLE}")
+        tell(f"Console  {door.post('console', {})['url']}")
         tell(f"API      {url}, keys: {keys}")
         return door
 

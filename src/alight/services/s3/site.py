@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from alight.asgi import Receive, Scope, Send
+from alight.asgi import SANDBOX, Receive, Scope, Send
 from alight.calls import ANONYMOUS, Call
 from alight.errors import Fault
 from alight.errors.common import AccessDenied
@@ -38,8 +38,6 @@ from alight.store.shapes import Bucket, ObjectRow
 log = logging.getLogger(__name__)
 
 PREFIX = "/_aws/s3-website/"
-#: Scripts run, but as nobody: no cookies and no storage of this origin, and no request that counts as its own.
-SANDBOX = "sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads"
 _READS = ("GET", "HEAD")
 
 

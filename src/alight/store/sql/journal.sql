@@ -122,3 +122,11 @@ SELECT function, json_extract(source, '$.key') AS key, id, max(seq) AS seq FROM 
 WHERE state = 'succeeded' AND json_extract(source, '$.kind') = 's3' AND json_extract(source, '$.bucket') = :bucket
   AND substr(json_extract(source, '$.key'), 1, length(:prefix)) = :prefix
 GROUP BY function, json_extract(source, '$.key');
+
+-- name: journal.last_seq
+-- The newest event.
+SELECT max(seq) AS seq FROM events;
+
+-- name: journal.at_or_behind
+-- The first event that is not before a place.
+SELECT seq, accepted FROM events WHERE seq >= :seq ORDER BY seq LIMIT 1;

@@ -1,0 +1,68 @@
+"""All pages on one table, behind the guard. Mounted at `/_alight/console` by assembly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from alight.asgi import ASGIApp as App
+from alight.console.guard import HOME, Guard
+from alight.console.pages.login import Login
+from alight.console.pages.now import Now
+from alight.console.pages.story import Story
+from alight.console.pictures import Pictures
+from alight.console.render import FOLDER, MENU, Render
+from alight.console.world import World
+from alight.errors import AlightError, Fault
+
+log = logging.getLogger(__name__)
+
+
+class Console:
+    """The ASGI app, and what has to be ended with it."""
+
+    def __init__(self, world: World) -> None:
+        self._render = Render(world.version, world.read_only, frozenset(path for path, _ in MENU[:1]))
+        pictures, now = Pictures(world), Now(world, self._render)
+        pages = (Login(world, self._render), now, Story(world, self._render), pictures)
+        self._closing: tuple[Callable[[], Awaitable[None]], ...] = (now.close, pictures.close)
+        static: ASGIApp = GZipMiddleware(StaticFiles(directory=str(FOLDER / "static")))
+        routes = [route for page in pages for route in page.routes()]
+        self._app = Starlette(
+            routes=[Mount(HOME, routes=[*routes, Mount("/static", static), Route("/{rest:path}", _missing)])],
+            exception_handlers={HTTPException: self._refused, AlightError: self._told, Fault: self._told},
+        )
+        self.app: App = Guard(self._app, world.entry, world.read_only)
+
+    async def close(self) -> None:
+        for close in self._closing:
+            await close()
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return self._error(request, error.status_code, str(error.detail))
+
+    async def _told(self, request: Request, error: Exception) -> Response:
+        """What the services say of what was asked: their code and their sentence, where the button was."""
+        if isinstance(error, Fault):
+            return self._error(request, error.status, f"{error.code}: {error.message}")
+        assert isinstance(error, AlightError)
+        return self._error(request, 400, f"{error.message} {error.hint}".strip())
+
+    def _error(self, request: Request, status: int, text: str) -> Response:
+        if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(text, status)
+        return self._render.page(request, "error.html", status=status, text=text)
+
+
+async def _missing(request: Request) -> Response:
+    raise HTTPException(404, "There is no such page.")

@@ -1,0 +1,117 @@
+"""Objects of users in the browser: small pictures of theirs, and the bytes themselves where they can do no harm.
+
+A thumbnail is made by a process of its own (`shrinker`), so what is shown is no file of a user. The object itself is
+sent under a sandbox: no script, no origin, and as a download unless it is a picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import OrderedDict
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from alight.console.render import segment
+from alight.console.shrinker import ANSWER, REQUEST
+from alight.console.world import World
+from alight.store.shapes import ObjectRow
+
+#: Pixels of a thumbnail's longer side.
+SIDES = {"small": 160, "large": 960}
+#: Bytes of the largest object that a thumbnail is made of, and of all thumbnails that are remembered.
+LARGEST = 32 << 20
+REMEMBERED = 24 << 20
+#: Seconds that one picture may take.
+PATIENCE = 10.0
+#: Types that a browser shows; everything else is saved.
+SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+SANDBOX = "sandbox; default-src 'none'"
+
+
+class Pictures:
+    """`/thumbnail` and `/object`, both with `bucket` and `key`."""
+
+    def __init__(self, world: World) -> None:
+        self._objects = world.objects
+        self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+
+    def routes(self) -> list[Route]:
+        return [Route("/thumbnail", self.thumbnail), Route("/object", self.object)]
+
+    async def thumbnail(self, request: Request) -> Response:
+        row = self._row(request)
+        side = SIDES.get(request.query_params.get("side", ""), SIDES["small"])
+        place = (row.version_id, side)
+        async with self._turn:
+            made = self._made[place] if place in self._made else await self._make(row, side)
+            self._remember(place, made)
+        if not made:
+            raise HTTPException(415, "The object is no picture that can be shown.")
+        return Response(made, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    async def object(self, request: Request) -> Response:
+        row = self._row(request)
+        shown = row.content_type in SHOWN and "download" not in request.query_params
+        name = segment(row.key.rsplit("/", 1)[-1] or "object")
+        headers = {
+            "content-security-policy": SANDBOX,
+            "content-length": str(row.size),
+            "content-disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{name}",
+        }
+        kind = row.content_type if shown else "application/octet-stream"
+        return StreamingResponse(self._objects.open_body(row), media_type=kind, headers=headers)
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    def _row(self, request: Request) -> ObjectRow:
+        given = request.query_params
+        row = self._objects.get(given.get("bucket", ""), given.get("key", ""))
+        if row is None:
+            raise HTTPException(404, "There is no such object any more.")
+        return row
+
+    async def _make(self, row: ObjectRow, side: int) -> bytes:
+        """A JPEG, or nothing where there is none to be had."""
+        if row.size > LARGEST:
+            return b""
+        content = b"".join([chunk async for chunk in self._objects.open_body(row)])
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._shrink(content, side)
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+            # It hangs, or it has died of this picture; the next one gets a new process.
+            await self.close()
+            return b""
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def _shrink(self, content: bytes, side: int) -> bytes:
+        if self._process is None or self._process.returncode is not None:
+            command = (sys.executable, "-I", "-m", "alight.console.shrinker")
+            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(REQUEST.pack(side, len(content)) + content)
+        await process.stdin.drain()
+        (length,) = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+        return await process.stdout.readexactly(length)
+
+    def _remember(self, place: tuple[str, int], made: bytes) -> None:
+        self._made[place] = made
+        self._made.move_to_end(place)
+        while sum(map(len, self._made.values())) > REMEMBERED:
+            self._made.popitem(last=False)

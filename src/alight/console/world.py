@@ -1,0 +1,45 @@
+"""What pages may ask and do. Everything is handed over by assembly; pages keep nothing of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from alight.calls import Members
+from alight.clock import Clock
+from alight.console.entry import Entry
+from alight.store.database import Database
+from alight.store.objects import ObjectStore
+from alight.store.outbox import OutboxStore
+from alight.store.records import Records
+from alight.store.telemetry import Telemetry
+
+#: (service, operation, members) -> members, as the owner; raises the service's own `Fault`.
+CallAs = Callable[[str, str, Members], Awaitable[Members]]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One instance as its console sees it."""
+
+    clock: Clock
+    database: Database
+    objects: ObjectStore
+    records: Records
+    telemetry: Telemetry
+    outbox: OutboxStore
+    entry: Entry
+    call: CallAs
+    #: The story of an id; raises `AlightError` where nothing is known of it.
+    explain: Callable[[str], Awaitable[Json]]
+    #: One event with payload, result and attempts.
+    show: Callable[[str], Json]
+    #: What the admin door answers under a name ("status", "events/redrive" ...), given a body.
+    ask: Callable[[str, Json], Awaitable[Any]]
+    #: The names of the classes of what an endpoint's variant serves.
+    labels: Callable[[str, str], tuple[str, ...]]
+    base_url: Callable[[], str]
+    version: str
+    read_only: bool
