@@ -279,3 +279,38 @@ def test_of_two_updates_of_one_revision_one_succeeds(instance: Instance, functio
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(update, range(8))) == 1
+
+
+def test_tags_belong_to_the_function(instance: Instance, functions: Any, make: Any) -> None:
+    name = make(Tags={"team": "birds"})
+    arn = functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    revision = functions.publish_version(FunctionName=name)["RevisionId"]
+    functions.tag_resource(Resource=arn, Tags={"stage": "test", "team": "bees"})
+    functions.untag_resource(Resource=arn, TagKeys=["team", "nobody"])
+    assert functions.list_tags(Resource=arn)["Tags"] == {"stage": "test"}
+    assert functions.get_function(FunctionName=name)["Tags"] == {"stage": "test"}
+    assert functions.publish_version(FunctionName=name)["RevisionId"] == revision, "a tag makes no new version"
+    refused("InvalidParameterValueException", functions.tag_resource, Resource=f"{arn}:1", Tags={"a": "b"})
+    refused("InvalidParameterValueException", functions.tag_resource, Resource=arn, Tags={"aws:a": "b"})
+    many = {str(number): "" for number in range(50)}
+    refused("InvalidParameterValueException", functions.tag_resource, Resource=arn, Tags=many)
+    refused("ResourceNotFoundException", functions.list_tags, Resource=f"{arn}x")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    assert functions.get_function(FunctionName=name)["Concurrency"] == {"ReservedConcurrentExecutions": 1}
+
+
+def test_the_account_and_all_versions_of_its_functions(functions: Any, make: Any) -> None:
+    before = functions.get_account_settings()
+    name = make(Publish=True)
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    after = functions.get_account_settings()
+    assert after["AccountUsage"]["FunctionCount"] == before["AccountUsage"]["FunctionCount"] + 1
+    assert after["AccountUsage"]["TotalCodeSize"] == before["AccountUsage"]["TotalCodeSize"] + 2 * len(package())
+    limit = after["AccountLimit"]
+    assert limit["UnreservedConcurrentExecutions"] == before["AccountLimit"]["UnreservedConcurrentExecutions"] - 1
+    assert (limit["CodeSizeUnzipped"], limit["CodeSizeZipped"]) == (262_144_000, 52_428_800)
+    pages = functions.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 1})
+    listed = [(one["FunctionName"], one["Version"]) for page in pages for one in page["Functions"]]
+    assert [version for function, version in listed if function == name] == ["$LATEST", "1"]
+    assert len(listed) == len(set(listed))
+    functions.delete_function(FunctionName=name)

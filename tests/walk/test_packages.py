@@ -91,8 +91,8 @@ def test_what_is_no_zip_of_code_is_refused(instance: Instance) -> None:
 
     image = {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:latest"}
     assert "ImageUri" in refused("NotImplemented", {}, Code=image, PackageType="Image")
-    version_of = {"S3Bucket": "box", "S3Key": "k", "S3ObjectVersion": "v"}
-    assert "S3ObjectVersion" in refused("NotImplemented", {}, Code=version_of)
+    nowhere = {"S3Bucket": "box", "S3Key": "k"}
+    assert "S3 Error Code: NoSuchKey" in refused("InvalidParameterValueException", {}, Code=nowhere)
     refused("InvalidParameterValueException", {"../app.py": b""})
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
@@ -100,6 +100,25 @@ def test_what_is_no_zip_of_code_is_refused(instance: Instance) -> None:
     assert "Unzipped size must be smaller than 262144000 bytes" in refused(
         "InvalidParameterValueException", {}, Code={"ZipFile": bomb.getvalue()}
     )
+
+
+def test_a_version_of_an_object_may_be_the_code(instance: Instance) -> None:
+    functions, s3 = instance.client("lambda"), instance.client("s3")
+    s3.create_bucket(Bucket="versioned")
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    place = {"S3Bucket": "versioned", "S3Key": "app.zip"}
+    ids = []
+    for number in (1, 2):
+        body = zipped({"app.py": f"def handler(event, context):\n    return {number}\n".encode()})
+        ids.append(s3.put_object(Bucket="versioned", Key="app.zip", Body=body)["VersionId"])
+    create(instance, "versioned", {}, Code=place | {"S3ObjectVersion": ids[0]})
+    assert json.loads(invoke(functions, FunctionName="versioned")["Payload"]) == 1
+    before = functions.update_function_code(FunctionName="versioned", **place, DryRun=True)["CodeSha256"]
+    assert functions.get_function_configuration(FunctionName="versioned")["CodeSha256"] == before, "nothing has changed"
+    functions.update_function_code(FunctionName="versioned", **place)
+    assert json.loads(invoke(functions, FunctionName="versioned")["Payload"]) == 2
+    with pytest.raises(ClientError, match="NoSuchVersion"):
+        functions.update_function_code(FunctionName="versioned", **place, S3ObjectVersion="0" * 32)
 
 
 def publish(functions: Any, name: str, files: Mapping[str, bytes], **more: Any) -> Any:

@@ -11,6 +11,7 @@ from alight.calls import Handler
 from alight.gateway.role_policy import RoleMay
 from alight.services.fetch import Fetcher
 from alight.services.lambda_ import service
+from alight.services.lambda_.account import Account
 from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.destination_rules import DestinationRules
@@ -23,6 +24,7 @@ from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.pollers import Means, Pollers
 from alight.services.lambda_.sources import Sources
+from alight.services.lambda_.tags import Tags
 from alight.services.lambda_.versions import Versions
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
@@ -75,6 +77,8 @@ def build_lambda(
         Versions(catalogue),
         Aliases(catalogue),
         layers,
+        Tags(catalogue),
+        Account(catalogue, store.records, running.pool.limit),
         mappings,
     )
     return LambdaDoor(operations, pollers)

@@ -35,6 +35,12 @@ class RequestTooLargeException(Fault):
     status = 413
 
 
+class RequestEntityTooLargeException(Fault):
+    """The request is too large."""
+
+    status = 413
+
+
 class TooManyRequestsException(Fault):
     """Rate Exceeded."""
 

@@ -57,7 +57,8 @@ class FunctionPool:
         self._endpoint_url = endpoint_url
         self._log = log
         self._child = child
-        self._limit = limit
+        #: Calls that run at a time.
+        self.limit = limit
         self._slots = Slots(limit)
         self._guard = MemoryGuard()
         self._prepared: asyncio.Task[tuple[Path, bool]] | None = None
@@ -189,7 +190,7 @@ class FunctionPool:
 
     def _make_room(self) -> None:
         """Stop the longest idle workers where there are too many."""
-        excess = len(self._workers) + 1 - max(self._limit * WARM_FACTOR, self._limit + 1)
+        excess = len(self._workers) + 1 - max(self.limit * WARM_FACTOR, self.limit + 1)
         for worker in list(self._idle)[: max(excess, 0)]:
             self._spawn(self._discard(worker))
 

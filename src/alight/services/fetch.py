@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from alight.errors.s3 import NoSuchKey
+from alight.errors.s3 import NoSuchKey, NoSuchVersion
 from alight.names import new_request_id
 from alight.store.objects import ObjectStore
 
@@ -18,11 +18,11 @@ class Fetcher:
         self._objects = objects
         self._folder = folder
 
-    async def object(self, bucket: str, key: str) -> Path:
-        """Raises `NoSuchKey`. The file is the caller's to read, not to change."""
-        row = self._objects.get(bucket, key)
-        if row is None:
-            raise NoSuchKey(Key=key)
+    async def object(self, bucket: str, key: str, version: str = "") -> Path:
+        """Raises `NoSuchKey` or `NoSuchVersion`. The file is the caller's to read, not to change."""
+        row = self._objects.get(bucket, key, version=version)
+        if row is None or row.marker:
+            raise NoSuchVersion(Key=key, VersionId=version) if version else NoSuchKey(Key=key)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{row.version_id}{Path(key).suffix}"
         if not path.exists():

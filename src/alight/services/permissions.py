@@ -173,12 +173,13 @@ def _lambda(operation: str, given: Members) -> Needs:
         resource = str(names.Arn("lambda", f"event-source-mapping:{given['UUID']}"))
     if "LayerName" in given and operation != "ListLayerVersions":
         resource = _layer(given)
-    resource = given.get("Arn") or resource
+    resource = given.get("Arn") or given.get("Resource") or resource
     needed = [(f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}", resource)]
     needed += [("lambda:GetLayerVersion", layer) for layer in given.get("Layers") or ()]
     for source in (given, given.get("Code") or {}, given.get("Content") or {}):
         if source.get("S3Bucket") and source.get("S3Key"):
-            needed.append(("s3:GetObject", names.bucket_arn(source["S3Bucket"], source["S3Key"])))
+            action = _s3_action("GetObject", source.get("S3ObjectVersion"))
+            needed.append((action, names.bucket_arn(source["S3Bucket"], source["S3Key"])))
     return needed
 
 

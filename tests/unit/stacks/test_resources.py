@@ -160,6 +160,7 @@ async def test_a_function(scene: Scene, source: Path) -> None:
     assert asked[1:] == [
         ("UpdateFunctionCode", {"FunctionName": name, "Local": str(source)}),
         ("DeleteFunctionConcurrency", {"FunctionName": name}),
+        ("UntagResource", {"Resource": f"arn:aws:lambda:us-east-1:000000000000:function:{name}", "TagKeys": ["a"]}),
     ]
 
 

@@ -75,6 +75,18 @@ class Catalogue:
         """Functions in the order of their names."""
         return [record.body for record in self._records.list(FUNCTION, after=after, limit=limit)]
 
+    def page_of_all(self, after: str, limit: int) -> list[Body]:
+        """Functions as `$LATEST`, each followed by its versions; `after` is a name with the qualifier of the last."""
+        name, _, qualifier = after.partition(":")
+        found: list[Body] = []
+        if name:
+            found += self.versions(name, after="" if qualifier == LATEST else qualifier, limit=limit)
+        while len(found) < limit and (page := self.page(name, limit)):
+            for own in page:
+                name = own["Configuration"]["FunctionName"]
+                found += [qualifiers.seen(own, own, names.function_arn(name, LATEST)), *self.versions(name)]
+        return found[:limit]
+
     def versions(self, function: str, after: str = "", limit: int = _MANY) -> list[Body]:
         """Published versions of one function in the order of their numbers, those behind `after`."""
         name = definitions.parse_name(function)[0]

@@ -8,7 +8,7 @@ from typing import Any
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors import AlightError
-from alight.errors.common import NotImplemented_
+from alight.errors.common import NotImplemented_, ValidationException
 from alight.errors.lambda_ import InvalidParameterValueException
 from alight.functions.package import unfit
 from alight.services.lambda_ import definitions
@@ -19,6 +19,8 @@ from alight.services.lambda_.layers import Layers
 from alight.services.lambda_.places import compiled_of
 from alight.services.lambda_.qualifiers import LATEST, is_version, split, whole
 from alight.services.lambda_.sources import NO_IMAGES, Sources, check_source
+from alight.services.lambda_.tags import check_tags
+from alight.services.lambda_.versions import PAGE
 
 #: Called with a function's name and a version, or "" for all of them, when workers must not go on with what they were
 #: started with.
@@ -47,6 +49,7 @@ class Functions:
             if not given.get(member):
                 raise InvalidParameterValueException(f"{member} is mandatory for functions of type Zip.", Type="User")
         role = definitions.role_name(given["Role"])
+        check_tags(given.get("Tags") or {})
         if self._catalogue.find(name) is not None:
             raise definitions.exists(name)
         self._rules.check_dead_letters(role, given.get("DeadLetterConfig"))
@@ -88,11 +91,9 @@ class Functions:
 
     async def get_function(self, call: Call, given: Members) -> Members:
         body = self._catalogue.body(given["FunctionName"], given.get("Qualifier"))
-        answer: Members = {
-            "Configuration": _configuration(body),
-            "Code": {"RepositoryType": "S3", "Location": ""},
-            "Tags": body["Tags"],
-        }
+        answer: Members = {"Configuration": _configuration(body), "Code": {"RepositoryType": "S3", "Location": ""}}
+        if body["Tags"]:
+            answer["Tags"] = body["Tags"]
         if body["Reserved"] is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": body["Reserved"]}
         return answer
@@ -101,11 +102,20 @@ class Functions:
         return _configuration(self._catalogue.body(given["FunctionName"], given.get("Qualifier")))
 
     async def list_functions(self, call: Call, given: Members) -> Members:
-        limit = min(given.get("MaxItems", 50), 50)
-        page = self._catalogue.page(given.get("Marker", ""), limit + 1)
+        """By name; with `FunctionVersion` ALL, each of them followed by its versions."""
+        limit = min(given.get("MaxItems") or PAGE, PAGE)
+        every = given.get("FunctionVersion")
+        if every not in (None, "ALL"):
+            raise ValidationException(
+                f"1 validation error detected: Value '{every}' at 'functionVersion' failed to satisfy constraint: "
+                "Member must satisfy enum value set: [ALL]"
+            )
+        list_from = self._catalogue.page_of_all if every else self._catalogue.page
+        page = list_from(given.get("Marker") or "", limit + 1)
         answer: Members = {"Functions": [_configuration(body) for body in page[:limit]]}
         if len(page) > limit:
-            answer["NextMarker"] = page[limit - 1]["Configuration"]["FunctionName"]
+            last = page[limit - 1]["Configuration"]
+            answer["NextMarker"] = last["FunctionArn"].partition(":function:")[2]
         return answer
 
     async def delete_function(self, call: Call, given: Members) -> Members:

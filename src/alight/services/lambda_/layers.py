@@ -161,6 +161,11 @@ def layer_folders(records: Records, folder: Path) -> Iterator[Path]:
     return (folder / record.body["Code"]["Dir"] for record in records.list(KIND, limit=_MANY))
 
 
+def layer_sizes(records: Records) -> Iterator[int]:
+    """Bytes of each layer's zip file."""
+    return (record.body["Code"]["Size"] for record in records.list(KIND, limit=_MANY))
+
+
 def _name(text: str) -> str:
     match = _LAYER.fullmatch(text)
     if match is None or match["account"] not in (None, names.ACCOUNT):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alight.calls import Handler
+from alight.services.lambda_.account import Account
 from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
 from alight.services.lambda_.functions import Functions
@@ -10,6 +11,7 @@ from alight.services.lambda_.invocations import Invocations
 from alight.services.lambda_.layers import Layers
 from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
+from alight.services.lambda_.tags import Tags
 from alight.services.lambda_.versions import Versions
 from alight.services.members import Table, guarded, support
 
@@ -29,12 +31,12 @@ _MAPPING = (
 TABLE: Table = {
     "CreateFunction": support(f"{_CONFIGURATION} Code Tags Publish", _NEUTRAL),
     "UpdateFunctionCode": support(
-        "FunctionName ZipFile S3Bucket S3Key DryRun RevisionId Local Publish", "Architectures"
+        "FunctionName ZipFile S3Bucket S3Key S3ObjectVersion DryRun RevisionId Local Publish", "Architectures"
     ),
     "UpdateFunctionConfiguration": support(f"{_CONFIGURATION} RevisionId", _NEUTRAL),
     "GetFunction": support("FunctionName Qualifier"),
     "GetFunctionConfiguration": support("FunctionName Qualifier"),
-    "ListFunctions": support("Marker MaxItems", "FunctionVersion MasterRegion"),
+    "ListFunctions": support("FunctionVersion Marker MaxItems", "MasterRegion"),
     "DeleteFunction": support("FunctionName Qualifier"),
     "Invoke": support("FunctionName InvocationType LogType ClientContext Payload Qualifier"),
     "AddPermission": support(_STATEMENT),
@@ -65,6 +67,10 @@ TABLE: Table = {
     "ListEventSourceMappings": support("EventSourceArn FunctionName Marker MaxItems"),
     "UpdateEventSourceMapping": support(f"{_MAPPING} UUID"),
     "DeleteEventSourceMapping": support("UUID"),
+    "TagResource": support("Resource Tags"),
+    "UntagResource": support("Resource TagKeys"),
+    "ListTags": support("Resource"),
+    "GetAccountSettings": support(),
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
     "DeleteFunctionConcurrency": support("FunctionName"),
@@ -79,6 +85,8 @@ def operations(
     versions: Versions,
     aliases: Aliases,
     layers: Layers,
+    tags: Tags,
+    account: Account,
     mappings: Mappings,
 ) -> dict[tuple[str, str], Handler]:
     """The service's part of the operations table."""
@@ -120,6 +128,10 @@ def operations(
             "ListLayers": layers.list_layers,
             "ListLayerVersions": layers.list_layer_versions,
             "DeleteLayerVersion": layers.delete_layer_version,
+            "TagResource": tags.tag_resource,
+            "UntagResource": tags.untag_resource,
+            "ListTags": tags.list_tags,
+            "GetAccountSettings": account.get_account_settings,
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,

@@ -11,8 +11,8 @@ from typing import Any
 from alight.calls import Call, Members
 from alight.errors import AlightError
 from alight.errors.common import NotImplemented_
-from alight.errors.lambda_ import InvalidParameterValueException
-from alight.errors.s3 import NoSuchKey
+from alight.errors.lambda_ import InvalidParameterValueException, RequestEntityTooLargeException
+from alight.errors.s3 import NoSuchKey, NoSuchVersion
 from alight.functions import package
 from alight.functions.package import Package
 from alight.services.lambda_.places import named
@@ -22,8 +22,11 @@ NO_IMAGES = (
     "Alight runs no container images (PackageType Image, ImageUri): give the code as a zip file, in ZipFile or in "
     "S3Bucket and S3Key."
 )
-#: Called with bucket and key; returns a file that holds the object.
-Fetch = Callable[[str, str], Awaitable[Path]]
+#: Bytes of a zip file that a request may carry, and of the request; longer ones come from a bucket.
+ZIPPED_LIMIT = 52_428_800
+_REQUEST_LIMIT = 69_905_067
+#: Called with bucket, key and a version ("" for the newest); returns a file that holds the object.
+Fetch = Callable[[str, str, str], Awaitable[Path]]
 
 
 class Sources:
@@ -50,13 +53,15 @@ class Sources:
             if "Local" in given and call.principal.kind == "service":
                 return self._record(await unpack(Path(given["Local"])))
             if given.get("ZipFile"):
+                _check_length(call, given["ZipFile"])
                 with tempfile.NamedTemporaryFile(suffix=".zip") as file:
                     file.write(given["ZipFile"])
                     file.flush()
                     return self._record(await unpack(Path(file.name)))
             if given.get("S3Bucket") and given.get("S3Key"):
-                return self._record(await unpack(await self._fetch(given["S3Bucket"], given["S3Key"])))
-        except NoSuchKey as fault:
+                version = given.get("S3ObjectVersion") or ""
+                return self._record(await unpack(await self._fetch(given["S3Bucket"], given["S3Key"], version)))
+        except (NoSuchKey, NoSuchVersion) as fault:
             raise InvalidParameterValueException(
                 f"Error occurred while GetObject. S3 Error Code: {fault.code}. S3 Error Message: {fault.message}",
                 Type="User",
@@ -75,8 +80,16 @@ class Sources:
         }
 
 
+def _check_length(call: Call, zipped: bytes) -> None:
+    """As base64 it is a third longer."""
+    if len(zipped) * 4 > _REQUEST_LIMIT * 3:
+        raise RequestEntityTooLargeException(
+            f"Request must be smaller than {_REQUEST_LIMIT} bytes for the {call.operation} operation"
+        )
+
+
 def check_source(operation: str, given: Members) -> None:
     """Zip files only, and of a place in a bucket what is honoured."""
     if given.get("ImageUri"):
         raise NotImplemented_(NO_IMAGES)
-    check("lambda", operation, given, ("ZipFile", "S3Bucket", "S3Key", "Local"))
+    check("lambda", operation, given, ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "Local"))

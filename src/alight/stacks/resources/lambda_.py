@@ -58,7 +58,7 @@ def _code(work: Work) -> Members:
         return _local(work, code["Local"], "Correct CodeUri.")
     if "ZipFile" in code:
         return {"ZipFile": _inline(code["ZipFile"])}
-    return given(code, "S3Bucket", "S3Key")
+    return given(code, "S3Bucket", "S3Key", "S3ObjectVersion")
 
 
 def _local(work: Work, place: str, hint: str) -> Members:
@@ -107,6 +107,17 @@ async def _update(work: Work) -> None:
     await work.call("lambda", "UpdateFunctionConfiguration", FunctionName=work.name, **members)
     await work.call("lambda", "UpdateFunctionCode", FunctionName=work.name, **_code(work))
     await _reserve(work)
+    if work.changed("Tags"):
+        await _tag(work)
+
+
+async def _tag(work: Work) -> None:
+    resource = names.function_arn(work.name)
+    before, now = (tag_map(properties).get("Tags", {}) for properties in (work.before, work.properties))
+    if gone := sorted(before.keys() - now.keys()):
+        await work.call("lambda", "UntagResource", Resource=resource, TagKeys=gone)
+    if now:
+        await work.call("lambda", "TagResource", Resource=resource, Tags=now)
 
 
 async def _reserve(work: Work) -> None:

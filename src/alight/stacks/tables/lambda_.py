@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alight.stacks.properties import Neutral, Only, Refused, Table
+from alight.stacks.properties import Honoured, Neutral, Only, Refused, Table
 from alight.stacks.tables.kinds import FLAG, MAPPING, N_WHOLE, NO_OWN_KEYS, NUMBER, TAGS, TEXT, TEXTS, WHOLE, N
 
 _FUNCTION: Table = {
@@ -14,7 +14,7 @@ _FUNCTION: Table = {
         "ZipFile": TEXT,
         "S3Bucket": TEXT,
         "S3Key": TEXT,
-        "S3ObjectVersion": Refused("versioning of buckets is not offered yet."),
+        "S3ObjectVersion": TEXT,
         "ImageUri": Refused("container images need a container engine; use a folder or a zip."),
         "SourceKMSKeyArn": NO_OWN_KEYS,
     },
@@ -37,7 +37,7 @@ _FUNCTION: Table = {
     "Architectures": Neutral("texts"),
     "EphemeralStorage": {"Size": N_WHOLE},
     "TracingConfig": N,
-    "Tags": TAGS,
+    "Tags": Honoured("tags"),
     "RuntimeManagementConfig": N,
     "RecursiveLoop": Only(("Terminate",), "loops are always ended.", neutral=True),
     "SnapStart": {"ApplyOn": Only(("None",), "workers start in milliseconds; there are no snapshots.", neutral=True)},
@@ -99,7 +99,7 @@ TABLES: Mapping[str, Table] = {
             "Local": TEXT,
             "S3Bucket": TEXT,
             "S3Key": TEXT,
-            "S3ObjectVersion": Refused("versioning of buckets is not offered yet."),
+            "S3ObjectVersion": TEXT,
         },
         "CompatibleRuntimes": TEXTS,
         "CompatibleArchitectures": TEXTS,
