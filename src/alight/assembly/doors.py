@@ -24,7 +24,7 @@ from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.iam.uses import noted
 from alight.services.lambda_.pollers import Pollers
-from alight.services.logs import Logs
+from alight.services.logs.service import Logs
 from alight.services.predictions import Predictions
 from alight.services.s3.service import S3
 from alight.services.sagemaker.acting import Acting
@@ -82,7 +82,7 @@ def build_doors(
         | sagemaker.operations()
         | sns.operations()
         | sqs.operations()
-        | Logs(store.records, store.telemetry, store.clock).operations()
+        | Logs(store.database, store.records, store.telemetry, store.clock).operations()
         | cloudwatch.operations()
         | iam.operations()
         | sts.operations()

@@ -13,6 +13,7 @@ from alight.errors.store import Damaged
 from alight.functions.package import discard_unused
 from alight.services.lambda_.layers import layer_folders
 from alight.services.lambda_.places import all_of
+from alight.services.logs.retention import forget
 from alight.store import journal
 
 log = logging.getLogger("alight")
@@ -47,14 +48,15 @@ async def keep_tidy(store: Store) -> None:
 
 
 async def forget_what_is_old(store: Store) -> None:
-    """Handled events and telemetry older than `retention_days`; outbox and queues forget by themselves."""
+    """Handled events and telemetry older than `retention_days`, lines of groups that have a retention of their own by
+    that one; outbox and queues forget by themselves."""
     before = store.clock.now() - store.settings.retention_days * 86_400
     place: int | None = 0
     while place is not None:
         rows, place = journal.old(store.database.read(), place, before, BATCH)
         if rows:
             await store.database.write(lambda tx, rows=rows: journal.forget(tx, rows))  # type: ignore[misc]
-    await store.telemetry.prune(before)
+    await forget(store.records, store.telemetry, store.clock.now(), store.settings.retention_days)
 
 
 def report_damage(damage: Damaged) -> None:

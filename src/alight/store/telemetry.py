@@ -9,45 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 
 from alight.clock import Clock
 from alight.store.connections import RELAXED, open_reader, open_writer
+from alight.store.metrics import FOREVER, Metrics
 from alight.store.migrations import TELEMETRY_MIGRATIONS, migrate
-from alight.store.minutes import Place, Tally, minute_of, pairs, tally_of
 from alight.store.predictions import Predictions
 from alight.store.ranges import behind_prefix
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
 from alight.store.telemetry_writer import Entry, TelemetryWriter, dumped
 
+__all__ = ["FILE_NAME", "FOREVER", "Telemetry"]
+
 FILE_NAME = "telemetry.db"
 
-FOREVER = sys.float_info.max
 
-
-class Minute(NamedTuple):
-    """One minute of a metric in one unit; `start` in seconds since 1970."""
-
-    start: int
-    unit: str
-    tally: Tally
-
-
-class Telemetry:
+class Telemetry(Metrics):
     """Owner of `telemetry.db`. Times are seconds since 1970; readers see what was flushed."""
 
     def __init__(self, clock: Clock, connection: apsw.Connection, reading: apsw.Connection) -> None:
-        self._clock = clock
-        self._reading = reading
         statements = load_statements()
-        self._reader = Reader(reading, statements, lambda damage: None)
-        self._writer = TelemetryWriter(connection, statements)
+        super().__init__(
+            clock, Reader(reading, statements, lambda damage: None), TelemetryWriter(connection, statements)
+        )
+        self._reading = reading
         self.predictions = Predictions(self._reader, self._writer.add)
 
     @classmethod
@@ -71,11 +62,17 @@ class Telemetry:
         row = {"log_group": group, "stream": stream, "ts": float(timestamp), "ingested": self._clock.now()}
         self._writer.add(Entry("telemetry.log", row | {"message": message, "request_id": request_id}))
 
-    def create_stream(self, group: str, stream: str) -> None:
-        """A stream that may stay without lines."""
-        self._writer.add(
-            Entry("telemetry.stream_add", {"log_group": group, "stream": stream, "now": self._clock.now()})
-        )
+    async def put_logs(self, group: str, stream: str, lines: Sequence[tuple[float, str]]) -> None:
+        """Lines (seconds since 1970, message) that are in the file once this returns. Raises where they are not."""
+        now = self._clock.now()
+        row = {"log_group": group, "stream": stream, "ingested": now, "request_id": ""}
+        entries = [Entry("telemetry.log", row | {"ts": float(ts), "message": message}) for ts, message in lines]
+        await asyncio.to_thread(self._writer.write_now, entries)
+
+    async def create_stream(self, group: str, stream: str) -> bool:
+        """A stream that may stay without lines, in the file once this returns. False where it was there."""
+        row = {"log_group": group, "stream": stream, "now": self._clock.now()}
+        return await asyncio.to_thread(self._writer.write_now, [Entry("telemetry.stream_add", row)]) > 0
 
     def span(self, request_id: str, name: str, start: float, end: float, event_id: str = "", **attributes: Any) -> None:
         """One step of a request; `attributes` are JSON values."""
@@ -110,35 +107,6 @@ class Telemetry:
             "max_memory_mb": max_memory_mb,
         }
         self._writer.add(Entry("telemetry.invocation", row))
-
-    def metric(
-        self,
-        namespace: str,
-        name: str,
-        value: float,
-        dimensions: Mapping[str, str],
-        *,
-        unit: str = "None",
-        timestamp: float | None = None,
-        times: float = 1.0,
-    ) -> None:
-        """A value of a metric that came so many `times`; now, unless `timestamp` says when."""
-        place = self._place(namespace, name, dimensions, unit, timestamp)
-        if not self._writer.minutes.add(place, float(value), times):
-            self._writer.dropped += 1
-
-    def metric_statistics(
-        self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None
-    ) -> None:
-        """Values of which only the statistics are known."""
-        if not self._writer.minutes.take_statistics(self._place(namespace, name, dimensions, unit, timestamp), given):
-            self._writer.dropped += 1
-
-    def _place(
-        self, namespace: str, name: str, dimensions: Mapping[str, str], unit: str, timestamp: float | None
-    ) -> Place:
-        moment = self._clock.now() if timestamp is None else float(timestamp)
-        return Place(minute_of(moment), namespace, name, pairs(dimensions), unit)
 
     def logs(
         self,
@@ -219,59 +187,20 @@ class Telemetry:
             return self._reader.all("telemetry.invocations_of_function", function=function, **stretch)
         return self._reader.all("telemetry.invocations", **stretch)
 
-    def minutes(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        start: float = 0.0,
-        end: float = FOREVER,
-    ) -> list[Minute]:
-        """A metric's minutes under exactly these dimensions that began from `start` up to, not including, `end`."""
-        key = {"namespace": namespace, "name": name, "dimensions": dumped(dict(dimensions))}
-        rows = self._reader.all("telemetry.minutes", start=start, end=end, **key)
-        return [
-            Minute(
-                row["minute"],
-                row["unit"],
-                tally_of(row["count"], row["sum"], row["low"], row["high"], row["spread"]),
-            )
-            for row in rows
-        ]
-
-    def series(
-        self,
-        namespace: str | None = None,
-        name: str | None = None,
-        since: float = 0.0,
-        after: tuple[str, str, str] = ("", "", ""),
-        limit: int = 10_000,
-    ) -> list[Row]:
-        """Which metrics there are (namespace, name, dimensions, last_ts, place), of those that had values after
-        `since`; `place` is what the next page's `after` is."""
-        behind = dict(zip(("after_namespace", "after_name", "after_dimensions"), after, strict=True))
-        rows = self._reader.all("telemetry.series", namespace=namespace, name=name, since=since, limit=limit, **behind)
-        return [
-            row
-            | {
-                "dimensions": json.loads(row["dimensions"]),
-                "place": (row["namespace"], row["name"], row["dimensions"]),
-            }
-            for row in rows
-        ]
-
     async def flush(self) -> None:
         """Return once everything that was added before can be read."""
         await asyncio.to_thread(self._writer.flush)
 
-    async def prune(self, before: float, group: str | None = None) -> int:
-        """Forget what is older than `before`, of everything or of one log group; how many rows went."""
+    async def prune(self, before: float, group: str | None = None, spared: Collection[str] = ()) -> int:
+        """Forget what is older than `before`, of one log group or of everything but the logs of the groups `spared`;
+        how many rows were touched."""
+        place = {"before": before, "log_group": group, "spared": json.dumps(sorted(spared))}
         if group is not None:
-            steps = [("telemetry.prune_group", {"log_group": group, "before": before})]
+            kinds: tuple[str, ...] = ("prune_group", "recount_streams", "prune_streams")
         else:
-            kinds = ("logs", "spans", "invocations", "predictions", "minutes", "series", "streams")
-            steps = [(f"telemetry.prune_{kind}", {"before": before}) for kind in kinds]
-        return await asyncio.to_thread(self._writer.prune, steps)
+            others = ("spans", "invocations", "predictions", "minutes", "series")
+            kinds = ("prune_logs", "recount_streams", "prune_streams", *(f"prune_{kind}" for kind in others))
+        return await asyncio.to_thread(self._writer.prune, [(f"telemetry.{kind}", place) for kind in kinds])
 
     async def delete_logs(self, group: str, stream: str | None = None) -> None:
         """Forget a log group's streams and lines, or one stream's."""

@@ -13,9 +13,10 @@ import pytest
 
 from alight.calls import Members
 from alight.errors.sagemaker import ValidationException
-from alight.services import logs, sns, sqs
+from alight.services import sns, sqs
 from alight.services.iam.service import TABLE as IAM
 from alight.services.lambda_.service import TABLE as LAMBDA
+from alight.services.logs.service import TABLE as LOGS
 from alight.services.members import Table
 from alight.services.s3.tables import TABLE as S3
 from alight.services.sagemaker.tables import CONTROL as SAGEMAKER
@@ -501,7 +502,7 @@ _TABLES: Mapping[str, Table] = {
     "sagemaker": SAGEMAKER,
     "sns": sns.TABLE,
     "sqs": sqs.TABLE,
-    "logs": logs.TABLE,
+    "logs": LOGS,
 }
 
 

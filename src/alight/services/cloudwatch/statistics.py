@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from alight.errors.cloudwatch import InvalidParameterValue
 from alight.errors.common import NotImplemented_
+from alight.store.metrics import Minute
 from alight.store.minutes import MINUTE, Tally, minute_of
-from alight.store.telemetry import Minute
 
 #: A statistic of a tally; None where the values that it needs are not known.
 Statistic = Callable[[Tally], float | None]

@@ -137,7 +137,9 @@ ORDER BY namespace, name, dimensions LIMIT :limit;
 
 -- name: telemetry.prune_logs
 -- Forget some of the lines that are too old.
-DELETE FROM log_events WHERE id IN (SELECT id FROM log_events WHERE ts < :before LIMIT :limit);
+DELETE FROM log_events WHERE id IN (
+    SELECT id FROM log_events WHERE ts < :before AND log_group NOT IN (SELECT value FROM json_each(:spared))
+    LIMIT :limit);
 
 -- name: telemetry.prune_group
 -- Forget some of the lines of one group that are too old.
@@ -166,9 +168,22 @@ DELETE FROM minutes WHERE (series, minute, unit) IN (
 -- Forget metrics that have no value left.
 DELETE FROM series WHERE id IN (SELECT id FROM series WHERE last_ts < :before LIMIT :limit);
 
+-- name: telemetry.recount_streams
+-- Streams that have lost some of their lines: what is left of them, and since when.
+UPDATE log_streams SET
+    bytes = (
+        SELECT coalesce(sum(length(CAST(message AS BLOB)) + 26), 0) FROM log_events AS e
+        WHERE e.log_group = log_streams.log_group AND e.stream = log_streams.stream),
+    first_ts = (
+        SELECT min(ts) FROM log_events AS e
+        WHERE e.log_group = log_streams.log_group AND e.stream = log_streams.stream)
+WHERE first_ts < :before AND last_ts >= :before AND (:log_group IS NULL OR log_group = :log_group)
+    AND log_group NOT IN (SELECT value FROM json_each(:spared));
+
 -- name: telemetry.prune_streams
--- Forget streams that have no line left.
-DELETE FROM log_streams WHERE coalesce(last_ts, created) < :before AND :limit > 0;
+-- Forget streams that have no line left, of one group or of all that are not spared.
+DELETE FROM log_streams WHERE coalesce(last_ts, created) < :before AND (:log_group IS NULL OR log_group = :log_group)
+    AND log_group NOT IN (SELECT value FROM json_each(:spared));
 
 -- name: telemetry.delete_streams
 -- Forget a group's streams, or one of them.

@@ -1,0 +1,102 @@
+"""Metrics of telemetry: values in, minutes and series out. `Telemetry` is this and the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from alight.clock import Clock
+from alight.store.minutes import Place, Tally, minute_of, pairs, tally_of
+from alight.store.rows import Reader, Row
+from alight.store.telemetry_writer import TelemetryWriter, dumped
+
+FOREVER = sys.float_info.max
+
+
+class Minute(NamedTuple):
+    """One minute of a metric in one unit; `start` in seconds since 1970."""
+
+    start: int
+    unit: str
+    tally: Tally
+
+
+class Metrics:
+    """The part of `telemetry.db` that counts. Times are seconds since 1970; readers see what was flushed."""
+
+    def __init__(self, clock: Clock, reader: Reader, writer: TelemetryWriter) -> None:
+        self._clock = clock
+        self._reader = reader
+        self._writer = writer
+
+    def metric(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        dimensions: Mapping[str, str],
+        *,
+        unit: str = "None",
+        timestamp: float | None = None,
+        times: float = 1.0,
+    ) -> None:
+        """A value of a metric that came so many `times`; now, unless `timestamp` says when."""
+        place = self._place(namespace, name, dimensions, unit, timestamp)
+        if not self._writer.minutes.add(place, float(value), times):
+            self._writer.dropped += 1
+
+    def metric_statistics(
+        self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None
+    ) -> None:
+        """Values of which only the statistics are known."""
+        if not self._writer.minutes.take_statistics(self._place(namespace, name, dimensions, unit, timestamp), given):
+            self._writer.dropped += 1
+
+    def _place(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], unit: str, timestamp: float | None
+    ) -> Place:
+        moment = self._clock.now() if timestamp is None else float(timestamp)
+        return Place(minute_of(moment), namespace, name, pairs(dimensions), unit)
+
+    def minutes(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        start: float = 0.0,
+        end: float = FOREVER,
+    ) -> list[Minute]:
+        """A metric's minutes under exactly these dimensions that began from `start` up to, not including, `end`."""
+        key = {"namespace": namespace, "name": name, "dimensions": dumped(dict(dimensions))}
+        rows = self._reader.all("telemetry.minutes", start=start, end=end, **key)
+        return [
+            Minute(
+                row["minute"],
+                row["unit"],
+                tally_of(row["count"], row["sum"], row["low"], row["high"], row["spread"]),
+            )
+            for row in rows
+        ]
+
+    def series(
+        self,
+        namespace: str | None = None,
+        name: str | None = None,
+        since: float = 0.0,
+        after: tuple[str, str, str] = ("", "", ""),
+        limit: int = 10_000,
+    ) -> list[Row]:
+        """Which metrics there are (namespace, name, dimensions, last_ts, place), of those that had values after
+        `since`; `place` is what the next page's `after` is."""
+        behind = dict(zip(("after_namespace", "after_name", "after_dimensions"), after, strict=True))
+        rows = self._reader.all("telemetry.series", namespace=namespace, name=name, since=since, limit=limit, **behind)
+        return [
+            row
+            | {
+                "dimensions": json.loads(row["dimensions"]),
+                "place": (row["namespace"], row["name"], row["dimensions"]),
+            }
+            for row in rows
+        ]

@@ -1,0 +1,64 @@
+"""The log service behind the gateway on a real socket, over a real store: `running_logs(folder)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alight.clock import SystemClock
+from alight.gateway.server import serve
+from alight.services.logs.retention import forget
+from alight.services.logs.service import Logs
+from alight.store.database import Database
+from alight.store.records import Records
+from alight.store.telemetry import Telemetry
+from tests.wire.served import client, gateway, loop_in_a_thread
+
+
+@dataclass
+class Running:
+    """What is served, with a client of it; `forget(days)` is what housekeeping does each hour."""
+
+    port: int
+    client: Any
+    forget: Callable[[float], None]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def running_logs(folder: Path) -> Iterator[Running]:
+    """Serve in a thread with a loop of its own."""
+    with loop_in_a_thread() as run:
+        port, tidy, stop = run(_start(folder))
+        here = Running(port, client("logs", port), lambda days: run(tidy(days)))
+        try:
+            yield here
+        finally:
+            here.client.close()
+            run(stop())
+
+
+Job = Callable[..., Coroutine[Any, Any, None]]
+
+
+async def _start(folder: Path) -> tuple[int, Job, Job]:
+    clock = SystemClock()
+    telemetry, database = await Telemetry.open(folder, clock), await Database.open(folder, clock, ballast=0)
+    records = Records(database)
+    server = await serve(gateway(Logs(database, records, telemetry, clock).operations()))
+
+    async def tidy(days: float) -> None:
+        await forget(records, telemetry, clock.now(), days)
+
+    async def stop() -> None:
+        await server.stop(0.5)
+        await telemetry.close()
+        await database.close()
+
+    return server.port, tidy, stop
