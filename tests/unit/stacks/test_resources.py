@@ -555,6 +555,20 @@ async def test_the_services_know_every_member_that_is_given(scene: Scene, source
         },
         "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": "b", "PolicyDocument": POLICY}},
         "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1, "Tags": tags}},
+        "Kept": {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "Properties": {
+                "ProductionVariants": [{"VariantName": "a", "ModelName": "m"}],
+                "ShadowProductionVariants": [{"VariantName": "b", "ModelName": "m"}],
+                "DataCaptureConfig": {
+                    "InitialSamplingPercentage": 1,
+                    "DestinationS3Uri": "s3://b",
+                    "CaptureOptions": [{"CaptureMode": "Input"}],
+                },
+                "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b"}},
+                "ExecutionRoleArn": "arn:r",
+            },
+        },
     }
     asked: list[tuple[str, str, Members]] = []
     services = scene.services

@@ -94,6 +94,8 @@ class Definitions:
             self._check_variant(variant)
         if given.get("DataCaptureConfig"):
             check_settings(given["DataCaptureConfig"])
+        if given.get("DataCaptureConfig") or given.get("AsyncInferenceConfig"):
+            self._check_role(call, given)
         await self._ledger.create(CONFIGURATION, name, given)
         return {"EndpointConfigArn": arn(CONFIGURATION, name)}
 
@@ -120,6 +122,12 @@ class Definitions:
         except CannotServe as reason:
             text = f"The model data at {url} cannot be served. {reason} {expectation(container.get('Image', ''))}"
             raise ValidationException(text.strip()) from reason
+
+    def _check_role(self, call: Call, given: Members) -> None:
+        """What the owner's model may do for the owner, nobody else may direct."""
+        model = self._ledger.known(MODEL, given["ProductionVariants"][0]["ModelName"]).body
+        if not given.get("ExecutionRoleArn") and not model.get(ACTS_AS) and role_of(call, {}):
+            raise ValidationException("ExecutionRoleArn must be given: the model acts for the owner of the account.")
 
     def _check_variant(self, variant: Members) -> None:
         name = variant["VariantName"]

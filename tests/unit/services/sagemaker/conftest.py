@@ -45,7 +45,8 @@ class Door:
     endpoints: Endpoints
     service: SageMaker
     objects: dict[str, Path] = field(default_factory=dict)
-    kind: Literal["root", "service"] = "root"
+    kind: Literal["root", "service", "role"] = "root"
+    role: str | None = None
     bucket: Bucket = field(default_factory=Bucket)
     compared: list[Compared] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Door:
         return self.service.operations()
 
     async def __call__(self, service: str, operation: str, /, **given: Any) -> Members:
-        principal = Principal(self.kind, "arn:aws:iam::000000000000:root", "A")
+        principal = Principal(self.kind, "arn:aws:iam::000000000000:root", "A", role=self.role)
         call = Call(service, operation, "11111111-2222-3333-4444-555555555555", principal)
         return await self.operations[service, operation](call, given)
 

@@ -101,3 +101,11 @@ async def test_a_topic_that_the_role_may_not_publish_to_is_not_told(serving: Doo
     [(endpoint, _, line)] = serving.bucket.lines
     assert endpoint == "a"
     assert "not authorized to perform: sns:Publish on resource: " + TOPIC in line
+
+
+async def test_nobody_else_directs_what_a_model_does_for_the_owner(serving: Door) -> None:
+    serving.kind, serving.role = "role", "someone"
+    given: dict[str, Any] = {"EndpointConfigName": "mine", "ProductionVariants": [variant("one")]}
+    with pytest.raises(ValidationException, match="ExecutionRoleArn must be given"):
+        await serving.control("CreateEndpointConfig", **given, AsyncInferenceConfig=CONFIG)
+    await serving.control("CreateEndpointConfig", **given)
