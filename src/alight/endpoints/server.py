@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from alight.clock import Clock
 from alight.endpoints import formats, venv
-from alight.endpoints.client import BadAnswer
+from alight.endpoints.asking import Asking, model_error
 from alight.endpoints.contract import CUSTOM_ATTRIBUTES, CannotServe, Reply
-from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
+from alight.endpoints.fleet import Busy, Fleet
 from alight.endpoints.process import Launch
 from alight.endpoints.shadows import Compared, Copies, Share
+from alight.endpoints.shelf import Package, Shelf
 from alight.endpoints.spec import (
     Answer,
     EndpointSpec,
@@ -34,8 +36,8 @@ from alight.endpoints.spec import (
     VariantStatus,
 )
 from alight.endpoints.variants import Turns
-from alight.errors.sagemaker import ModelError, RequestEntityTooLarge, ServiceUnavailable, ValidationError
-from alight.names import ACCOUNT, REGION, log_group_arn
+from alight.errors.sagemaker import RequestEntityTooLarge, ServiceUnavailable, ValidationError
+from alight.names import ACCOUNT
 
 #: group, stream, seconds since 1970, message, request id
 Log = Callable[[str, str, float, str, str], None]
@@ -47,7 +49,7 @@ LONGEST_SOCKET = 100
 class _Serving:
     """The fleets of one deployment."""
 
-    fleets: dict[str, Fleet]
+    fleets: dict[str, Fleet | Shelf]
     turns: Turns
     specs: dict[str, VariantSpec]
     #: Of those in `fleets`, the ones that get copies only.
@@ -84,7 +86,7 @@ class Endpoints:
         self._default_replicas = default_replicas or cores
         self._limits = limits or Limits()
         self._log = log
-        self._observe = observe
+        self._asking = Asking(clock, observe)
         self._copies = Copies(compare, clock.monotonic)
         self._endpoints: dict[str, _Endpoint] = {}
         self._sockets: Path | None = None
@@ -144,8 +146,11 @@ class Endpoints:
         target_variant: str = "",
         seconds: float = 0.0,
         most: int = 0,
+        target_model: str = "",
+        package: Callable[[str], Awaitable[Path]] | None = None,
     ) -> Answer:
-        """`seconds` and `most` bytes of the body are the limits' own where they are 0.
+        """`seconds` and `most` bytes of the body are the limits' own where they are 0. `package` gives the folder of
+        `target_model` for a variant that has many models.
 
         Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`.
         """
@@ -165,11 +170,15 @@ class Endpoints:
             CUSTOM_ATTRIBUTES: custom_attributes,
             "X-Amzn-SageMaker-Request-Id": request_id,
         }
+        if isinstance(fleet, Shelf):
+            fleet = await self._taken(name, fleet, target_model, partial(package, variant) if package else None)
+        elif target_model:
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has one model; TargetModel is for many.")
         began = self._clock.monotonic()
-        reply = await self._observed(name, variant, fleet, headers, body, seconds)
+        reply = await self._asking.ask(name, variant, fleet, headers, body, seconds)
         self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
         if not 200 <= reply.status < 300:
-            raise _model_error(name, reply.status, reply.body)
+            raise model_error(name, reply.status, reply.body)
         attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")
         return Answer(reply.body, reply.content_type, variant, attributes)
 
@@ -188,6 +197,17 @@ class Endpoints:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
+    async def _taken(self, name: str, shelf: Shelf, model: str, package: Package | None) -> Fleet:
+        """The fleet of one model among many, loaded where it is not."""
+        if not model or package is None:
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has many models; TargetModel must name one.")
+        try:
+            return await shelf.take(model, package)
+        except Busy as reason:
+            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
+        except CannotServe as reason:
+            raise model_error(name, 500, f"{model} cannot be served: {reason}".encode()) from None
+
     def _copy(
         self,
         name: str,
@@ -199,55 +219,26 @@ class Endpoints:
         took: float,
     ) -> None:
         for shadow, share in serving.shadows.items():
-            if share.due():
-                ask = partial(self._observed, name, shadow, serving.fleets[shadow], headers, body)
+            fleet = serving.fleets[shadow]
+            if isinstance(fleet, Fleet) and share.due():
+                ask = partial(self._asking.ask, name, shadow, fleet, headers, body)
                 self._copies.send((name, variant, shadow), ask, len(body), reply, took)
-
-    async def _observed(
-        self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float = 0.0
-    ) -> Reply:
-        started, began, status = self._clock.now(), self._clock.monotonic(), 0
-        try:
-            reply = await self._ask(name, fleet, headers, body, seconds)
-            status = reply.status
-            return reply
-        except ModelError as error:
-            status = error.members["OriginalStatusCode"]
-            raise
-        finally:
-            if self._observe is not None:
-                took = self._clock.monotonic() - began
-                request_id = headers["X-Amzn-SageMaker-Request-Id"]
-                replicas = len(fleet.pids)
-                self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
-
-    async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float) -> Reply:
-        try:
-            return await fleet.ask(headers, body, seconds)
-        except Busy as reason:
-            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
-        except OutOfTime as late:
-            if not late.began:
-                raise ServiceUnavailable(f"Endpoint {name} had no replica free in time.") from None
-            text = "Your invocation timed out while waiting for a response from container primary."
-            raise _model_error(name, 0, text.encode()) from None
-        except Died:
-            raise _model_error(name, 500, b"The model's process ended while it served this request.") from None
-        except BadAnswer as reason:
-            raise _model_error(name, 500, f"The model's answer cannot be read: {reason}.".encode()) from None
 
     async def _build(self, spec: EndpointSpec, serving: _Serving | None) -> _Serving:
         """Start the fleets of all variants that do not serve already; all answer or none of these is left."""
         self._deployments += 1
-        fleets: dict[str, Fleet] = {}
-        started: list[Fleet] = []
+        fleets: dict[str, Fleet | Shelf] = {}
+        started: list[Fleet | Shelf] = []
         try:
             for variant in (*spec.variants, *spec.shadows):
                 fleet = _unchanged(variant, serving)
-                if fleet is None:
-                    fleet = await self._fleet(spec.name, variant, f"{self._deployments}.{len(fleets)}")
-                    await fleet.start()
-                    started.append(fleet)
+                prefix = f"{self._deployments}.{len(fleets)}"
+                if fleet is None and variant.multi:
+                    fleet = self._shelf(spec.name, variant, prefix)
+                elif fleet is None:
+                    made = await self._fleet(spec.name, variant, prefix)
+                    await made.start()
+                    started.append(fleet := made)
                 fleets[variant.name] = fleet
         except BaseException:
             await _close(started)
@@ -256,6 +247,14 @@ class Endpoints:
         total = sum(variant.weight for variant in spec.variants) or 1.0
         shadows = {shadow.name: Share(shadow.weight / total) for shadow in spec.shadows}
         return _Serving(fleets, turns, {one.name: one for one in (*spec.variants, *spec.shadows)}, shadows)
+
+    def _shelf(self, endpoint: str, variant: VariantSpec, prefix: str) -> Shelf:
+        numbers = itertools.count()
+
+        def build(folder: Path) -> Awaitable[Fleet]:
+            return self._fleet(endpoint, replace(variant, model_dir=folder), f"{prefix}.m{next(numbers)}")
+
+        return Shelf(build, self._drain, variant.instances)
 
     async def _fleet(self, endpoint: str, variant: VariantSpec, prefix: str) -> Fleet:
         group, stream = f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant.name}/{prefix}"
@@ -277,7 +276,7 @@ class Endpoints:
             max_answer=self._limits.answer,
             command=formats.server_command(variant.environment),
         )
-        count = variant.instances if variant.instances > 1 else self._default_replicas
+        count = variant.instances if variant.instances > 1 or variant.multi else self._default_replicas
         return Fleet(launch, count, self._socket_folder(), prefix, self._limits, self._clock)
 
     def _socket_folder(self) -> Path:
@@ -290,25 +289,11 @@ class Endpoints:
             self._sockets = wanted
         return self._sockets
 
-    def _drain(self, fleets: Collection[Fleet]) -> asyncio.Task[None]:
+    def _drain(self, fleets: Collection[Fleet | Shelf]) -> asyncio.Task[None]:
         task = asyncio.create_task(_drain(list(fleets)))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
         return task
-
-
-def _model_error(name: str, status: int, body: bytes) -> ModelError:
-    """The message in AWS's words; the model's own text is kept up to 4 KB."""
-    text = body[:4096].decode("utf-8", "replace")
-    kind = "client" if 400 <= status < 500 else "server"
-    group = f"/aws/sagemaker/Endpoints/{name}"
-    return ModelError(
-        f'Received {kind} error ({status}) from primary with message "{text}". '
-        f"See log group {group} in account {ACCOUNT} of {REGION} for more information.",
-        OriginalStatusCode=status,
-        OriginalMessage=text,
-        LogStreamArn=log_group_arn(group),
-    )
 
 
 def _variant_statuses(serving: _Serving) -> tuple[VariantStatus, ...]:
@@ -318,7 +303,7 @@ def _variant_statuses(serving: _Serving) -> tuple[VariantStatus, ...]:
     )
 
 
-def _unchanged(variant: VariantSpec, serving: _Serving | None) -> Fleet | None:
+def _unchanged(variant: VariantSpec, serving: _Serving | None) -> Fleet | Shelf | None:
     """The replicas that serve this variant already, whatever its weight was."""
     known = serving.specs.get(variant.name) if serving else None
     if serving is None or known is None or replace(known, weight=variant.weight) != variant:
@@ -326,11 +311,11 @@ def _unchanged(variant: VariantSpec, serving: _Serving | None) -> Fleet | None:
     return serving.fleets[variant.name]
 
 
-async def _close(fleets: Collection[Fleet]) -> None:
+async def _close(fleets: Collection[Fleet | Shelf]) -> None:
     await asyncio.gather(*(fleet.close() for fleet in fleets))
 
 
-async def _drain(fleets: Collection[Fleet]) -> None:
+async def _drain(fleets: Collection[Fleet | Shelf]) -> None:
     try:
         await asyncio.gather(*(fleet.drain() for fleet in fleets))
     except asyncio.CancelledError:

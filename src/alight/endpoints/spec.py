@@ -12,13 +12,17 @@ State = Literal["Creating", "InService", "Updating", "Deleting", "Failed"]
 
 @dataclass(frozen=True, slots=True)
 class VariantSpec:
-    """One production variant. `model_dir` is an unpacked, checked package; `instances` below 2 means the default."""
+    """One production variant. `model_dir` is an unpacked, checked package; `instances` below 2 means the default.
+
+    With `multi` it has none: every request names its model, whose replicas are `instances`.
+    """
 
     name: str
     model_dir: Path
     instances: int = 1
     weight: float = 1.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    multi: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from alight.endpoints.contract import CannotServe
 from alight.errors.sagemaker import ValidationException
 from alight.names import REGION
 from alight.services.sagemaker import tables
-from alight.services.sagemaker.acting import role_of
+from alight.services.sagemaker.acting import check_url, role_of
 from alight.services.sagemaker.capture import check_settings
 from alight.services.sagemaker.images import expectation
 from alight.services.sagemaker.ledger import CONFIGURATION, MODEL, Ledger, arn, moment
@@ -90,8 +90,9 @@ class Definitions:
             raise ValidationException("ProductionVariants must have one variant at least, each with a name of its own.")
         if shadows and (len(variants), len(shadows)) != (1, 1):
             raise ValidationException("An endpoint with a shadow variant has one production variant and one shadow.")
+        alone = bool(shadows or given.get("AsyncInferenceConfig"))
         for variant in (*variants, *shadows):
-            self._check_variant(variant)
+            self._check_variant(variant, alone)
         if given.get("DataCaptureConfig"):
             check_settings(given["DataCaptureConfig"])
         if given.get("DataCaptureConfig") or given.get("AsyncInferenceConfig"):
@@ -115,6 +116,9 @@ class Definitions:
     async def _check_package(self, call: Call, container: Members, role: str) -> None:
         url = model_data_url(container)
         check_model_data(call, url)
+        if is_multi(container):
+            check_url(url, "ModelDataUrl")
+            return
         try:
             await self._inspect(url, container.get("Environment") or {}, role)
         except NoModelData as missing:
@@ -129,11 +133,13 @@ class Definitions:
         if not given.get("ExecutionRoleArn") and not model.get(ACTS_AS) and role_of(call, {}):
             raise ValidationException("ExecutionRoleArn must be given: the model acts for the owner of the account.")
 
-    def _check_variant(self, variant: Members) -> None:
+    def _check_variant(self, variant: Members, alone: bool) -> None:
         name = variant["VariantName"]
         if not variant.get("ModelName"):
             raise ValidationException(f"Production variant {name} names no model.")
-        self._ledger.known(MODEL, variant["ModelName"])
+        model = self._ledger.known(MODEL, variant["ModelName"])
+        if alone and is_multi(container_of(model.body)):
+            raise ValidationException(f"The many models of {model.name} have no shadows and no asynchronous inference.")
         if variant.get("InitialVariantWeight", 0.0) < 0 or variant.get("InitialInstanceCount", 1) < 1:
             raise ValidationException(
                 f"Production variant {name} must have an InitialInstanceCount of 1 at least and no negative weight."
@@ -144,6 +150,11 @@ def container_of(model: Members) -> Members:
     """The model's one container, in whichever member it was given."""
     container: Members = model.get("PrimaryContainer") or model["Containers"][0]
     return container
+
+
+def is_multi(container: Members) -> bool:
+    """Whether its URL is the prefix of many packages, of which each request names one."""
+    return container.get("Mode") == "MultiModel"
 
 
 def model_data_url(container: Members) -> str:

@@ -22,9 +22,10 @@ from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import EndpointSpec, VariantSpec
 from alight.errors import AlightError, Fault
 from alight.errors.common import AccessDenied
+from alight.errors.sagemaker import ValidationError
 from alight.names import bucket_arn
 from alight.services.sagemaker.acting import Acting, split
-from alight.services.sagemaker.definitions import ACTS_AS, NoModelData, container_of, model_data_url
+from alight.services.sagemaker.definitions import ACTS_AS, NoModelData, container_of, is_multi, model_data_url
 from alight.services.sagemaker.ledger import ENDPOINT, MODEL, Ledger
 from alight.store.records import Record
 
@@ -52,6 +53,7 @@ class Part:
     image: str
     settings: Members = field(default_factory=dict)
     role: str = ""
+    multi: bool = False
 
 
 def _all_parts(body: Members) -> list[Members]:
@@ -94,6 +96,21 @@ class Deployments:
         if "DataCaptureConfig" not in excluded:
             wanted["DataCaptureConfig"] = record.body.get("DataCaptureConfig")
         return {**wanted, "Variants": [{**part, **served.get(part["name"], {})} for part in wanted["Variants"]]}
+
+    async def package(self, record: Record, target: str, variant: str) -> Path:
+        """The folder of one package among a variant's many. Raises `ValidationError` where there is none, or
+        `CannotServe`."""
+        part = Part(**next(part for part in record.body["Variants"] if part["name"] == variant))
+        url = f"{part.url.rstrip('/')}/{target}"
+        try:
+            async with self._unpacking:
+                return (await self._bring(url, part.environment, part.role)).dir
+        except NoModelData as missing:
+            bucket, key = split(url)
+            raise ValidationError(
+                f"Failed to download model data(bucket: {bucket}, key: {key}). Please ensure that there is an object "
+                "located at the URL and that the role passed to CreateModel has permissions to download the model."
+            ) from missing
 
     async def inspect(self, url: str, environment: Mapping[str, str], role: str) -> None:
         """Bring a model's package here and look whether it can be served. Raises `CannotServe` with what is wrong."""
@@ -202,7 +219,9 @@ class Deployments:
         }
 
     def _spec(self, part: Part) -> VariantSpec:
-        return VariantSpec(part.name, self._store / part.sha256, part.instances, part.weight, part.environment)
+        return VariantSpec(
+            part.name, self._store / part.sha256, part.instances, part.weight, part.environment, part.multi
+        )
 
     def _failed(self, name: str, reason: str) -> Members:
         status = self._endpoints.status(name)
@@ -225,11 +244,14 @@ class Deployments:
             environment=dict(container.get("Environment") or {}),
             image=container.get("Image", ""),
             role=model.get(ACTS_AS, ""),
+            multi=is_multi(container),
             settings={member: variant[member] for member in _SETTINGS if member in variant},
         )
 
     async def _packed(self, part: Part) -> Part:
         """The part with its package in the store: the one that was deployed before, or what its URL holds now."""
+        if part.multi:
+            return part
         async with self._unpacking:
             return replace(part, sha256=(await self._package(part)).sha256)
 

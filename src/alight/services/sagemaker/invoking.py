@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
@@ -35,6 +37,7 @@ class Invoking:
             raise ValidationError(
                 f"Endpoint {record.name} of account {ACCOUNT} is an asynchronous endpoint; use InvokeEndpointAsync."
             )
+        target = given.get("TargetModel") or ""
         answer = await self._endpoints.invoke(
             record.name,
             given.get("Body") or b"",
@@ -43,6 +46,8 @@ class Invoking:
             custom_attributes=given.get("CustomAttributes") or "",
             request_id=call.request_id,
             target_variant=given.get("TargetVariant") or "",
+            target_model=target,
+            package=partial(self._deployments.package, record, target),
         )
         self._capture(record, call.request_id, given, answer)
         reply: Members = {

@@ -43,10 +43,13 @@ RUNTIME: Table = {
         "EndpointName ContentType Accept CustomAttributes InferenceId InputLocation Body S3OutputPathExtension "
         "Filename RequestTTLSeconds InvocationTimeoutSeconds"
     ),
-    "InvokeEndpoint": support("EndpointName Body ContentType Accept CustomAttributes TargetVariant InferenceId"),
+    "InvokeEndpoint": support(
+        "EndpointName Body ContentType Accept CustomAttributes TargetVariant TargetModel InferenceId"
+    ),
 }
 CONTAINER: Support = support(
-    "ModelDataUrl ModelDataSource Environment Mode", "Image ImageConfig ContainerHostname ContainerMetricsConfig"
+    "ModelDataUrl ModelDataSource Environment Mode MultiModelConfig",
+    "Image ImageConfig ContainerHostname ContainerMetricsConfig",
 )
 DATA_SOURCE: Support = support("S3Uri S3DataType CompressionType", "ModelAccessConfig ETag ManifestEtag")
 WEIGHT: Support = support("VariantName DesiredWeight DesiredInstanceCount", "ServerlessUpdateConfig")
@@ -70,8 +73,8 @@ def check_model(given: Members) -> None:
     for container in [given.get("PrimaryContainer"), *(given.get("Containers") or [])]:
         if container:
             _check("CreateModel container", container, CONTAINER)
-            if container.get("Mode", "SingleModel") != "SingleModel":
-                raise NotImplemented_("Alight does not support Mode MultiModel of sagemaker CreateModel.")
+            if (container.get("MultiModelConfig") or {}).get("ModelCacheSetting", "Enabled") != "Enabled":
+                raise NotImplemented_("Alight does not support ModelCacheSetting Disabled of sagemaker CreateModel.")
             if (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
                 raise NotImplemented_(
                     "Alight does not support a SAGEMAKER_SUBMIT_DIRECTORY in S3 of sagemaker CreateModel; pack what is "

@@ -13,9 +13,9 @@ _CONTAINER = {
     "Image": N,  # the archive itself says how it is served
     "ContainerHostname": N,
     "ImageConfig": N,
-    "Mode": Only(("SingleModel",), "one model per container is offered.", neutral=True),
+    "Mode": TEXT,
     "ModelDataSource": Refused("is not offered; give ModelDataUrl."),
-    "MultiModelConfig": Refused("one model per container is offered."),
+    "MultiModelConfig": {"ModelCacheSetting": Only(("Enabled",), "models stay loaded for as long as there is room.")},
     "ModelPackageName": Refused("the model registry is not offered; give ModelDataUrl."),
     "InferenceSpecificationName": Refused("the model registry is not offered."),
 }

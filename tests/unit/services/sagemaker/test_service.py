@@ -164,7 +164,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("CreateModel", {"InferenceExecutionConfig": {"Mode": "Serial"}}, "InferenceExecutionConfig"),
     ("CreateModel", {"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
     ("CreateModel", {"PrimaryContainer": {"ModelPackageName": "p"}}, "ModelPackageName"),
-    ("CreateModel", {"PrimaryContainer": {"Mode": "MultiModel", "ModelDataUrl": URL}}, "MultiModel"),
+    (
+        "CreateModel",
+        {"PrimaryContainer": {"ModelDataUrl": URL, "MultiModelConfig": {"ModelCacheSetting": "Disabled"}}},
+        "ModelCacheSetting",
+    ),
     (
         "CreateModel",
         {"PrimaryContainer": {"ModelDataUrl": URL, "Environment": {"SAGEMAKER_SUBMIT_DIRECTORY": "s3://b/s.tar.gz"}}},
@@ -192,7 +196,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"ProductionVariants": [variant("m", ManagedInstanceScaling={"Status": "ENABLED"})]},
         "ManagedInstanceScaling",
     ),
-    ("InvokeEndpoint", {"TargetModel": "m.tar.gz"}, "TargetModel"),
+    ("InvokeEndpoint", {"TargetContainerHostname": "h"}, "TargetContainerHostname"),
 ]
 
 
