@@ -86,7 +86,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         exits.push_async_callback(telling.outbox.close)
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
         polling = asyncio.create_task(doors.pollers.run(), name="pollers")
-        tidying = asyncio.create_task(keep_tidy(store), name="housekeeping")
+        tidying = asyncio.create_task(keep_tidy(store, doors.s3.expire), name="housekeeping")
         watching = asyncio.create_task(doors.watch.run(), name="alarms")
         announce(store)
         say(f"Console: {login_link(store, entry)}")

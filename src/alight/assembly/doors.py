@@ -50,6 +50,7 @@ class Doors:
     watch: Watch
     #: (endpoint, variant) -> the names of the classes of what it serves.
     labels: Callable[[str, str], tuple[str, ...]]
+    s3: S3
 
 
 def build_doors(
@@ -105,4 +106,5 @@ def build_doors(
         functions.pollers,
         cloudwatch.watch,
         predictions.labels,
+        s3,
     )

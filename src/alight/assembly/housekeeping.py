@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from alight.assembly.running import Running
@@ -33,17 +34,19 @@ async def tidy_before_serving(store: Store, running: Running) -> None:
     await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)
 
 
-async def keep_tidy(store: Store) -> None:
-    """Until cancelled. A failure is logged and tried again at the next turn."""
+async def keep_tidy(store: Store, expire: Callable[[], Awaitable[int]]) -> None:
+    """Until cancelled. `expire` carries out the buckets' lifecycle rules. A failure is logged, and the next turn tries
+    again."""
     try:
         await store.objects.sweep()
     except Exception:
         log.exception("leftovers of a crash could not be removed; it is tried again at the next start")
     while True:
-        try:
-            await forget_what_is_old(store)
-        except Exception:
-            log.exception("housekeeping failed; it is tried again in an hour")
+        for work in (lambda: forget_what_is_old(store), expire):
+            try:
+                await work()
+            except Exception:
+                log.exception("housekeeping failed; it is tried again in an hour")
         await store.clock.sleep(INTERVAL)
 
 

@@ -254,6 +254,12 @@ class NoSuchPublicAccessBlockConfiguration(Fault):
     status = 404
 
 
+class NoSuchLifecycleConfiguration(Fault):
+    """The lifecycle configuration does not exist"""
+
+    status = 404
+
+
 class NoSuchTagSet(Fault):
     """The TagSet does not exist"""
 

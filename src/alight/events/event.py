@@ -20,12 +20,14 @@ CREATED_COPY = "ObjectCreated:Copy"
 CREATED_MULTIPART = "ObjectCreated:CompleteMultipartUpload"
 REMOVED_DELETE = "ObjectRemoved:Delete"
 REMOVED_MARKER = "ObjectRemoved:DeleteMarkerCreated"
+LIFECYCLE_DELETE = "LifecycleExpiration:Delete"
+LIFECYCLE_MARKER = "LifecycleExpiration:DeleteMarkerCreated"
 TAGGING_PUT = "ObjectTagging:Put"
 TAGGING_DELETE = "ObjectTagging:Delete"
 ACL_PUT = "ObjectAcl:Put"
 
 # AWS raised the version with each later family of events and left the older ones where they were.
-_LATER_FAMILIES = ("ObjectTagging:", "ObjectAcl:")
+_LATER_FAMILIES = ("ObjectTagging:", "ObjectAcl:", "LifecycleExpiration:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ TARGETS = {
     "QueueConfigurations": "QueueArn",
 }
 
-# What a rule may name. Families that nothing here can cause (restore, replication, lifecycle) are legal and silent.
+# What a rule may name. Families that nothing here can cause (restore, replication) are legal and silent.
 _FAMILIES = {
     "s3:ObjectCreated": "* Put Post Copy CompleteMultipartUpload",
     "s3:ObjectRemoved": "* Delete DeleteMarkerCreated",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
+from itertools import takewhile
 
 from alight.store.database import Reader
 from alight.store.ranges import after as behind
@@ -62,9 +63,14 @@ def list_versions(
     return VersionPage(found, prefixes, None)
 
 
-def all_versions(reader: Reader, bucket: str, prefix: str = "") -> Iterator[Version]:
-    """Every version of a bucket by key, newest first; read in batches, each as it is at that moment."""
-    return _walk(reader, bucket, prefix, prefix, "")
+def all_versions(reader: Reader, bucket: str, after: str = "") -> Iterator[Version]:
+    """Every version of a bucket behind the key `after`, by key, newest first; read in batches."""
+    return _walk(reader, bucket, "", behind(after) if after else "", "")
+
+
+def versions_of(reader: Reader, bucket: str, key: str) -> Iterator[Version]:
+    """Every version of one key, newest first."""
+    return takewhile(lambda one: one.row.key == key, _walk(reader, bucket, key, key, ""))
 
 
 def _walk(reader: Reader, bucket: str, prefix: str, start: str | bytes, sequencer: str) -> Iterator[Version]:

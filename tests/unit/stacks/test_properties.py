@@ -47,7 +47,12 @@ MODEL = "AWS::SageMaker::Model"
         (BUCKET, "BucketName: b", None),
         (BUCKET, "Tags: []", "neutral Tags"),
         (BUCKET, "WebsiteConfiguration: {IndexDocument: index.html}", None),
-        (BUCKET, "LifecycleConfiguration: {}", "refused LifecycleConfiguration"),
+        (BUCKET, "LifecycleConfiguration: {Rules: [{Status: Enabled, ExpirationInDays: 1}]}", None),
+        (
+            BUCKET,
+            "LifecycleConfiguration: {Rules: [{Status: Enabled, Transitions: []}]}",
+            "refused LifecycleConfiguration.Rules.0.Transitions",
+        ),
         (BUCKET, "Colour: red", "refused Colour"),
         (BUCKET, "VersioningConfiguration: {Status: Enabled}", None),
         (BUCKET, "NotificationConfiguration: []", "refused NotificationConfiguration"),

@@ -54,7 +54,8 @@ class Copying:
             if row is not None:
                 result = {"ETag": quoted(row.etag), "LastModified": moment(row.last_modified), **sums_of(row)}
                 versions = source_version(self._ground, source) | self._ground.version(row)
-                return {"CopyObjectResult": result, **headers.encryption(row), **versions}
+                facts = versions | self._ground.expiration(row)
+                return {"CopyObjectResult": result, **headers.encryption(row), **facts}
         raise ConditionalRequestConflict
 
     async def _try(self, call: Call, given: Members, bucket: str, key: str) -> tuple[ObjectRow, ObjectRow | None]:

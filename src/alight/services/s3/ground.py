@@ -19,6 +19,7 @@ from alight.events import event
 from alight.events.event import Change
 from alight.events.match import Rule, matching, rules
 from alight.names import ACCOUNT
+from alight.services.s3.lifecycle_rules import expiration, rules_of
 from alight.services.s3.naming import check_key
 from alight.services.s3.validation import TargetCheck
 from alight.store.database import Database, Tx
@@ -85,6 +86,12 @@ class Ground:
         """`VersionId` as a reply shows it: only of buckets that keep versions, or did."""
         bucket = self.objects.get_bucket(row.bucket)
         return {"VersionId": row.visible} if bucket is not None and bucket.settings.get(SETTING) else {}
+
+    def expiration(self, row: ObjectRow) -> Members:
+        """`Expiration` (x-amz-expiration) of a current object, where a lifecycle rule of its bucket is about it."""
+        bucket = self.objects.get_bucket(row.bucket)
+        said = expiration(rules_of(bucket.settings), row) if bucket is not None else ""
+        return {"Expiration": said} if said else {}
 
     def require(self, tx: Tx, name: str) -> Bucket:
         """The bucket inside a job, so that nothing is written into one that has just gone. Raises `NoSuchBucket`."""

@@ -17,6 +17,7 @@ from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import store_name
 from alight.services.s3.copying import source_of, source_version
 from alight.services.s3.ground import Ground, change, moment, quoted
+from alight.services.s3.lifecycle_rules import ends, rules_of
 from alight.services.s3.naming import check_key
 from alight.services.s3.objects import info_of, sums_of
 from alight.services.s3.placing import LARGEST, Arrived, check_again, receive
@@ -72,6 +73,7 @@ class Multipart:
 
         upload = await self._ground.database.write(job)
         reply = {"Bucket": bucket, "Key": key, "UploadId": upload.id, **headers.encryption(info)}
+        reply |= abort_of(self._ground, upload)
         return reply | ({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if asked is not None else {})
 
     async def upload_part(self, call: Call, given: Members) -> Members:
@@ -148,6 +150,7 @@ class Multipart:
             **sums_of(row),
             **headers.encryption(row),
             **self._ground.version(row),
+            **self._ground.expiration(row),
         }
 
     def _assemble(self, tx: Tx, upload: Upload, order: list[Members], given: Members) -> ObjectRow:
@@ -184,6 +187,13 @@ class Multipart:
 
         await self._ground.database.write(job)
         return {}
+
+
+def abort_of(ground: Ground, upload: Upload) -> Members:
+    """When an upload is given up if it is not finished, and by which lifecycle rule."""
+    bucket = ground.objects.get_bucket(upload.bucket)
+    found = ends(rules_of(bucket.settings), upload) if bucket is not None else None
+    return {"AbortDate": moment(found[0]), "AbortRuleId": found[1]} if found else {}
 
 
 def find_upload(ground: Ground, given: Members) -> Upload:

@@ -60,19 +60,24 @@ class Objects:
         check_now(self._ground, bucket.name, key, asked)
         arrived = await receive(self._ground, call, given)
         row = await place(self._ground, call, bucket.name, key, arrived, info, asked, event_name)
-        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row), **self._ground.version(row)}
+        facts = self._ground.version(row) | self._ground.expiration(row)
+        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row), **facts}
 
     async def get_object(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
         span, reply = _answer(call, row, given)
-        reply |= self._ground.version(row)
+        reply |= self._facts(row, given)
         start, end = (span.start, span.end) if span else (0, row.size)
         reply["Body"] = self._ground.objects.open_body(row, start, end)
         return reply
 
     async def head_object(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
-        return _answer(call, row, given)[1] | self._ground.version(row)
+        return _answer(call, row, given)[1] | self._facts(row, given)
+
+    def _facts(self, row: ObjectRow, given: Members) -> Members:
+        """Its version; and when it expires, of what is current."""
+        return self._ground.version(row) | ({} if given.get("VersionId") else self._ground.expiration(row))
 
     async def get_object_attributes(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)

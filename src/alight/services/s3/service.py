@@ -13,7 +13,9 @@ from alight.services.s3.buckets import Buckets
 from alight.services.s3.copying import Copying
 from alight.services.s3.cors import Cors
 from alight.services.s3.deletes import Deletes
+from alight.services.s3.expiring import Expiring
 from alight.services.s3.ground import Emit, Ground
+from alight.services.s3.lifecycle import Lifecycle
 from alight.services.s3.listing import Listing
 from alight.services.s3.multipart import Multipart
 from alight.services.s3.notifications import Notifications
@@ -43,6 +45,7 @@ _NOUNS = (
     Multipart,
     UploadListing,
     Versioning,
+    Lifecycle,
 )
 
 
@@ -58,6 +61,8 @@ class S3:
         self, database: Database, objects: ObjectStore, *, clock: Clock, emit: Emit, target_exists: TargetCheck
     ) -> None:
         self._ground = Ground(database, objects, clock, emit, target_exists)
+        #: One pass of all buckets' lifecycle rules.
+        self.expire = Expiring(self._ground).run
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         handlers: dict[str, Handler] = {}

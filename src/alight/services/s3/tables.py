@@ -60,6 +60,11 @@ TABLE: Table = {
     "GetBucketWebsite": support(_AT),
     "PutBucketWebsite": support(f"{_AT} WebsiteConfiguration", _XML_BODY),
     "DeleteBucketWebsite": support(_AT),
+    "GetBucketLifecycleConfiguration": support(_AT),
+    "PutBucketLifecycleConfiguration": support(
+        f"{_AT} LifecycleConfiguration", "ChecksumAlgorithm TransitionDefaultMinimumObjectSize"
+    ),
+    "DeleteBucketLifecycle": support(_AT),
     "GetBucketNotificationConfiguration": support(_AT),
     "PutBucketNotificationConfiguration": support(f"{_AT} NotificationConfiguration SkipDestinationValidation"),
     "PutObject": support(

@@ -9,7 +9,7 @@ from alight.calls import Call, Handler, Members
 from alight.services.s3.checksums import store_name
 from alight.services.s3.ground import OWNER, Ground, moment, quoted
 from alight.services.s3.listing import page_size, speller
-from alight.services.s3.multipart import Setup, find_upload, setup_of
+from alight.services.s3.multipart import Setup, abort_of, find_upload, setup_of
 from alight.store.shapes import Upload, UploadedPart
 
 _BATCH = 1000
@@ -44,6 +44,7 @@ class UploadListing:
             "Owner": OWNER,
             "StorageClass": "STANDARD",
             **_checksums(setup),
+            **abort_of(self._ground, upload),
         }
 
     async def list_uploads(self, call: Call, given: Members) -> Members:

@@ -13,6 +13,7 @@ from alight.calls import Members
 from alight.errors import Fault
 from alight.names import REGION
 from alight.stacks.provider import Kept, Named, Naming, Provider, Work
+from alight.stacks.resources.s3_lifecycle import lifecycle_rule
 from alight.stacks.resources.values import as_document, tag_list
 
 
@@ -30,6 +31,8 @@ async def _update(work: Work) -> None:
             await work.call("s3", "DeleteBucketTagging", Bucket=work.name)
     if work.changed("VersioningConfiguration"):
         await _keep_versions(work)
+    if work.changed("LifecycleConfiguration"):
+        await _let_expire(work)
     await _share(work)
     if work.changed("CorsConfiguration"):
         await _allow_origins(work)
@@ -43,6 +46,15 @@ async def _keep_versions(work: Work) -> None:
     """A template that no longer speaks of versions ends the making of new ones, as on AWS."""
     wanted = work.properties.get("VersioningConfiguration") or {"Status": "Suspended"}
     await work.call("s3", "PutBucketVersioning", Bucket=work.name, VersioningConfiguration=wanted)
+
+
+async def _let_expire(work: Work) -> None:
+    wanted = work.properties.get("LifecycleConfiguration")
+    if wanted is None:
+        await work.call("s3", "DeleteBucketLifecycle", Bucket=work.name)
+        return
+    rules = {"Rules": [lifecycle_rule(rule) for rule in wanted.get("Rules") or []]}
+    await work.call("s3", "PutBucketLifecycleConfiguration", Bucket=work.name, LifecycleConfiguration=rules)
 
 
 async def _share(work: Work) -> None:

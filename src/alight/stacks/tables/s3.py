@@ -8,6 +8,7 @@ from alight.stacks.properties import Only, Refused, Table
 from alight.stacks.tables.kinds import DOCUMENT, FLAG, NO_OWN_KEYS, TAGS, TEXT, TEXTS, WHOLE, N
 
 _RULES = {"S3Key": {"Rules": [{"Name": TEXT, "Value": TEXT}]}}
+_ONE_CLASS = Refused("objects are kept in one storage class; rules can only let them expire.")
 _BUCKET: Table = {
     "BucketName": TEXT,
     "NotificationConfiguration": {
@@ -68,7 +69,29 @@ _BUCKET: Table = {
             }
         ],
     },
-    "LifecycleConfiguration": Refused("lifecycle rules are not offered yet: nothing would expire."),
+    "LifecycleConfiguration": {
+        "Rules": [
+            {
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": WHOLE},
+                "ExpirationDate": TEXT,
+                "ExpirationInDays": WHOLE,
+                "ExpiredObjectDeleteMarker": FLAG,
+                "Id": TEXT,
+                "NoncurrentVersionExpiration": {"NewerNoncurrentVersions": WHOLE, "NoncurrentDays": WHOLE},
+                "NoncurrentVersionExpirationInDays": WHOLE,
+                "NoncurrentVersionTransition": _ONE_CLASS,
+                "NoncurrentVersionTransitions": _ONE_CLASS,
+                "ObjectSizeGreaterThan": WHOLE,
+                "ObjectSizeLessThan": WHOLE,
+                "Prefix": TEXT,
+                "Status": TEXT,
+                "TagFilters": [{"Key": TEXT, "Value": TEXT}],
+                "Transition": _ONE_CLASS,
+                "Transitions": _ONE_CLASS,
+            }
+        ],
+        "TransitionDefaultMinimumObjectSize": N,
+    },
     "ReplicationConfiguration": Refused("replication is not offered."),
     "ObjectLockEnabled": Only(("false",), "object lock is not offered: objects could be deleted.", neutral=True),
     "ObjectLockConfiguration": Refused("object lock is not offered: objects could be deleted."),
@@ -98,6 +121,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         "CorsConfiguration.CorsRules.*.AllowedOrigins",
         "OwnershipControls.Rules.*.ObjectOwnership",
         "VersioningConfiguration.Status",
+        "LifecycleConfiguration.Rules.*.Status",
         "WebsiteConfiguration.RedirectAllRequestsTo.HostName",
         "WebsiteConfiguration.RoutingRules.*.RedirectRule",
     ),

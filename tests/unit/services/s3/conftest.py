@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Service:
     missing: dict[str, str] = field(default_factory=dict)
     emit: Callable[[Tx, str, Mapping[str, Any], Rule], None] | None = None
     calls: int = 0
+    expire: Callable[[], Awaitable[int]] = field(init=False)
 
     async def __call__(self, operation: str, headers: Mapping[str, str] | None = None, /, **given: Any) -> Members:
         self.calls += 1
@@ -101,9 +102,8 @@ async def s3(tmp_path: Path) -> AsyncIterator[Service]:
         tx.after_commit(lambda: service.emitted.append((target, payload, rule.id)))
 
     service = Service({}, clock, tmp_path)
-    service.operations = S3(
-        database, objects, clock=clock, emit=emit, target_exists=lambda arn, bucket: service.missing.get(arn)
-    ).operations()
+    door = S3(database, objects, clock=clock, emit=emit, target_exists=lambda arn, bucket: service.missing.get(arn))
+    service.operations, service.expire = door.operations(), door.expire
     await service("CreateBucket", Bucket="photos")
     yield service
     objects.close()
