@@ -198,7 +198,7 @@ def test_a_function_that_is_deleted_is_gone(functions: Any, make: Any) -> None:
     refused("ResourceConflictException", lambda: make())
     listed = functions.get_paginator("list_functions").paginate().build_full_result()["Functions"]
     assert name in [item["FunctionName"] for item in listed]
-    functions.delete_function(FunctionName=name)
+    assert functions.delete_function(FunctionName=name)["StatusCode"] == 204
     error = refused("ResourceNotFoundException", functions.invoke, FunctionName=name)
     assert (
         error.response["Error"]["Message"]
@@ -309,8 +309,9 @@ def test_the_account_and_all_versions_of_its_functions(functions: Any, make: Any
     limit = after["AccountLimit"]
     assert limit["UnreservedConcurrentExecutions"] == before["AccountLimit"]["UnreservedConcurrentExecutions"] - 1
     assert (limit["CodeSizeUnzipped"], limit["CodeSizeZipped"]) == (262_144_000, 52_428_800)
+    functions.update_function_code(FunctionName=name, ZipFile=package("def echo(event, context): ..."), Publish=True)
     pages = functions.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 1})
     listed = [(one["FunctionName"], one["Version"]) for page in pages for one in page["Functions"]]
-    assert [version for function, version in listed if function == name] == ["$LATEST", "1"]
+    assert [version for function, version in listed if function == name] == ["$LATEST", "1", "2"]
     assert len(listed) == len(set(listed))
     functions.delete_function(FunctionName=name)

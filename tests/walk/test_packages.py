@@ -251,7 +251,18 @@ def test_a_template_publishes_its_layer(tmp_path: Path, start: Any) -> None:
     started = start(app, data=tmp_path / "data")
     assert json.loads(invoke(started.client("lambda"), FunctionName="hello")["Payload"]) == "one"
     (app / "layer" / "python" / "shared.py").write_bytes(module("two"))
+    spare = publish(started.client("lambda"), "spare", {"python/shared.py": module("spare")})["LayerVersionArn"]
     started.kill()
     functions = start(app, data=tmp_path / "data").client("lambda")
     assert json.loads(invoke(functions, FunctionName="hello")["Payload"]) == "two"
-    assert functions.get_function_configuration(FunctionName="hello")["Layers"][0]["Arn"].endswith(":layer:shared:2")
+    arn = functions.get_function_configuration(FunctionName="hello")["Layers"][0]["Arn"]
+    assert arn.endswith(":layer:shared:2")
+    old = functions.update_function_configuration(FunctionName="hello", Layers=[f"{arn[:-1]}1"])
+    assert json.loads(invoke(functions, FunctionName="hello")["Payload"]) == "one", (
+        "what was replaced is kept, as on AWS"
+    )
+    assert old["Layers"][0]["CodeSize"] > 0
+    functions.update_function_configuration(FunctionName="hello", Layers=[spare])
+    assert json.loads(invoke(functions, FunctionName="hello")["Payload"]) == "spare", (
+        "no function had it at the restart"
+    )

@@ -128,7 +128,7 @@ class Functions:
             _check_deletable(qualifier)
             await self._catalogue.delete_version(name, qualifier)
         await self._retire(name, qualifier)
-        return {}
+        return {"StatusCode": 204}
 
     async def _changed(self, name: str, change: Change, *, publish: bool = False) -> Members:
         """Change a function; what is to be known of the packages that it then has is told by its configuration."""
