@@ -53,6 +53,34 @@ def failed(problem: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
+def test_what_a_bucket_says_of_encryption_and_of_what_it_has_not(s3: Any, bucket: str) -> None:
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
+
+    def encryption() -> Any:
+        return s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+
+    assert encryption() == [rule]
+    keyed = rule | {"BucketKeyEnabled": True}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [keyed]})
+    assert encryption() == [keyed]
+    s3.delete_bucket_encryption(Bucket=bucket)
+    assert encryption() == [rule]
+    kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+    with pytest.raises(ClientError) as problem:
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=kms)
+    assert failed(problem) == ("NotImplemented", 501)
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
+    assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
+    for ask, code in (
+        (s3.get_bucket_replication, "ReplicationConfigurationNotFoundError"),
+        (s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),
+    ):
+        with pytest.raises(ClientError) as problem:
+            ask(Bucket=bucket)
+        assert failed(problem) == (code, 404)
+
+
 def test_buckets(s3: Any, bucket: str) -> None:
     assert bucket in [row["Name"] for row in s3.list_buckets()["Buckets"]]
     assert s3.head_bucket(Bucket=bucket)["BucketRegion"] == "us-east-1"

@@ -68,6 +68,9 @@ def test_a_picture_up_and_down(aws: Aws, running: Running, bucket: str, tmp_path
     assert "PRE birds/" in aws("s3", "ls", f"s3://{bucket}")
     aws("s3", "mv", f"s3://{bucket}/birds/card ü.jpg", f"s3://{bucket}/moved+1.jpg")
     assert "moved+1.jpg" in aws("s3", "ls", f"s3://{bucket}/")
+    link = aws("s3", "presign", f"s3://{bucket}/moved+1.jpg", "--expires-in", "60").strip()
+    with urllib.request.urlopen(link, timeout=20) as answer:
+        assert answer.read() == picture.read_bytes()
     aws("s3", "rm", f"s3://{bucket}/moved+1.jpg")
     assert aws("s3", "ls", f"s3://{bucket}/") == ""
 

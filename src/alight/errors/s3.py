@@ -299,8 +299,20 @@ class NotModified(Fault):
     code = "304"
 
 
+class ObjectLockConfigurationNotFoundError(Fault):
+    """Object Lock configuration does not exist for this bucket"""
+
+    status = 404
+
+
 class OwnershipControlsNotFoundError(Fault):
     """The bucket ownership controls were not found"""
+
+    status = 404
+
+
+class ReplicationConfigurationNotFoundError(Fault):
+    """The replication configuration was not found"""
 
     status = 404
 

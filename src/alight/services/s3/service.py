@@ -8,11 +8,13 @@ from __future__ import annotations
 from alight.calls import Handler
 from alight.clock import Clock
 from alight.services.members import guarded
+from alight.services.s3.absent import Absent
 from alight.services.s3.acl import Acls
 from alight.services.s3.buckets import Buckets
 from alight.services.s3.copying import Copying
 from alight.services.s3.cors import Cors
 from alight.services.s3.deletes import Deletes
+from alight.services.s3.encryption import Encryption
 from alight.services.s3.expiring import Expiring
 from alight.services.s3.ground import Emit, Ground
 from alight.services.s3.lifecycle import Lifecycle
@@ -46,6 +48,8 @@ _NOUNS = (
     UploadListing,
     Versioning,
     Lifecycle,
+    Encryption,
+    Absent,
 )
 
 

@@ -60,6 +60,14 @@ TABLE: Table = {
     "GetBucketWebsite": support(_AT),
     "PutBucketWebsite": support(f"{_AT} WebsiteConfiguration", _XML_BODY),
     "DeleteBucketWebsite": support(_AT),
+    "GetBucketEncryption": support(_AT),
+    "PutBucketEncryption": support(_AT, f"ServerSideEncryptionConfiguration {_XML_BODY}"),
+    "DeleteBucketEncryption": support(_AT),
+    "GetBucketAccelerateConfiguration": support(_AT, "RequestPayer"),
+    "GetBucketLogging": support(_AT),
+    "GetBucketRequestPayment": support(_AT),
+    "GetBucketReplication": support(_AT),
+    "GetObjectLockConfiguration": support(_AT),
     "GetBucketLifecycleConfiguration": support(_AT),
     "PutBucketLifecycleConfiguration": support(
         f"{_AT} LifecycleConfiguration", "ChecksumAlgorithm TransitionDefaultMinimumObjectSize"
