@@ -40,9 +40,10 @@ def _is_active(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return not said or any(kind in value for value in said for kind in ACTIVE)
 
 
-async def send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+async def send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send, watched: int = WATCHED) -> None:
     """A fault on the way cannot be told any more: the connection is broken off, which the client notices. The
-    server does not say when the client has gone, so a long answer asks. Closing `body` is the caller's."""
+    server does not say when the client has gone, so a long answer asks, from `watched` bytes on. Closing `body` is the
+    caller's."""
     sent = 0
     gone: asyncio.Task[None] | None = None
     try:
@@ -52,7 +53,7 @@ async def send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send) 
             if piece:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             sent += len(piece)
-            if sent > WATCHED:
+            if sent > watched:
                 gone = gone or asyncio.create_task(_until_gone(receive))
                 await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})

@@ -20,11 +20,13 @@ from tests.wire.served import client, gateway, loop_in_a_thread
 
 @dataclass
 class Running:
-    """What is served, with a client of it; `forget(days)` is what housekeeping does each hour."""
+    """What is served, with a client of it; `forget(days)` is what housekeeping does each hour, `tails()` says how many
+    sessions are under way."""
 
     port: int
     client: Any
     forget: Callable[[float], None]
+    tails: Callable[[], int]
 
     @property
     def url(self) -> str:
@@ -35,8 +37,9 @@ class Running:
 def running_logs(folder: Path) -> Iterator[Running]:
     """Serve in a thread with a loop of its own."""
     with loop_in_a_thread() as run:
-        port, tidy, stop = run(_start(folder))
-        here = Running(port, client("logs", port), lambda days: run(tidy(days)))
+        port, service, tidy, stop = run(_start(folder))
+        tailing = service.tailing
+        here = Running(port, client("logs", port), lambda days: run(tidy(days)), lambda: tailing.sessions)
         try:
             yield here
         finally:
@@ -47,11 +50,12 @@ def running_logs(folder: Path) -> Iterator[Running]:
 Job = Callable[..., Coroutine[Any, Any, None]]
 
 
-async def _start(folder: Path) -> tuple[int, Job, Job]:
+async def _start(folder: Path) -> tuple[int, Logs, Job, Job]:
     clock = SystemClock()
     telemetry, database = await Telemetry.open(folder, clock), await Database.open(folder, clock, ballast=0)
     records = Records(database)
-    server = await serve(gateway(Logs(database, records, telemetry, clock).operations()))
+    service = Logs(database, records, telemetry, clock)
+    server = await serve(gateway(service.operations()))
 
     async def tidy(days: float) -> None:
         await forget(records, telemetry, clock.now(), days)
@@ -61,4 +65,4 @@ async def _start(folder: Path) -> tuple[int, Job, Job]:
         await telemetry.close()
         await database.close()
 
-    return server.port, tidy, stop
+    return server.port, service, tidy, stop

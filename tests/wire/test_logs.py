@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.support import eventually, find_tool
 from tests.wire.running_logs import Running, running_logs
-from tests.wire.served import aws_environment
+from tests.wire.served import aws_environment, client
 
 DAY = 86_400_000
 
@@ -187,6 +187,35 @@ def test_searches(running: Running) -> None:
     assert refused(running.client.filter_log_events, logGroupName=group, filterPattern="{ $.a")[0] == (
         "InvalidParameterException"
     )
+
+
+def test_a_live_tail(running: Running) -> None:
+    """boto3 would ask at `stream-HOST`, which only AWS has."""
+    group = made(running, "/live")
+    running.client.create_log_stream(logGroupName=group, logStreamName="other")
+    put(running, group, (now(), "ERROR before"))
+    arn = running.client.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupArn"]
+    tailing = client("logs", running.port, config={"inject_host_prefix": False})
+    given = {"logGroupIdentifiers": [arn], "logStreamNames": ["s"], "logEventFilterPattern": "ERROR"}
+    stream = tailing.start_live_tail(**given)["responseStream"]
+    events = iter(stream)
+    start = next(events)["sessionStart"]
+    assert (start["logGroupIdentifiers"], start["logEventFilterPattern"]) == ([arn], "ERROR")
+    for message, place in (("INFO", "s"), ("ERROR elsewhere", "other"), ("ERROR here", "s")):
+        put(running, group, (now(), message), stream=place)
+    lines: list[dict[str, Any]] = []
+    while not lines:
+        update = next(events)["sessionUpdate"]
+        assert update["sessionMetadata"] == {"sampled": False}
+        lines += update["sessionResults"]
+    assert [(line["message"], line["logStreamName"], line["logGroupIdentifier"]) for line in lines] == [
+        ("ERROR here", "s", "000000000000:/live")
+    ]
+    stream.close()
+    tailing.close()
+    eventually(lambda: running.tails() == 0, what="the end of the session")
+    nobody = {"logGroupIdentifiers": ["arn:aws:logs:us-east-1:000000000000:log-group:nobody"]}
+    assert refused(tailing.start_live_tail, **nobody)[0] == "ResourceNotFoundException"
 
 
 @pytest.mark.tool("aws2")

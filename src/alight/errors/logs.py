@@ -17,6 +17,18 @@ class ResourceAlreadyExistsException(Fault):
     status = 400
 
 
+class LimitExceededException(Fault):
+    """You have reached the maximum number of resources that can be created."""
+
+    status = 400
+
+
+class SessionTimeoutException(Fault):
+    """The session has timed out."""
+
+    status = 400
+
+
 class InvalidParameterException(Fault):
     """A parameter is specified incorrectly."""
 

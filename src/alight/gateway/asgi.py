@@ -24,6 +24,7 @@ from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
 from alight.gateway.body import Body, RawBody, WholeStream, without_framing
 from alight.gateway.cors import CrossOrigin, SameOriginOnly, opened, preflight, with_headers
 from alight.gateway.encode import BODILESS
+from alight.gateway.eventstream import CONTENT_TYPE as EVENT_STREAM
 from alight.gateway.forms import POST_OBJECT, bucket_of, read_form
 from alight.gateway.hosts import Hosts
 from alight.gateway.integrity import Digest, check_body, plain_digest
@@ -315,7 +316,8 @@ async def _send(response: Response, method: str, raw: RawBody | None, receive: R
         await send({"type": "http.response.body", "body": body})
         return
     try:
-        await send_pieces(body, receive, send)
+        lasting = (b"content-type", EVENT_STREAM) in response.headers
+        await send_pieces(body, receive, send, *([0] if lasting else []))
     finally:
         if isinstance(body, AsyncGenerator):
             await body.aclose()

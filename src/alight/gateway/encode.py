@@ -18,6 +18,7 @@ from alight.errors import Fault
 from alight.gateway.dialects import Spelling, spell
 from alight.gateway.encode_json import write_json
 from alight.gateway.encode_xml import write_children, write_document
+from alight.gateway.eventstream import CONTENT_TYPE, frames, is_stream
 from alight.gateway.models import Binding, Bindings, Service
 from alight.gateway.route import Match
 from alight.gateway.scalars import write_scalar
@@ -47,6 +48,9 @@ def encode(match: Match, reply: Members, request_id: str) -> Response:
     status = operation.status
     body: bytes | AsyncIterator[bytes]
     match match.protocol:
+        case "json" if is_stream(operation.model):
+            headers.append((b"content-type", CONTENT_TYPE))
+            body = frames(operation.model, reply)
         case "json":
             headers.append((b"content-type", match.content_type.encode()))
             body = write_json(operation.output_shape, reply) if operation.output_shape else b"{}"

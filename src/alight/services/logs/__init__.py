@@ -5,6 +5,7 @@ groups       groups: made, described, tagged, deleted; their retention
 streams      streams: made, described, deleted
 writing      PutLogEvents
 reading      GetLogEvents, FilterLogEvents
+tailing      StartLiveTail
 places       which group and stream are meant; tokens, and moments in milliseconds
 retention    what is forgotten, and when
 patterns     filter patterns (pure); pattern_conditions and pattern_values are its parts

@@ -8,6 +8,7 @@ from alight.services.logs.groups import Groups
 from alight.services.logs.places import Places
 from alight.services.logs.reading import Reading
 from alight.services.logs.streams import Streams
+from alight.services.logs.tailing import Tailing
 from alight.services.logs.writing import Writing
 from alight.services.members import Table, guarded, support
 from alight.store.database import Database
@@ -36,6 +37,7 @@ TABLE: Table = {
     "ListTagsLogGroup": support("logGroupName"),
     "PutLogEvents": support("logGroupName logStreamName logEvents", "sequenceToken"),
     "PutRetentionPolicy": support("logGroupName retentionInDays"),
+    "StartLiveTail": support("logGroupIdentifiers logStreamNames logStreamNamePrefixes logEventFilterPattern"),
     "TagLogGroup": support("logGroupName", "tags"),
     "TagResource": support("resourceArn", "tags"),
     "UntagLogGroup": support("logGroupName", "tags"),
@@ -52,6 +54,7 @@ class Logs:
         self._streams = Streams(telemetry, places)
         self._writing = Writing(telemetry, places, clock)
         self._reading = Reading(telemetry, places)
+        self.tailing = Tailing(telemetry, places, clock)
 
     def operations(self) -> dict[tuple[str, str], Handler]:
         groups, streams = self._groups, self._streams
@@ -69,6 +72,7 @@ class Logs:
             "ListTagsLogGroup": groups.list_tags_log_group,
             "PutLogEvents": self._writing.put_log_events,
             "PutRetentionPolicy": groups.put_retention_policy,
+            "StartLiveTail": self.tailing.start_live_tail,
             "TagLogGroup": groups.tag_log_group,
             "TagResource": groups.tag_resource,
             "UntagLogGroup": groups.untag_log_group,
