@@ -20,7 +20,7 @@ from alight.store.telemetry import Telemetry
 Json = dict[str, Any]
 
 #: How the step of a request to a deployed API begins.
-API_CALL = "execute-api "
+API_CALL = ("execute-api ", "lambda-url ")
 
 
 class Stories:

@@ -68,8 +68,8 @@ def answer_v1(api: Api, payload: bytes, accept: str | None) -> Answer:
     return Answer(_status(given.get("statusCode")), headers, _bytes(body or "", is_base64))
 
 
-def answer_v2(payload: bytes) -> Answer:
-    """Raises `Malformed`."""
+def answer_v2(payload: bytes, kind: str = "text/plain;charset=UTF-8") -> Answer:
+    """`kind` is the type of a body of which the function does not say it. Raises `Malformed`."""
     given = _parsed(payload)
     if not isinstance(given, dict) or "statusCode" not in given:
         # A bare string is the text itself; anything else is JSON.
@@ -81,7 +81,7 @@ def answer_v2(payload: bytes) -> Answer:
     headers = list(_permitted(_pairs(given, "headers"), is_rest=False))
     headers += _permitted((("set-cookie", cookie) for cookie in cookies), is_rest=False)
     if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("content-type", "text/plain;charset=UTF-8"))
+        headers.append(("content-type", kind))
     body = given.get("body")
     text = body if isinstance(body, str) else "" if body is None else json.dumps(body, ensure_ascii=False)
     return Answer(_status(given["statusCode"]), headers, _bytes(text, _flag(given)))

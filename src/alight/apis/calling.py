@@ -147,7 +147,7 @@ class Callers:
         ran = await self._run(api, match, incoming, _dump(event))
         try:
             if ran.failed:
-                raise FunctionFailed(f"the function failed: {_failure(ran.payload)}")
+                raise FunctionFailed(f"the function failed: {failure(ran.payload)}")
             if payload == "2.0":
                 return answer_v2(ran.payload)
             return _traced(answer_v1(api, ran.payload, incoming.header("accept")), api, incoming)
@@ -260,7 +260,7 @@ def _traced(answer: Answer, api: Api, incoming: Incoming) -> Answer:
     return Answer(answer.status, [*answer.headers, ("X-Amzn-Trace-Id", incoming.trace)], answer.body)
 
 
-def _failure(payload: bytes) -> str:
+def failure(payload: bytes) -> str:
     """A failed function's error in a few words."""
     try:
         given = json.loads(payload)

@@ -22,6 +22,7 @@ from alight.apis.proxy_v1 import staged
 from alight.apis.refusals import refuse
 from alight.apis.request import Incoming, read_incoming
 from alight.apis.routes import DEFAULT, Match, Table
+from alight.apis.sending import send_answer
 from alight.asgi import Receive, Scope, Send
 from alight.clock import Clock
 from alight.errors import Fault
@@ -43,7 +44,6 @@ PREFIX = "/_aws/execute-api/"
 LABEL = "execute-api"
 #: Characters of a path that no route takes, in the story.
 MOST_TOLD = 200
-_BODILESS = (204, 304)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Door:
         incoming = read_incoming(scope, path, domain, request_id, self._clock.now())
         if stage is None:
             answer = refuse("REST", ForbiddenException())
-            return await _send(send, "REST", incoming, answer, Body(incoming, receive))
+            return await send_answer(send, incoming.method, _ids("REST", request_id), answer, Body(incoming, receive))
         api = stage.api
         match: Match | None = None
         body, spent = Body(incoming, receive), Spent()
@@ -93,7 +93,7 @@ class Door:
         if api.cors is not None and asked is None:
             answer = with_cors(api.cors, incoming, answer)
         answer = compressed(api, incoming, answer)
-        await _send(send, api.kind, incoming, answer, body)
+        await send_answer(send, incoming.method, _ids(api.kind, request_id), answer, body)
         route = f"{incoming.method} {match.route.path if match else staged(api, path)[:MOST_TOLD]}"
         self._tell(Told(api, incoming, route, answer.status, self._clock.now(), answer.why, spent.integration))
 
@@ -150,26 +150,8 @@ def _place(scope: Scope) -> tuple[str, str, str]:
     return api_id, below, f"{api_id}.{LABEL}.localhost" + (f":{port}" if port else "")
 
 
-async def _send(send: Send, kind: Kind, incoming: Incoming, answer: Answer, body: Body) -> None:
-    request_id = incoming.request_id
+def _ids(kind: Kind, request_id: str) -> list[tuple[bytes, bytes]]:
+    """How each kind of API tells the request's id."""
     if kind == "REST":
-        ids = [(b"x-amzn-requestid", request_id.encode()), (b"x-amz-apigw-id", short_id(request_id).encode())]
-    else:
-        ids = [(b"apigw-requestid", short_id(request_id).encode())]
-    # Another server's header may hold bytes that are no text; they go out as they came.
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("utf-8", "surrogateescape")) for name, value in answer.headers
-    ]
-    is_bodiless = answer.status in _BODILESS
-    if not is_bodiless:
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-    content = b"" if is_bodiless or incoming.method == "HEAD" else answer.body
-    is_kept = await body.settle()
-    if not is_kept:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers + ids})
-    if not is_kept:
-        await send({"type": "http.response.body", "body": content, "more_body": True})
-        await body.linger()
-        content = b""
-    await send({"type": "http.response.body", "body": content})
+        return [(b"x-amzn-requestid", request_id.encode()), (b"x-amz-apigw-id", short_id(request_id).encode())]
+    return [(b"apigw-requestid", short_id(request_id).encode())]

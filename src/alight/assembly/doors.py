@@ -24,6 +24,7 @@ from alight.services.fetch import Fetcher
 from alight.services.iam.service import Iam
 from alight.services.iam.uses import noted
 from alight.services.lambda_.pollers import Pollers
+from alight.services.lambda_.urls import Urls
 from alight.services.logs.service import Logs
 from alight.services.predictions import Predictions
 from alight.services.s3.service import S3
@@ -51,6 +52,7 @@ class Doors:
     #: (endpoint, variant) -> the names of the classes of what it serves.
     labels: Callable[[str, str], tuple[str, ...]]
     s3: S3
+    urls: Urls
 
 
 def build_doors(
@@ -107,4 +109,5 @@ def build_doors(
         cloudwatch.watch,
         predictions.labels,
         s3,
+        functions.urls,
     )

@@ -18,6 +18,7 @@ from alight.apis.door import Find
 from alight.assembly.apis import build_apis
 from alight.assembly.console import build_console, login_link
 from alight.assembly.doors import Doors
+from alight.assembly.function_urls import build_function_urls
 from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
 from alight.assembly.telling import Telling
@@ -139,6 +140,7 @@ async def listen(
     keys = Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called)
     iam = doors.iam
     apis = build_apis(store, running, telling.gate, keys, iam.policies_of, iam.limits_of, find, exits)
+    apis |= build_function_urls(store, running, keys, iam.policies_of, iam.limits_of, doors.urls.find)
     apis = {**apis, PREFIX: Mount(Responses(templates.answers))}
     console = build_console(store, telling, doors, admin, stories, entry, exits)
     gateway = build_gateway(store, running, doors, api, console, router, apis)

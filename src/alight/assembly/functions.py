@@ -25,6 +25,7 @@ from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.pollers import Means, Pollers
 from alight.services.lambda_.sources import Sources
 from alight.services.lambda_.tags import Tags
+from alight.services.lambda_.urls import Urls
 from alight.services.lambda_.versions import Versions
 from alight.services.sqs import Sqs
 from alight.services.targets import Targets
@@ -32,10 +33,11 @@ from alight.services.targets import Targets
 
 @dataclass(frozen=True, slots=True)
 class LambdaDoor:
-    """Its part of the operations table, and what reads queues for functions."""
+    """Its part of the operations table, what reads queues for functions, and what is served at URLs."""
 
     operations: dict[tuple[str, str], Handler]
     pollers: Pollers
+    urls: Urls
 
 
 def build_lambda(
@@ -69,6 +71,7 @@ def build_lambda(
         checks=MappingRules(catalogue, role_may, sqs.consumer.hiding),
         wake=pollers.wake,
     )
+    urls = Urls(catalogue, store.database, store.records, clock)
     operations = service.operations(
         functions,
         Invocations(catalogue, store.database, running.queue, run=running.runner.request),
@@ -80,8 +83,9 @@ def build_lambda(
         Tags(catalogue),
         Account(catalogue, store.records, running.pool.limit),
         mappings,
+        urls,
     )
-    return LambdaDoor(operations, pollers)
+    return LambdaDoor(operations, pollers, urls)
 
 
 def build_pollers(store: Store, running: Running, sqs: Sqs, role_may: RoleMay) -> Pollers:

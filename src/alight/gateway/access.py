@@ -46,6 +46,7 @@ MOUNTS: dict[str, str] = {
     "/_aws/cloudformation/": "answers of custom resources: a token that only the function that was asked has",
     "/_aws/execute-api/": "public APIs: their own authorizers",
     "execute-api": "public APIs: their own authorizers",
+    "/_aws/lambda-url/": "function URLs: their own AuthType",
     "lambda-url": "function URLs: their own AuthType",
     "/_aws/s3-website/": "website buckets: GET and HEAD of what their own policy or ACLs open",
     "s3-website": "website buckets: the same, by Host",

@@ -13,6 +13,8 @@ from alight.store.database import Database, Tx
 from alight.store.records import Records
 
 FUNCTION, VERSION, ALIAS = definitions.KIND, "lambda:version", "lambda:alias"
+#: Function URLs, named as what they belong to: `name:alias`, `name:` for the function itself.
+URL = "lambda:url"
 #: The last number that was given to a version: it outlives the function, as no number is given twice.
 NUMBER = "lambda:number"
 #: Records read at a time, and the most that one function may have of versions and aliases in a listing.
@@ -173,8 +175,13 @@ class Catalogue:
         return await self._database.write(job)
 
     async def delete_alias(self, name: str, alias: str) -> None:
-        """One that is not there is as gone as it should be."""
-        await self._database.write(lambda tx: self._records.delete(tx, ALIAS, qualifiers.place(name, alias)))
+        """With its URL. One that is not there is as gone as it should be."""
+
+        def job(tx: Tx) -> None:
+            for kind in (ALIAS, URL):
+                self._records.delete(tx, kind, qualifiers.place(name, alias))
+
+        await self._database.write(job)
 
     async def delete_version(self, name: str, version: str) -> None:
         """Raises ResourceConflictException where an alias leads to it; one that is not there is gone."""
@@ -196,13 +203,13 @@ class Catalogue:
         await self._database.write(job)
 
     async def delete(self, function: str) -> None:
-        """The function with all its versions and aliases."""
+        """The function with all its versions, aliases and URLs."""
         name, _ = definitions.parse_name(function)
 
         def job(tx: Tx) -> None:
             self.body(name, tx=tx)
             self._records.delete(tx, FUNCTION, name)
-            for kind in (VERSION, ALIAS):
+            for kind in (VERSION, ALIAS, URL):
                 while found := self._records.list(kind, prefix=f"{name}:", tx=tx):
                     for record in found:
                         self._records.delete(tx, kind, record.name)

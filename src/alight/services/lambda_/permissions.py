@@ -15,6 +15,10 @@ from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.definitions import at_revision, revised
 from alight.services.lambda_.qualifiers import LATEST
 
+URL_ACTION = "lambda:InvokeFunctionUrl"
+#: (condition key, member that gives its value)
+_EQUAL = (("AWS:SourceAccount", "SourceAccount"), ("lambda:FunctionUrlAuthType", "FunctionUrlAuthType"))
+
 
 class Permissions:
     """Statements are kept in the record of the function, version or alias that they are for, by their id."""
@@ -27,6 +31,10 @@ class Permissions:
         if arn.endswith(f":{LATEST}"):
             raise InvalidParameterValueException(
                 "We currently do not support adding policies for $LATEST.", Type="User"
+            )
+        if given.get("FunctionUrlAuthType") and given["Action"] != URL_ACTION:
+            raise InvalidParameterValueException(
+                f"FunctionUrlAuthType is only supported for {URL_ACTION} action", Type="User"
             )
         statement = _statement(given, arn)
 
@@ -71,8 +79,10 @@ def _statement(given: Members, arn: str) -> Members:
     conditions: Members = {}
     if "SourceArn" in given:
         conditions["ArnLike"] = {"AWS:SourceArn": given["SourceArn"]}
-    if "SourceAccount" in given:
-        conditions["StringEquals"] = {"AWS:SourceAccount": given["SourceAccount"]}
+    equal = {key: given[member] for key, member in _EQUAL if member in given}
+    conditions |= {"StringEquals": equal} if equal else {}
+    if given.get("InvokedViaFunctionUrl") is not None:
+        conditions["Bool"] = {"lambda:InvokedViaFunctionUrl": str(given["InvokedViaFunctionUrl"]).lower()}
     statement = {
         "Sid": given["StatementId"],
         "Effect": "Allow",

@@ -12,6 +12,7 @@ from alight.services.lambda_.layers import Layers
 from alight.services.lambda_.mappings import Mappings
 from alight.services.lambda_.permissions import Permissions
 from alight.services.lambda_.tags import Tags
+from alight.services.lambda_.urls import Urls
 from alight.services.lambda_.versions import Versions
 from alight.services.members import Table, guarded, support
 
@@ -20,13 +21,17 @@ _CONFIGURATION = (
     "Layers AlightPublish"
 )
 _NEUTRAL = "TracingConfig Architectures EphemeralStorage PackageType SnapStart"
-_STATEMENT = "FunctionName StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId"
+_STATEMENT = (
+    "FunctionName StatementId Action Principal SourceArn SourceAccount Qualifier RevisionId "
+    "FunctionUrlAuthType InvokedViaFunctionUrl"
+)
 _EVENT_INVOKE = "FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"
 _LAYERS = "CompatibleRuntime CompatibleArchitecture Marker MaxItems"
 _ALIAS = "FunctionName Name FunctionVersion Description RoutingConfig"
 _MAPPING = (
     "FunctionName Enabled BatchSize MaximumBatchingWindowInSeconds FilterCriteria FunctionResponseTypes ScalingConfig"
 )
+_URL = "FunctionName Qualifier AuthType Cors InvokeMode"
 
 TABLE: Table = {
     "CreateFunction": support(f"{_CONFIGURATION} Code Tags Publish", _NEUTRAL),
@@ -71,6 +76,11 @@ TABLE: Table = {
     "UntagResource": support("Resource TagKeys"),
     "ListTags": support("Resource"),
     "GetAccountSettings": support(),
+    "CreateFunctionUrlConfig": support(_URL),
+    "GetFunctionUrlConfig": support("FunctionName Qualifier"),
+    "ListFunctionUrlConfigs": support("FunctionName Marker MaxItems"),
+    "UpdateFunctionUrlConfig": support(_URL),
+    "DeleteFunctionUrlConfig": support("FunctionName Qualifier"),
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
     "DeleteFunctionConcurrency": support("FunctionName"),
@@ -88,6 +98,7 @@ def operations(
     tags: Tags,
     account: Account,
     mappings: Mappings,
+    urls: Urls,
 ) -> dict[tuple[str, str], Handler]:
     """The service's part of the operations table."""
     return guarded(
@@ -117,11 +128,6 @@ def operations(
             "GetAlias": aliases.get_alias,
             "ListAliases": aliases.list_aliases,
             "DeleteAlias": aliases.delete_alias,
-            "CreateEventSourceMapping": mappings.create_event_source_mapping,
-            "GetEventSourceMapping": mappings.get_event_source_mapping,
-            "ListEventSourceMappings": mappings.list_event_source_mappings,
-            "UpdateEventSourceMapping": mappings.update_event_source_mapping,
-            "DeleteEventSourceMapping": mappings.delete_event_source_mapping,
             "PublishLayerVersion": layers.publish_layer_version,
             "GetLayerVersion": layers.get_layer_version,
             "GetLayerVersionByArn": layers.get_layer_version_by_arn,
@@ -132,8 +138,25 @@ def operations(
             "UntagResource": tags.untag_resource,
             "ListTags": tags.list_tags,
             "GetAccountSettings": account.get_account_settings,
+            **_wakers(mappings, urls),
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,
         },
     )
+
+
+def _wakers(mappings: Mappings, urls: Urls) -> dict[str, Handler]:
+    """What else makes functions run: queues, and addresses of their own."""
+    return {
+        "CreateEventSourceMapping": mappings.create_event_source_mapping,
+        "GetEventSourceMapping": mappings.get_event_source_mapping,
+        "ListEventSourceMappings": mappings.list_event_source_mappings,
+        "UpdateEventSourceMapping": mappings.update_event_source_mapping,
+        "DeleteEventSourceMapping": mappings.delete_event_source_mapping,
+        "CreateFunctionUrlConfig": urls.create_function_url_config,
+        "GetFunctionUrlConfig": urls.get_function_url_config,
+        "ListFunctionUrlConfigs": urls.list_function_url_configs,
+        "UpdateFunctionUrlConfig": urls.update_function_url_config,
+        "DeleteFunctionUrlConfig": urls.delete_function_url_config,
+    }

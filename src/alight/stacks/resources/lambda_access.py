@@ -10,6 +10,7 @@ from alight.stacks.resources.values import given, tag_map
 
 async def _permit(work: Work) -> None:
     members = given(work.properties, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
+    members |= given(work.properties, "FunctionUrlAuthType", "InvokedViaFunctionUrl")
     await work.call("lambda", "AddPermission", StatementId=work.name, **members)
 
 

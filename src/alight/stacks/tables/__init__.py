@@ -39,7 +39,6 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::CloudWatch::Dashboard": "there are no dashboards here; ask for metrics by GetMetricData.",
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
     "AWS::Lambda::LayerVersionPermission": "layers are not shared with other accounts here.",
-    "AWS::Lambda::Url": "function URLs are not offered yet.",
     "AWS::Scheduler::": "schedules are not offered yet.",
 }
 

@@ -56,7 +56,8 @@ _PERMISSION: Table = {
     "SourceArn": TEXT,
     "SourceAccount": TEXT,
     "EventSourceToken": Refused("is not offered."),
-    "FunctionUrlAuthType": Refused("function URLs are not offered yet."),
+    "FunctionUrlAuthType": TEXT,
+    "InvokedViaFunctionUrl": FLAG,
     "PrincipalOrgID": Refused("there are no organisations here."),
 }
 
@@ -78,6 +79,21 @@ _EVENT_SOURCE_MAPPING: Table = {
     "FunctionResponseTypes": TEXTS,
     "ScalingConfig": MAPPING,
     "Tags": TAGS,
+}
+
+_URL: Table = {
+    "TargetFunctionArn": TEXT,
+    "Qualifier": TEXT,
+    "AuthType": TEXT,
+    "Cors": {
+        "AllowCredentials": FLAG,
+        "AllowHeaders": TEXTS,
+        "AllowMethods": TEXTS,
+        "AllowOrigins": TEXTS,
+        "ExposeHeaders": TEXTS,
+        "MaxAge": WHOLE,
+    },
+    "InvokeMode": Only(("BUFFERED",), "answers are not streamed yet."),
 }
 
 TABLES: Mapping[str, Table] = {
@@ -106,6 +122,7 @@ TABLES: Mapping[str, Table] = {
         "LicenseInfo": Neutral("text"),
     },
     "AWS::Lambda::Permission": _PERMISSION,
+    "AWS::Lambda::Url": _URL,
     "AWS::Lambda::Version": {
         "FunctionName": TEXT,
         "Description": TEXT,
@@ -138,5 +155,6 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::Function": ("Code", "Role", "Handler", "Runtime"),
     "AWS::Lambda::LayerVersion": ("Content",),
     "AWS::Lambda::Permission": ("FunctionName", "Action", "Principal"),
+    "AWS::Lambda::Url": ("TargetFunctionArn", "AuthType"),
     "AWS::Lambda::Version": ("FunctionName",),
 }
