@@ -51,6 +51,7 @@ Resources:
     Type: AWS::S3::Bucket
     Properties:
       Tags: [{Key: ManagedStackSource, Value: AwsSamCli}]
+      VersioningConfiguration: {Status: Enabled}
   SamCliSourceBucketBucketPolicy:
     Type: AWS::S3::BucketPolicy
     Properties:

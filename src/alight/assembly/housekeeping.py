@@ -15,6 +15,7 @@ from alight.functions.package import discard_unused
 from alight.services.lambda_.layers import layer_folders
 from alight.services.lambda_.places import all_of
 from alight.services.logs.retention import forget
+from alight.stacks.service.forgetting import forget_gone
 from alight.store import journal
 
 log = logging.getLogger("alight")
@@ -51,8 +52,8 @@ async def keep_tidy(store: Store, expire: Callable[[], Awaitable[int]]) -> None:
 
 
 async def forget_what_is_old(store: Store) -> None:
-    """Handled events and telemetry older than `retention_days`, lines of groups that have a retention of their own by
-    that one; outbox and queues forget by themselves."""
+    """Handled events, telemetry and deleted stacks that are older than `retention_days`, lines of groups that have a
+    retention of their own by that one; outbox and queues forget by themselves."""
     before = store.clock.now() - store.settings.retention_days * 86_400
     place: int | None = 0
     while place is not None:
@@ -60,6 +61,7 @@ async def forget_what_is_old(store: Store) -> None:
         if rows:
             await store.database.write(lambda tx, rows=rows: journal.forget(tx, rows))  # type: ignore[misc]
     await forget(store.records, store.telemetry, store.clock.now(), store.settings.retention_days)
+    await forget_gone(store.records, before)
 
 
 def report_damage(damage: Damaged) -> None:

@@ -249,7 +249,7 @@ def circle(needs: Mapping[str, Collection[str]]) -> tuple[str, ...] | None:
 
 def _cycle_problem(template: Template, cycle: tuple[str, ...]) -> Problem:
     message = (
-        f"these resources need each other: {' → '.join(cycle)}. AWS refuses this too; where one only needs the "
+        f"Circular dependency between resources: {' → '.join(cycle)}. AWS refuses this too; where one only needs the "
         'other\'s name, write the name on both sides, as in !Sub "${AWS::StackName}-pictures".'
     )
     return at(template, ("Resources", cycle[0]), message)

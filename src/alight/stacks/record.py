@@ -26,6 +26,9 @@ KIND = "stack:stack"
 #: Stacks that were deleted, by ARN.
 GONE = "stack:gone"
 EVENT = "stack:event"
+#: Templates and change sets of CloudFormation's operations, by the stack's ARN and a name of their own.
+TEMPLATE = "stack:template"
+CHANGE_SET = "stack:changeset"
 TYPE = "AWS::CloudFormation::Stack"
 #: Names of events count down from here, so that the newest come first.
 _MOST_EVENTS = 10**10

@@ -8,6 +8,8 @@ service can tell) and applies (what the service told).
 from __future__ import annotations
 
 import base64
+import ipaddress
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +24,6 @@ from alight.stacks.parameters import plain_text
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _REFUSED = {
     "Fn::Transform": "macros are not offered.",
-    "Fn::Cidr": "is not offered: there are no networks here.",
 }
 
 
@@ -108,7 +109,7 @@ class Resolver:
         """Whether the condition of that name holds; `asked_at` is where it is named. Raises `Unresolvable`."""
         conditions = self.body.get("Conditions") or {}
         if name not in conditions:
-            raise Unresolvable(f"there is no condition {name}.", asked_at)
+            raise Unresolvable(f"Unresolved condition dependency {name}: there is no condition {name}.", asked_at)
         steps = ("Conditions", name)
         if name in self._decided:
             decided = self._decided[name]
@@ -285,6 +286,23 @@ def _length(resolver: Resolver, argument: Any, steps: Steps) -> Any:
     return items if isinstance(items, Later) else len(_list(items))
 
 
+def _cidr(resolver: Resolver, argument: Any, steps: Steps) -> Any:
+    parts = resolver.value(argument, steps)
+    if not isinstance(parts, list) or len(parts) not in (2, 3):
+        raise ValueError("takes a block, a count and the bits of each part")
+    if any(isinstance(part, Later) for part in parts):
+        return parts[0]
+    network = ipaddress.ip_network(_text(parts[0]))
+    count, bits = int(plain_text(parts[1])), int(plain_text(parts[2])) if len(parts) == 3 else 8
+    length = network.max_prefixlen - bits
+    if not 1 <= count <= 256 or not network.prefixlen <= length <= network.max_prefixlen:
+        raise ValueError(f"{network} cannot be cut like this")
+    found = [str(part) for part in itertools.islice(network.subnets(new_prefix=length), count)]
+    if len(found) < count:
+        raise ValueError(f"{network} has only {len(found)} parts of that size")
+    return found
+
+
 def _get_azs(resolver: Resolver, argument: Any, steps: Steps) -> list[str]:
     region = _text(resolver.value(argument, steps)) or REGION
     return [f"{region}{letter}" for letter in "abc"]
@@ -334,4 +352,5 @@ _FUNCTIONS: dict[str, Callable[[Resolver, Any, Steps], Any]] = {
     "Fn::ToJsonString": _to_json_string,
     "Fn::Length": _length,
     "Fn::GetAZs": _get_azs,
+    "Fn::Cidr": _cidr,
 }

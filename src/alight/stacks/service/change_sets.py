@@ -14,6 +14,7 @@ from alight.errors.cloudformation import AlreadyExistsException, ChangeSetNotFou
 from alight.errors.common import ValidationError
 from alight.names import Arn, new_request_id
 from alight.stacks.plan import Plan, Step
+from alight.stacks.record import CHANGE_SET as KIND
 from alight.stacks.record import Stack
 from alight.stacks.service.definitions import Judged, judge
 from alight.stacks.service.ground import Ground, caller, check_name, refuse_but, refuse_unless_empty
@@ -22,7 +23,6 @@ from alight.stacks.service.moments import moment
 from alight.stacks.service.pages import page
 from alight.stacks.service.running import Runs
 
-KIND = "stack:changeset"
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 _LATER = ("NotificationARNs", "RollbackConfiguration", "ResourceTypes", "ResourcesToImport")
 _FALSE = {"IncludeNestedStacks": False, "ImportExistingResources": False}

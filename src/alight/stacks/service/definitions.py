@@ -26,8 +26,8 @@ from alight.stacks.plan import Plan, Walk, plan_of
 from alight.stacks.prepare import Prepared, prepare
 from alight.stacks.problems import TemplateRefused
 from alight.stacks.provider import Surroundings
-from alight.stacks.record import Stack
-from alight.stacks.service.ground import TEMPLATE, Ground
+from alight.stacks.record import TEMPLATE, Stack
+from alight.stacks.service.ground import Ground
 from alight.stacks.service.texts import parsed, text_of
 
 _IAM = frozenset(
@@ -103,7 +103,7 @@ def surroundings(stack: Stack, means: Means) -> Surroundings:
 
 
 def _refusal(refused: TemplateRefused) -> ValidationError:
-    return ValidationError("Template error: " + "; ".join(map(str, refused.problems)))
+    return ValidationError("Template format error: " + "; ".join(map(str, refused.problems)))
 
 
 def _definition(

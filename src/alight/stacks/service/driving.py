@@ -27,6 +27,7 @@ from alight.stacks.problems import ApplyFailed
 from alight.stacks.record import Stack
 from alight.stacks.removing import Remover
 from alight.stacks.service.definitions import prepared_for, surroundings
+from alight.stacks.service.forgetting import forget_templates
 from alight.stacks.service.ground import Ground
 from alight.stacks.service.texts import parsed
 
@@ -117,6 +118,7 @@ class Driver:
         stack.body.pop("Previous", None)
         stack.body["Updated"] = self._clock.now()
         await self.turn(stack.status.replace("_CLEANUP_IN_PROGRESS", ""))
+        await forget_templates(self._records, stack)
 
     # Deleting --------------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class Driver:
         stack.body["Name"] = stack.name
         stack.turn(self._clock.now(), "DELETE_COMPLETE")
         await stack.close(self._records)
+        await forget_templates(self._records, stack, change_sets=True)
 
     # What they share -------------------------------------------------------------------------------------------------
 

@@ -12,9 +12,8 @@ from alight.errors.common import NotImplemented_, ValidationError
 from alight.names import ACCOUNT, REGION
 from alight.stacks.apply import Means
 from alight.stacks.provider import CallOperation
-from alight.stacks.record import GONE, KIND, Stack, all_stacks, stack_of
+from alight.stacks.record import GONE, KIND, TEMPLATE, Stack, all_stacks, stack_of
 
-TEMPLATE = "stack:template"
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 _ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/"
 
