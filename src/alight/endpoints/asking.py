@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from alight.clock import Clock
 from alight.endpoints.client import BadAnswer
 from alight.endpoints.contract import Reply
 from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
+from alight.endpoints.parts import Parts
 from alight.endpoints.spec import Invoked
-from alight.errors.sagemaker import ModelError, ServiceUnavailable
+from alight.errors.sagemaker import ModelError, ModelStreamError, ServiceUnavailable
 from alight.names import ACCOUNT, REGION, log_group_arn
 
 
@@ -21,11 +24,19 @@ class Asking:
         self._observe = observe
 
     async def ask(
-        self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float = 0.0
+        self,
+        name: str,
+        variant: str,
+        fleet: Fleet,
+        headers: dict[str, str],
+        body: bytes,
+        seconds: float = 0.0,
+        parts: Parts | None = None,
     ) -> Reply:
+        """`parts` get the answer as it arrives. Raises ModelError or ServiceUnavailable."""
         started, began, status = self._clock.now(), self._clock.monotonic(), 0
         try:
-            reply = await self._ask(name, fleet, headers, body, seconds)
+            reply = await self._ask(name, fleet, headers, body, seconds, parts)
             status = reply.status
             return reply
         except ModelError as error:
@@ -38,9 +49,30 @@ class Asking:
                 replicas = len(fleet.pids)
                 self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
 
-    async def _ask(self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float) -> Reply:
+    async def open(
+        self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes
+    ) -> tuple[Reply, AsyncGenerator[bytes]]:
+        """The answer's head, and its bytes as they arrive. Raises as `ask` does; the bytes raise ModelStreamError."""
+        parts = Parts()
+        asking = asyncio.create_task(self.ask(name, variant, fleet, headers, body, parts=parts))
         try:
-            return await fleet.ask(headers, body, seconds)
+            await asyncio.wait({asking, parts.head}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            asking.cancel()
+            raise
+        if not parts.begun:
+            asking.result()  # nothing was answered, so it raises
+        head = parts.head.result()
+        if not 200 <= head.status < 300:
+            text = b"".join([part async for part in parts.read(asking)])
+            raise model_error(name, head.status, text)
+        return head, _streamed(parts, asking)
+
+    async def _ask(
+        self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float, parts: Parts | None
+    ) -> Reply:
+        try:
+            return await fleet.ask(headers, body, seconds, parts)
         except Busy as reason:
             raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
         except OutOfTime as late:
@@ -52,6 +84,22 @@ class Asking:
             raise model_error(name, 500, b"The model's process ended while it served this request.") from None
         except BadAnswer as reason:
             raise model_error(name, 500, f"The model's answer cannot be read: {reason}.".encode()) from None
+
+
+async def _streamed(parts: Parts, asking: asyncio.Task[Reply]) -> AsyncGenerator[bytes]:
+    try:
+        async with aclosing(parts.read(asking)) as arriving:
+            async for part in arriving:
+                yield part
+        ended = asking.result()
+        if not 200 <= ended.status < 300:
+            raise ModelStreamError(ended.body.decode("utf-8", "replace"), ErrorCode="StreamBroken")
+    except ModelError as error:
+        late = error.members["OriginalStatusCode"] == 0
+        code = "ModelInvocationTimeExceeded" if late else "StreamBroken"
+        raise ModelStreamError(error.members["OriginalMessage"], ErrorCode=code) from None
+    finally:
+        asking.cancel()
 
 
 def model_error(name: str, status: int, body: bytes) -> ModelError:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httptools
 
-from alight.endpoints.contract import Reply
+from alight.endpoints.contract import FAILED, Reply
+from alight.endpoints.parts import Parts
 
 
 class ReplicaGone(Exception):
@@ -30,21 +31,26 @@ class Connection(asyncio.Protocol):
     def __init__(self, max_answer: int) -> None:
         self._max = max_answer
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Reply], Parts | None]] = deque()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
         self.on_message_begin()
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
-        """Raises `ReplicaGone` or `BadAnswer`. A cancelled request leaves the connection unusable: close it."""
+    async def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", parts: Parts | None = None
+    ) -> Reply:
+        """Where `parts` are given, they get the answer as it arrives, and what is returned at its end has no body.
+
+        Raises `ReplicaGone` or `BadAnswer`. A cancelled request leaves the connection unusable: close it.
+        """
         if self._transport is None or self.lost.done():
             raise ReplicaGone
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {' '.join(value.splitlines())}" for name, value in headers.items() if value]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
         answer: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append(answer)
+        self._waiting.append((answer, parts))
         self._transport.writelines([head, body] if body else [head])
         return await answer
 
@@ -75,23 +81,33 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
+    def on_headers_complete(self) -> None:
+        if self._waiting and (parts := self._waiting[0][1]) is not None:
+            parts.begin(self._reply())
+
     def on_body(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._max:
             self._fail(BadAnswer(f"the answer is longer than {self._max:,} bytes"))
             self.close()
+        elif self._waiting and (parts := self._waiting[0][1]) is not None:
+            parts.add(part)
         else:
             self._parts.append(part)
 
-    def on_message_complete(self) -> None:
-        reply = Reply(
-            body=b"".join(self._parts),
+    def _reply(self) -> Reply:
+        failed = self._headers.get(FAILED.lower())
+        return Reply(
+            body=b"".join(self._parts) if failed is None else failed.encode(),
             content_type=self._headers.get("content-type", ""),
-            status=self._parser.get_status_code(),
+            status=self._parser.get_status_code() if failed is None else 500,
             headers=self._headers,
         )
+
+    def on_message_complete(self) -> None:
+        reply = self._reply()
         if self._waiting:
-            answer = self._waiting.popleft()
+            answer, _ = self._waiting.popleft()
             if not answer.done():
                 answer.set_result(reply)
         if not self._parser.should_keep_alive():
@@ -105,7 +121,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, error: Exception) -> None:
         """The answer that is due first will not come."""
         if self._waiting:
-            answer = self._waiting.popleft()
+            answer, _ = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(error)
 

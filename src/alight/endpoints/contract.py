@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,8 @@ from typing import Protocol, runtime_checkable
 CANNOT_SERVE = 70
 #: In the answer to a ping: how many requests the replica takes before it has answered the first; without it, one.
 AT_ONCE = "X-Alight-At-Once"
+#: Behind an answer that is sent in chunks, where the model failed in its middle: why.
+FAILED = "X-Alight-Failed"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
@@ -31,6 +33,8 @@ class Reply:
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: What follows `body` piece by piece, where the answer is made while it is sent.
+    stream: Iterator[bytes] | None = None
 
 
 class Refusal(Exception):

@@ -18,6 +18,7 @@ from pathlib import Path
 from alight.clock import Clock
 from alight.endpoints.client import BadAnswer, ReplicaGone
 from alight.endpoints.contract import CannotServe, Reply
+from alight.endpoints.parts import Parts
 from alight.endpoints.process import Launch, ReplicaProcess
 from alight.endpoints.spec import Limits
 
@@ -98,8 +99,11 @@ class Fleet:
             self._alive[replica] = 0
             self._keepers.append(asyncio.create_task(self._keep(path, replica)))
 
-    async def ask(self, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Reply:
-        """Within `seconds`, or the usual time. Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
+    async def ask(
+        self, headers: Mapping[str, str], body: bytes, seconds: float = 0.0, parts: Parts | None = None
+    ) -> Reply:
+        """Within `seconds`, or the usual time; `parts` get the answer as it arrives. Raises `Busy`, `OutOfTime`, `Died`
+        or `BadAnswer`."""
         deadline = asyncio.get_running_loop().time() + (seconds or self._limits.invocation)
         self._open += 1
         self._quiet.clear()
@@ -108,13 +112,14 @@ class Fleet:
                 alone = attempt > 0
                 replica = await self._place(len(body), deadline, alone)
                 # The caller may go away; the replica is free only when it has answered.
-                task = asyncio.create_task(self._ask(replica, headers, body, deadline, alone))
+                task = asyncio.create_task(self._ask(replica, headers, body, deadline, alone, parts))
                 self._running.add(task)
                 task.add_done_callback(self._finished)
                 try:
                     return await asyncio.shield(task)
                 except ReplicaGone:
-                    continue
+                    if parts is not None and parts.begun:
+                        break  # what has been passed on cannot be said again
             raise Died
         finally:
             self._open -= 1
@@ -168,12 +173,18 @@ class Fleet:
         self._serve_line()
 
     async def _ask(
-        self, replica: ReplicaProcess, headers: Mapping[str, str], body: bytes, deadline: float, alone: bool
+        self,
+        replica: ReplicaProcess,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: float,
+        alone: bool,
+        parts: Parts | None,
     ) -> Reply:
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await replica.connected()
-                reply = await connection.ask("POST", "/invocations", headers, body)
+                reply = await connection.ask("POST", "/invocations", headers, body, parts)
         except TimeoutError:
             replica.kill()
             raise OutOfTime(began=True) from None

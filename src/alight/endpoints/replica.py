@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -35,6 +35,7 @@ from alight.endpoints import batch, formats
 from alight.endpoints.contract import (
     AT_ONCE,
     CANNOT_SERVE,
+    FAILED,
     BatchModel,
     CannotServe,
     Model,
@@ -156,7 +157,11 @@ def _answer(taken: Sequence[Arrived], answers: Answers) -> None:
         outcomes = [error] * len(taken)
     pieces: dict[socket.socket, list[bytes]] = {}
     for arrived, outcome in zip(taken, outcomes, strict=True):
-        pieces.setdefault(arrived.connection, []).append(_bytes(_reply(outcome)))
+        reply = _reply(outcome)
+        if reply.stream is not None:
+            _send_on(arrived.connection, reply, reply.stream)
+        else:
+            pieces.setdefault(arrived.connection, []).append(_bytes(reply))
     for connection, parts in pieces.items():
         _send(connection, b"".join(parts))
 
@@ -267,16 +272,35 @@ def _reply(outcome: Outcome) -> Reply:
     return Reply(text.encode(), "text/plain", 500)
 
 
+def _send_on(connection: socket.socket, reply: Reply, stream: Iterator[bytes]) -> None:
+    """Chunk by chunk, as the model makes them. Where it fails in the middle, a trailer says so."""
+    end = b""
+    _send(connection, _head(reply, "Transfer-Encoding: chunked"))
+    try:
+        for part in stream:
+            if part:
+                _send(connection, b"%x\r\n%b\r\n" % (len(part), part))
+    except Exception as error:  # the user's code may raise anything
+        traceback.print_exc()
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        end = f"{FAILED}: {why[:1024]}\r\n".encode("latin-1", "replace")
+    _send(connection, b"0\r\n" + end + b"\r\n")
+
+
 def _bytes(reply: Reply) -> bytes:
+    return _head(reply, f"Content-Length: {len(reply.body)}") + reply.body
+
+
+def _head(reply: Reply, framing: str) -> bytes:
     phrase = HTTPStatus(reply.status).phrase if reply.status in HTTPStatus._value2member_map_ else "Unknown"
     lines = [
         f"HTTP/1.1 {reply.status} {phrase}",
         f"Content-Type: {reply.content_type}",
-        f"Content-Length: {len(reply.body)}",
+        framing,
         *(f"{name}: {value}" for name, value in reply.headers.items()),
     ]
     head = "\r\n".join(" ".join(line.splitlines()) for line in lines) + "\r\n\r\n"
-    return head.encode("latin-1", "replace") + reply.body
+    return head.encode("latin-1", "replace")
 
 
 def _send(connection: socket.socket, answer: bytes) -> None:

@@ -32,6 +32,7 @@ from alight.endpoints.spec import (
     Invoked,
     Limits,
     State,
+    Streamed,
     VariantSpec,
     VariantStatus,
 )
@@ -154,22 +155,8 @@ class Endpoints:
 
         Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`.
         """
-        endpoint = self._endpoints.get(name)
-        if endpoint is None or endpoint.serving is None:
-            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
-        if len(body) > (most or self._limits.body):
-            raise RequestEntityTooLarge(f"The body has {len(body)} bytes; {most or self._limits.body} are allowed.")
-        serving = endpoint.serving
-        variant = target_variant or serving.turns.next()
-        fleet = serving.fleets.get(variant)
-        if fleet is None or variant in serving.shadows:
-            raise ValidationError(f"Variant {variant} not found for Request.")
-        headers = {
-            "Content-Type": content_type or "",
-            "Accept": accept or "",
-            CUSTOM_ATTRIBUTES: custom_attributes,
-            "X-Amzn-SageMaker-Request-Id": request_id,
-        }
+        serving, variant, fleet = self._chosen(name, target_variant, len(body), most)
+        headers = _headers(content_type, accept, custom_attributes, request_id)
         if isinstance(fleet, Shelf):
             fleet = await self._taken(name, fleet, target_model, partial(package, variant) if package else None)
         elif target_model:
@@ -181,6 +168,39 @@ class Endpoints:
             raise model_error(name, reply.status, reply.body)
         attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")
         return Answer(reply.body, reply.content_type, variant, attributes)
+
+    async def stream(
+        self,
+        name: str,
+        body: bytes,
+        *,
+        content_type: str | None,
+        accept: str | None,
+        custom_attributes: str = "",
+        request_id: str = "",
+        target_variant: str = "",
+    ) -> Streamed:
+        """The same, returned when the answer begins. A model that answers whole gives one part. No shadow is asked."""
+        _, variant, fleet = self._chosen(name, target_variant, len(body), 0)
+        if isinstance(fleet, Shelf):
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has many models, which are not streamed.")
+        headers = _headers(content_type, accept, custom_attributes, request_id)
+        head, parts = await self._asking.open(name, variant, fleet, headers, body)
+        return Streamed(parts, head.content_type, variant, head.headers.get(CUSTOM_ATTRIBUTES.lower(), ""))
+
+    def _chosen(self, name: str, target: str, size: int, most: int) -> tuple[_Serving, str, Fleet | Shelf]:
+        """Who answers a request. Raises ValidationError, RequestEntityTooLarge."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None or endpoint.serving is None:
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
+        if size > (most or self._limits.body):
+            raise RequestEntityTooLarge(f"The body has {size} bytes; {most or self._limits.body} are allowed.")
+        serving = endpoint.serving
+        variant = target or serving.turns.next()
+        fleet = serving.fleets.get(variant)
+        if fleet is None or variant in serving.shadows:
+            raise ValidationError(f"Variant {variant} not found for Request.")
+        return serving, variant, fleet
 
     async def copied(self) -> None:
         """Until shadows have answered every copy that was sent."""
@@ -294,6 +314,15 @@ class Endpoints:
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
         return task
+
+
+def _headers(content_type: str | None, accept: str | None, attributes: str, request_id: str) -> dict[str, str]:
+    return {
+        "Content-Type": content_type or "",
+        "Accept": accept or "",
+        CUSTOM_ATTRIBUTES: attributes,
+        "X-Amzn-SageMaker-Request-Id": request_id,
+    }
 
 
 def _variant_statuses(serving: _Serving) -> tuple[VariantStatus, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -61,6 +61,16 @@ class Answer:
     """What InvokeEndpoint gives back."""
 
     body: bytes
+    content_type: str
+    variant: str
+    custom_attributes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What InvokeEndpointWithResponseStream gives back; `parts` arrive while the model makes them."""
+
+    parts: AsyncGenerator[bytes]
     content_type: str
     variant: str
     custom_attributes: str = ""

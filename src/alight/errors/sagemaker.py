@@ -38,6 +38,12 @@ class ModelError(Fault):
     status = 424
 
 
+class ModelStreamError(Fault):
+    """The model's answer broke off while it was streamed. Member: ErrorCode."""
+
+    status = 400
+
+
 class ModelNotReadyException(Fault):
     """The model is not ready to answer yet."""
 

@@ -18,7 +18,7 @@ from alight.errors import Fault
 from alight.gateway.dialects import Spelling, spell
 from alight.gateway.encode_json import write_json
 from alight.gateway.encode_xml import write_children, write_document
-from alight.gateway.eventstream import CONTENT_TYPE, frames, is_stream
+from alight.gateway.eventstream import CONTENT_TYPE, frames, is_stream, payload_frames
 from alight.gateway.models import Binding, Bindings, Service
 from alight.gateway.route import Match
 from alight.gateway.scalars import write_scalar
@@ -126,6 +126,8 @@ def _header_bytes(text: str) -> bytes:
 def _rest_body(match: Match, bindings: Bindings, reply: Members) -> tuple[bytes | AsyncIterator[bytes], bytes]:
     payload = bindings.payload
     is_xml = match.protocol == "rest-xml"
+    if payload is not None and payload.shape.serialization.get("eventstream"):
+        return payload_frames(payload.shape, reply[payload.member]), CONTENT_TYPE
     if payload is not None and bindings.is_blob:
         value = reply.get(payload.member)
         kind = b"binary/octet-stream" if match.service.name == "s3" else b"application/octet-stream"

@@ -46,6 +46,12 @@ async def frames(model: OperationModel, reply: Members) -> AsyncGenerator[bytes]
     events: AsyncIterator[Members] = reply[name]
     first = {member: value for member, value in reply.items() if member != name}
     yield _event("initial-response", write_json(shape, first), "application/json")
+    async for piece in payload_frames(stream, events):
+        yield piece
+
+
+async def payload_frames(stream: StructureShape, events: AsyncIterator[Members]) -> AsyncGenerator[bytes]:
+    """The events alone, as REST protocols send them: what is beside the stream travels in headers there."""
     try:
         async for event in events:
             for kind, members in event.items():
@@ -54,13 +60,23 @@ async def frames(model: OperationModel, reply: Members) -> AsyncGenerator[bytes]
         if fault.code not in stream.members:
             raise
         headers = {":message-type": "exception", ":exception-type": fault.code, ":content-type": "application/json"}
-        yield frame(headers, write_json(stream.members[fault.code], {"message": fault.message}))
+        yield frame(headers, _last_words(stream.members[fault.code], fault))
     finally:
         if isinstance(events, AsyncGenerator):
             await events.aclose()
 
 
+def _last_words(shape: StructureShape, fault: Fault) -> bytes:
+    """The message, under whichever spelling the model has for it, and the fault's own members."""
+    said = next((name for name in shape.members if name.lower() == "message"), "message")
+    return write_json(shape, {said: fault.message, **fault.members})
+
+
 def _written(kind: str, shape: Shape, members: Any) -> bytes:
+    """Bytes where the model has a payload of bytes, else JSON."""
+    for name, member in shape.members.items():
+        if member.serialization.get("eventpayload") and member.type_name == "blob":
+            return _event(kind, bytes(members[name]), "application/octet-stream")
     return _event(kind, write_json(shape, members), "application/json")
 
 

@@ -10,7 +10,8 @@ from botocore.eventstream import EventStreamBuffer
 from alight.calls import Members
 from alight.errors.gateway import InvalidArgument
 from alight.errors.logs import SessionTimeoutException
-from alight.gateway.eventstream import frame, frames
+from alight.errors.sagemaker import ModelStreamError
+from alight.gateway.eventstream import frame, frames, payload_frames
 from alight.gateway.models import load_service
 
 TAIL = load_service("logs").model.operation_model("StartLiveTail")
@@ -56,3 +57,21 @@ async def test_a_fault_of_the_stream_is_its_last_event_and_no_other_is() -> None
     with pytest.raises(InvalidArgument):
         [piece async for piece in frames(TAIL, {"responseStream": events(InvalidArgument())})]
     assert closed == [True, True]
+
+
+async def test_events_of_bytes_travel_as_they_are() -> None:
+    operation = load_service("sagemaker-runtime").model.operation_model("InvokeEndpointWithResponseStream")
+
+    async def events() -> AsyncIterator[Members]:
+        yield {"PayloadPart": {"Bytes": b"\x00one"}}
+        raise ModelStreamError("broken", ErrorCode="StreamBroken")
+
+    sent = b"".join([piece async for piece in payload_frames(operation.get_event_stream_output(), events())])
+    [(first, body), (last, said)] = read(sent)
+    assert (first[":event-type"], first[":content-type"], body) == (
+        "PayloadPart",
+        "application/octet-stream",
+        b"\x00one",
+    )
+    assert (last[":message-type"], last[":exception-type"]) == ("exception", "ModelStreamError")
+    assert said == b'{"Message":"broken","ErrorCode":"StreamBroken"}'

@@ -18,8 +18,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
+from itertools import chain, islice
 from pathlib import Path
-from types import ModuleType
+from types import GeneratorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,10 @@ class ScriptModel:
             body, content_type = self._transform(request)
             self._context.set_response_content_type(0, content_type)
             status = processor.get_response_status_code()
+            if isinstance(body, GeneratorType):
+                # Up to its first part it may still fail as an answer does.
+                parts = map(_to_bytes, chain(list(islice(body, 1)), body))
+                return Reply(b"", content_type or JSON, status, _extra_headers(processor), parts)
             return Reply(_to_bytes(body), content_type or JSON, status, _extra_headers(processor))
         except Exception as error:  # the user's code may raise anything
             status, message = _status_of(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 
 from alight.calls import Call, Members
@@ -33,10 +35,7 @@ class Invoking:
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
         record = await self.serving(given["EndpointName"])
-        if record.body.get("AsyncInferenceConfig"):
-            raise ValidationError(
-                f"Endpoint {record.name} of account {ACCOUNT} is an asynchronous endpoint; use InvokeEndpointAsync."
-            )
+        _check_synchronous(record)
         target = given.get("TargetModel") or ""
         answer = await self._endpoints.invoke(
             record.name,
@@ -56,6 +55,25 @@ class Invoking:
             "InvokedProductionVariant": answer.variant,
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
+
+    async def invoke_with_response_stream(self, call: Call, given: Members) -> Members:
+        record = await self.serving(given["EndpointName"])
+        _check_synchronous(record)
+        answer = await self._endpoints.stream(
+            record.name,
+            given.get("Body") or b"",
+            content_type=given.get("ContentType"),
+            accept=given.get("Accept"),
+            custom_attributes=given.get("CustomAttributes") or "",
+            request_id=call.request_id,
+            target_variant=given.get("TargetVariant") or "",
+        )
+        return {
+            "Body": _events(answer.parts),
+            "ContentType": answer.content_type,
+            "InvokedProductionVariant": answer.variant,
+            **({"CustomAttributes": answer.custom_attributes} if answer.custom_attributes else {}),
+        }
 
     async def serving(self, name: str) -> Record:
         """The endpoint's record; waited for where it served before a restart. Raises `ValidationError`."""
@@ -81,3 +99,16 @@ class Invoking:
             custom_attributes=given.get("CustomAttributes") or "",
         )
         self._captures.take(record.name, answer.variant, record.body.get("Role") or "", settings, seen)
+
+
+def _check_synchronous(record: Record) -> None:
+    if record.body.get("AsyncInferenceConfig"):
+        raise ValidationError(
+            f"Endpoint {record.name} of account {ACCOUNT} is an asynchronous endpoint; use InvokeEndpointAsync."
+        )
+
+
+async def _events(parts: AsyncGenerator[bytes]) -> AsyncGenerator[Members]:
+    async with aclosing(parts):
+        async for part in parts:
+            yield {"PayloadPart": {"Bytes": part}}

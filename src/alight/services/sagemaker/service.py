@@ -85,6 +85,7 @@ class SageMaker:
         }
         runtime: dict[str, Handler] = {
             "InvokeEndpoint": self._invoking.invoke_endpoint,
+            "InvokeEndpointWithResponseStream": self._invoking.invoke_with_response_stream,
             "InvokeEndpointAsync": self.asynchronous.invoke_endpoint_async,
         }
         return guarded("sagemaker", CONTROL, control) | guarded("sagemaker-runtime", RUNTIME, runtime)

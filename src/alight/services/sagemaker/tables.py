@@ -39,6 +39,9 @@ CONTROL: Table = {
     "DeleteTags": support("ResourceArn TagKeys"),
 }
 RUNTIME: Table = {
+    "InvokeEndpointWithResponseStream": support(
+        "EndpointName Body ContentType Accept CustomAttributes TargetVariant", "InferenceId"
+    ),
     "InvokeEndpointAsync": support(
         "EndpointName ContentType Accept CustomAttributes InferenceId InputLocation Body S3OutputPathExtension "
         "Filename RequestTTLSeconds InvocationTimeoutSeconds"
