@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import Instance, Start, eventually, invoke
+from tests.support import Instance, Start, eventually, invoke, start_alight, sweep
 from tests.walk.making import ROLE, make_function, make_role
 
 CODE = """
@@ -31,10 +32,10 @@ def code(number: int) -> str:
     return CODE.format(number=number)
 
 
-def zipped(text: str) -> bytes:
+def zipped(text: str, name: str = "app.py") -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("app.py", text)
+        file.writestr(name, text)
     return archive.getvalue()
 
 
@@ -49,14 +50,17 @@ def refused(fault: str, call: Callable[..., Any], **given: Any) -> str:
     return str(caught.value.response["Error"]["Message"])
 
 
-@pytest.fixture
-def instance(start: Start, tmp_path: Path) -> Instance:
-    started = start(data=tmp_path / "data", ALIGHT_RETRY_DELAYS="0.05,0.05")
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    started = start_alight(tmp_path_factory.mktemp("versions") / "data", ALIGHT_RETRY_DELAYS="0.05,0.05")
     make_role(started)
-    return started
+    yield started
+    sweep(started.process)
 
 
-def test_what_was_published_stays_as_it_was(instance: Instance, start: Start) -> None:
+def test_what_was_published_stays_as_it_was(start: Start, tmp_path: Path) -> None:
+    instance = start(data=tmp_path / "data")
+    make_role(instance)
     arn = make_function(instance, "f", code(1), WHO="first")
     functions = instance.client("lambda")
     one = functions.publish_version(FunctionName="f", Description="the first")
@@ -89,31 +93,31 @@ def test_what_was_published_stays_as_it_was(instance: Instance, start: Start) ->
 
 
 def test_what_publishing_and_deleting_refuse(instance: Instance) -> None:
-    arn = make_function(instance, "f", code(1))
+    arn = make_function(instance, "refusing", code(1))
     functions = instance.client("lambda")
-    before = functions.get_function_configuration(FunctionName="f")
+    before = functions.get_function_configuration(FunctionName="refusing")
     invalid, publish, delete = "InvalidParameterValueException", functions.publish_version, functions.delete_function
-    assert "is different from current CodeSHA256" in refused(invalid, publish, FunctionName="f", CodeSha256="x")
-    refused("PreconditionFailedException", publish, FunctionName="f", RevisionId="other")
+    assert "is different from current CodeSHA256" in refused(invalid, publish, FunctionName="refusing", CodeSha256="x")
+    refused("PreconditionFailedException", publish, FunctionName="refusing", RevisionId="other")
     refused("ResourceNotFoundException", publish, FunctionName="nobody")
-    publish(FunctionName="f", CodeSha256=before["CodeSha256"], RevisionId=before["RevisionId"])
-    functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
-    assert "live" in refused("ResourceConflictException", delete, FunctionName="f", Qualifier="1")
-    refused(invalid, delete, FunctionName="f", Qualifier="$LATEST")
-    refused(invalid, delete, FunctionName="f", Qualifier="live")
+    publish(FunctionName="refusing", CodeSha256=before["CodeSha256"], RevisionId=before["RevisionId"])
+    functions.create_alias(FunctionName="refusing", Name="live", FunctionVersion="1")
+    assert "live" in refused("ResourceConflictException", delete, FunctionName="refusing", Qualifier="1")
+    refused(invalid, delete, FunctionName="refusing", Qualifier="$LATEST")
+    refused(invalid, delete, FunctionName="refusing", Qualifier="live")
     refused(invalid, delete, FunctionName=f"{arn}:1", Qualifier="2")
     refused(invalid, functions.update_function_configuration, FunctionName=f"{arn}:1", Description="x")
     refused(invalid, functions.put_function_concurrency, FunctionName=f"{arn}:live", ReservedConcurrentExecutions=1)
-    functions.delete_alias(FunctionName="f", Name="live")
-    delete(FunctionName="f", Qualifier="1")
-    delete(FunctionName="f", Qualifier="1")
-    assert f"{arn}:1" in refused("ResourceNotFoundException", functions.invoke, FunctionName="f", Qualifier="1")
-    assert publish(FunctionName="f")["Version"] == "2", "the number of a deleted version is not given again"
-    delete(FunctionName="f")
-    refused("ResourceNotFoundException", functions.get_function, FunctionName="f", Qualifier="2")
+    functions.delete_alias(FunctionName="refusing", Name="live")
+    delete(FunctionName="refusing", Qualifier="1")
+    delete(FunctionName="refusing", Qualifier="1")
+    assert f"{arn}:1" in refused("ResourceNotFoundException", functions.invoke, FunctionName="refusing", Qualifier="1")
+    assert publish(FunctionName="refusing")["Version"] == "2", "the number of a deleted version is not given again"
+    delete(FunctionName="refusing")
+    refused("ResourceNotFoundException", functions.get_function, FunctionName="refusing", Qualifier="2")
     again = functions.create_function(
-        FunctionName="f", Runtime="python3.11", Role=f"arn:aws:iam::000000000000:role/{ROLE}", Handler="app.handler",
-        Code={"ZipFile": zipped(code(3))}, Publish=True,
+        FunctionName="refusing", Runtime="python3.11", Role=f"arn:aws:iam::000000000000:role/{ROLE}",
+        Handler="app.handler", Code={"ZipFile": zipped(code(3))}, Publish=True,
     )  # fmt: skip
     assert (again["Version"], again["FunctionArn"]) == ("3", arn)
 
@@ -181,11 +185,11 @@ def _events(instance: Instance, state: str, number: int) -> Any:
 
 
 def test_an_alias_shares_calls_by_weight(instance: Instance) -> None:
-    make_function(instance, "f", code(1))
+    make_function(instance, "shared", code(1))
     functions = instance.client("lambda")
-    functions.publish_version(FunctionName="f")
-    functions.update_function_code(FunctionName="f", ZipFile=zipped(code(2)), Publish=True)
-    alias = {"FunctionName": "f", "Name": "live"}
+    functions.publish_version(FunctionName="shared")
+    functions.update_function_code(FunctionName="shared", ZipFile=zipped(code(2)), Publish=True)
+    alias = {"FunctionName": "shared", "Name": "live"}
     create, invalid = functions.create_alias, "InvalidParameterValueException"
 
     def weights(**given: float) -> Any:
@@ -196,29 +200,34 @@ def test_an_alias_shares_calls_by_weight(instance: Instance) -> None:
     refused(invalid, create, **alias, FunctionVersion="1", RoutingConfig=weights(v1=0.5))
     refused(invalid, create, **alias, FunctionVersion="$LATEST", RoutingConfig=weights(v1=0.5))
     refused(invalid, create, **alias, FunctionVersion="1", RoutingConfig=weights(v2=0.5, v3=0.1))
-    refused("ValidationException", create, FunctionName="f", Name="12", FunctionVersion="1")
+    refused("ValidationException", create, FunctionName="shared", Name="12", FunctionVersion="1")
     refused("ResourceNotFoundException", functions.get_alias, **alias)
     refused("ResourceNotFoundException", functions.update_alias, **alias, Description="x")
     made = create(**alias, FunctionVersion="1", RoutingConfig=weights(v2=0.5))
     refused("ResourceConflictException", create, **alias, FunctionVersion="1")
     assert made["RoutingConfig"] == weights(v2=0.5)
-    seen = [invoke(functions, FunctionName="f:live")["ExecutedVersion"] for _ in range(40)]
+    seen = [invoke(functions, FunctionName="shared:live")["ExecutedVersion"] for _ in range(40)]
     assert set(seen) == {"1", "2"}, "one in 2^39 fails"
     refused("PreconditionFailedException", functions.update_alias, **alias, RevisionId="other")
-    refused("ResourceConflictException", functions.delete_function, FunctionName="f", Qualifier="2")
+    refused("ResourceConflictException", functions.delete_function, FunctionName="shared", Qualifier="2")
     changed = functions.update_alias(**alias, RevisionId=made["RevisionId"], RoutingConfig=weights())
     assert "RoutingConfig" not in changed
     assert changed["RevisionId"] != made["RevisionId"]
-    assert {invoke(functions, FunctionName="f:live")["ExecutedVersion"] for _ in range(20)} == {"1"}
-    create(FunctionName="f", Name="next", FunctionVersion="$LATEST")
-    listed = functions.get_paginator("list_aliases").paginate(FunctionName="f", PaginationConfig={"PageSize": 1})
+    assert {invoke(functions, FunctionName="shared:live")["ExecutedVersion"] for _ in range(20)} == {"1"}
+    create(FunctionName="shared", Name="next", FunctionVersion="$LATEST")
+    listed = functions.get_paginator("list_aliases").paginate(FunctionName="shared", PaginationConfig={"PageSize": 1})
     assert [one["Name"] for page in listed for one in page["Aliases"]] == ["live", "next"]
-    assert [one["Name"] for one in functions.list_aliases(FunctionName="f", FunctionVersion="1")["Aliases"]] == ["live"]
+    assert [one["Name"] for one in functions.list_aliases(FunctionName="shared", FunctionVersion="1")["Aliases"]] == [
+        "live"
+    ]
 
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {LayerName: shared, ContentUri: layer/, CompatibleRuntimes: [python3.11]}
   Hello:
     Type: AWS::Serverless::Function
     Properties:
@@ -226,6 +235,7 @@ Resources:
       Handler: app.handler
       Runtime: python3.11
       CodeUri: src/
+      Layers: [!Ref Shared]
       AutoPublishAlias: live
       EventInvokeConfig: {MaximumRetryAttempts: 1}
       Events:
@@ -240,11 +250,21 @@ Outputs:
 """
 
 
-def test_a_template_publishes_and_moves_its_alias(start: Start, tmp_path: Path) -> None:
-    app = tmp_path / "app"
-    (app / "src").mkdir(parents=True)
+def write(app: Path, number: int) -> None:
+    for path in ("src", "layer/python"):
+        (app / path).mkdir(parents=True, exist_ok=True)
     (app / "template.yaml").write_text(TEMPLATE)
-    (app / "src" / "app.py").write_text(code(1))
+    (app / "src" / "app.py").write_text(code(number) + "import shared\nprint(shared.NUMBER)\n")
+    (app / "layer" / "python" / "shared.py").write_text(layer(number))
+
+
+def layer(number: int) -> str:
+    return f"NUMBER = {number}\n"
+
+
+def test_a_template_publishes_versions_of_functions_and_layers(start: Start, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    write(app, 1)
     instance = start(app, data=tmp_path / "data")
     functions = instance.client("lambda")
     instance.client("s3").put_object(Bucket="box", Key="k", Body=b"x")
@@ -253,8 +273,23 @@ def test_a_template_publishes_and_moves_its_alias(start: Start, tmp_path: Path) 
     assert answer(functions, FunctionName=instance.json("outputs")["Alias"])["version"] == "1"
     settings = functions.get_function_event_invoke_config(FunctionName="hello", Qualifier="live")
     assert settings["MaximumRetryAttempts"] == 1
-    (app / "src" / "app.py").write_text(code(2))
-    assert instance.alight("apply", str(app)).returncode == 0
+    unused = functions.publish_layer_version(
+        LayerName="unused", Content={"ZipFile": zipped(layer(7), "python/shared.py")}
+    )  # fmt: skip
+    instance.kill()
+    write(app, 2)
+    functions = start(app, data=tmp_path / "data").client("lambda")
     got = answer(functions, FunctionName="hello:live")
     assert (got["code"], got["version"]) == (2, "2")
+    assert _layers(functions, "2") == ["arn:aws:lambda:us-east-1:000000000000:layer:shared:2"]
     assert answer(functions, FunctionName="hello:1")["code"] == 1, "SAM keeps versions that were replaced"
+    assert _layers(functions, "1") == ["arn:aws:lambda:us-east-1:000000000000:layer:shared:1"]
+    functions.update_function_configuration(FunctionName="hello", Layers=[unused["LayerVersionArn"]])
+    called = functions.invoke(FunctionName="hello", LogType="Tail")
+    called["Payload"].read()
+    assert "\n7\n" in base64.b64decode(called["LogResult"]).decode(), "no function had this layer at the restart"
+
+
+def _layers(functions: Any, version: str) -> list[str]:
+    shown = functions.get_function_configuration(FunctionName="hello", Qualifier=version)
+    return [layer["Arn"] for layer in shown["Layers"]]

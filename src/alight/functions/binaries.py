@@ -65,7 +65,7 @@ def misfits(compiled: Compiled, interpreter: Interpreter) -> tuple[Misfit, ...]:
     """Those of the packages that this Python cannot load."""
     major, minor = interpreter.version.split(".")[:2]
     own = str(sysconfig.get_config_var("SOABI") or "").split("-", 2)
-    fits = re.compile(rf"cpython-{major}{minor}[a-z]*-{re.escape(own[-1])}")
+    fits = re.compile(rf"cpython-{major}{minor}m?-{re.escape(own[-1])}")
     odd = {name: tags for name, tags in compiled.items() if not any(fits.fullmatch(tag) for tag in tags)}
     if not odd:
         return ()
