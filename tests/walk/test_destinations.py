@@ -197,6 +197,26 @@ def test_what_may_never_run_is_told_too_and_a_lost_permission_tells_nobody(insta
     assert "did not reach" in instance.stderr.read_text()
 
 
+def test_functions_that_tell_each_other_for_ever_are_stopped(instance: Instance) -> None:
+    permit(instance, "lambda:InvokeFunction")
+    functions = instance.client("lambda")
+    arns = []
+    for name in ("ping", "pong"):
+        make(instance, name, "slow")
+        arns.append(functions.get_function_configuration(FunctionName=name)["FunctionArn"])
+    for name, target in zip(("ping", "pong"), reversed(arns), strict=True):
+        to = {"OnFailure": {"Destination": target}}
+        functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0, DestinationConfig=to)
+    event(instance, "ping", "no number")
+    eventually(lambda: "that is a loop" in instance.stderr.read_text(), 60, "the end of the loop")
+
+    def ran() -> int:
+        events = instance.json("events", "list", "--limit", "100")["events"]
+        return len([one for one in events if one["function"] in ("ping", "pong") and one["state"] == "dead"])
+
+    eventually(lambda: ran() == 17, what="the first one and sixteen that were told")
+
+
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:

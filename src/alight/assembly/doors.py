@@ -13,6 +13,7 @@ from alight.assembly.store import FETCHED, MODELS, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
 from alight.gateway.role_policy import roles
+from alight.gateway.service_policy import service_may
 from alight.services import passing
 from alight.services.apigateway import service as rest_service
 from alight.services.apigateway.ledger import HTTP, REST, Ledger
@@ -27,6 +28,7 @@ from alight.services.lambda_.pollers import Pollers
 from alight.services.lambda_.urls import Urls
 from alight.services.logs.service import Logs
 from alight.services.predictions import Predictions
+from alight.services.resource_policies import ResourcePolicies
 from alight.services.s3.service import S3
 from alight.services.sagemaker.acting import Acting
 from alight.services.sagemaker.service import SageMaker
@@ -61,7 +63,8 @@ def build_doors(
     fetcher = Fetcher(store.objects, store.settings.data / FETCHED)
     iam = Iam(store.database, store.records, store.keys)
     sts = Sts(iam, store.keys, store.clock, callers_that_take(store.clock))
-    role_may = roles(iam.policies_of_role, store.clock)
+    resources = ResourcePolicies(store.records, service_may)
+    role_may = roles(iam.policies_of_role, store.clock, resources.policies_of)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
     acting = Acting(lambda: operations, role_may)
     sagemaker = build_sagemaker(

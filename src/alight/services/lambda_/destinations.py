@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes that a target takes; what is longer cannot be told.
 LIMITS = {"sns": 256 * 1024, "sqs": 1024 * 1024, "lambda": 1024 * 1024}
+#: Functions that may tell each other in a row, as on AWS; more are a loop without an end.
+MOST_HOPS = 16
 #: Characters of an error message that a dead letter carries.
 ERROR_CHARACTERS = 1024
 
@@ -69,7 +71,7 @@ class Destinations:
         return lambda ended: self._prepare(body, ended)
 
     def _prepare(self, body: Row, ended: Ended) -> Deed:
-        letters = [letter for letter in _letters(body, ended) if self._can_go(body, letter)]
+        letters = [letter for letter in _letters(body, ended) if self._can_go(body, letter, ended)]
 
         def post(tx: Tx) -> None:
             for letter in letters:
@@ -77,19 +79,33 @@ class Destinations:
 
         return post
 
-    def _can_go(self, body: Row, letter: Letter) -> bool:
+    def _can_go(self, body: Row, letter: Letter, ended: Ended) -> bool:
         role = definitions.role_name(body["Configuration"]["Role"])
         if not self._role_may(role, ACTIONS[letter.service], letter.target):
             self._failed(body, letter, f"the role {role} does not have permission for {ACTIONS[letter.service]}")
         elif len(letter.body.encode()) > LIMITS[letter.service]:
             self._failed(body, letter, f"it is longer than {LIMITS[letter.service]} bytes")
+        elif letter.service == "lambda" and _hops(ended) > MOST_HOPS:
+            self._failed(body, letter, f"{MOST_HOPS} functions have told each other in a row: that is a loop")
+            self._telemetry.metric(
+                "AWS/Lambda",
+                "RecursiveInvocationsDropped",
+                1.0,
+                {"FunctionName": body["Configuration"]["FunctionName"]},
+            )
         else:
             return True
         return False
 
     def _post(self, tx: Tx, letter: Letter, body: Row, ended: Ended) -> None:
         name = body["Configuration"]["FunctionName"]
-        source = {"kind": "destination", "function": name, "condition": ended.condition, "of": ended.event.id}
+        source = {
+            "kind": "destination",
+            "function": name,
+            "condition": ended.condition,
+            "of": ended.event.id,
+            "hop": _hops(ended),
+        }
         try:
             self._send(tx, letter.target, letter.body, letter.attributes, source)
         except Fault as fault:
@@ -111,6 +127,11 @@ class Destinations:
         metric = "DeadLetterErrors" if letter.attributes else "DestinationDeliveryFailures"
         for place in ({}, {"FunctionName": name}):
             self._telemetry.metric("AWS/Lambda", metric, 1.0, place, unit="Count")
+
+
+def _hops(ended: Ended) -> int:
+    """How many functions have been told in a row, each of the one before, with the next one."""
+    return int(ended.event.source.get("hop", 0)) + 1
 
 
 def _letters(body: Row, ended: Ended) -> list[Letter]:
