@@ -15,11 +15,17 @@ PICTURES=$EXAMPLES/birds/pictures
 
 tail_of_log() { aws logs tail "/aws/lambda/$FUNCTION" --since 1d --format short; }
 
-# package FILE HANDLER: a zip as deploy_lambda.sh makes it.
+# package FILE HANDLER: a zip as deploy_lambda.sh makes it, with numpy for Python 3.6 (here an empty shell of it).
 package() {
+    local numpy=$WORK/package/numpy
     rm -rf "$WORK/package" "$1"
-    mkdir "$WORK/package"
+    mkdir -p "$numpy/core" "$numpy-1.15.4.dist-info"
     cp "$2" "$EXAMPLES/birds/src/labels.txt" "$WORK/package"
+    echo "from . import core" > "$numpy/__init__.py"
+    echo "from . import multiarray" > "$numpy/core/__init__.py"
+    printf '\177ELF' > "$numpy/core/multiarray.cpython-36m-x86_64-linux-gnu.so"
+    printf 'Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp36-cp36m-manylinux1_x86_64\n' \
+        > "$numpy-1.15.4.dist-info/WHEEL"
     (cd "$WORK/package" && zip -qr9 "$1" .)
 }
 
@@ -47,13 +53,13 @@ same "the number of probabilities" 59 "$(jq length "$WORK/answer")"
 refused "Endpoint nobody of account $ACCOUNT not found." \
     aws sagemaker-runtime invoke-endpoint --endpoint-name nobody --body "fileb://$PICTURES/duck.jpg" "$WORK/answer"
 
-step "The function, from a zip"
+step "The function, from a zip with numpy for another Python"
 package "$WORK/package.zip" "$HERE/apps/birds/lambda_function.py"
 made=$(aws lambda create-function --function-name "$FUNCTION" --runtime python3.6 \
     --handler lambda_function.lambda_handler --role "arn:aws:iam::$ACCOUNT:role/service-role/lab-lambda-role" \
     --environment "Variables={SAGEMAKER_ENDPOINT_NAME=$ENDPOINT}" --zip-file "fileb://$WORK/package.zip" \
-    --query '[Timeout, MemorySize]')
-same "the default of timeout and memory" "$(printf '3\t128')" "$made"
+    --query '[Timeout, MemorySize, StateReason]')
+in_order <(echo "$made") "$(printf '3\t128\tnumpy in the package is built for Python 3.6')"  # and AWS's defaults
 
 step "The trigger: birds/*.jpg"
 quiet aws lambda add-permission --function-name "$FUNCTION" --statement-id from-s3 --action lambda:InvokeFunction \
@@ -75,6 +81,11 @@ in_order "$WORK/shown" "START RequestId: " "KEY: birds/king-penguin.jpg" \
     "Invoking bird species identification endpoint" "msg: Bird [birds/king-penguin.jpg] is a: King Penguin(0.98)" \
     "'SNS_TOPIC_ARN'" "Error publishing message to SNS." "END RequestId: " "REPORT RequestId: "
 if grep -F duck "$WORK/shown"; then fail "a picture that the trigger does not want was handled"; fi
+counted AWS/Lambda Invocations "Name=FunctionName,Value=$FUNCTION"
+counted AWS/SageMaker Invocations "Name=EndpointName,Value=$ENDPOINT" Name=VariantName,Value=variant-name-1
+
+step "The figures are still there"
+counted AWS/Lambda Invocations "Name=FunctionName,Value=$FUNCTION"
 
 step "The topic and a phone"
 topic=$(aws sns create-topic --name "$TOPIC" --attributes DisplayName=birds --query TopicArn)
@@ -83,6 +94,8 @@ quiet aws sns publish --topic-arn "$topic" --subject "Hello world" --message "Ma
 until_true "the greeting on the phone" shows "Machine learning is fun!" phone
 quiet aws lambda update-function-configuration --function-name "$FUNCTION" \
     --environment "Variables={SAGEMAKER_ENDPOINT_NAME=$ENDPOINT,SNS_TOPIC_ARN=$topic}"
+same "the first version" 1 "$(aws lambda publish-version --function-name "$FUNCTION" --description "tells a topic" \
+    --query Version)"
 
 step "A picture that somebody is told about"
 quiet aws s3 cp "$PICTURES/flamingo.jpg" "s3://$BUCKET/birds/11_28/14_05/1795000000_0.jpg"
@@ -91,10 +104,13 @@ step "The phone has it"
 until_true "the message on the phone" shows "Bird [birds/11_28/14_05/1795000000_0.jpg] is a: Flamingo(" phone
 until_true "the topic's answer in the log" shows "SNS Publish Response: {" tail_of_log
 
-step "New code"
+step "New code is a new version"
 sed 's/ is a: / is, I am sure, a: /' "$HERE/apps/birds/lambda_function.py" > "$WORK/lambda_function.py"
 package "$WORK/package.zip" "$WORK/lambda_function.py"
-quiet aws lambda update-function-code --function-name "$FUNCTION" --zip-file "fileb://$WORK/package.zip"
+same "the version of the new code" 2 "$(aws lambda update-function-code --publish --function-name "$FUNCTION" \
+    --zip-file "fileb://$WORK/package.zip" --query Version)"
+same "all versions" "$(printf '$LATEST\t1\t2')" "$(aws lambda list-versions-by-function --function-name "$FUNCTION" \
+    --query 'Versions[].Version')"
 quiet aws s3 cp "$PICTURES/vulture.jpg" "s3://$BUCKET/birds/"
 
 step "The new code has handled the next picture"

@@ -62,6 +62,7 @@ def _environment(instance: Instance, home: Path) -> dict[str, str]:
         **instance.variables,
         HOME=str(home),
         LANG="C.UTF-8",
+        PYTHONWARNINGS="ignore",
         AWS_CLI=str(find_tool("aws2")),
         ALIGHT=str(BIN / "alight"),
         ALIGHT_DATA=str(instance.data),

@@ -75,6 +75,23 @@ in_order() {
 
 phone() { "${ALIGHT:-alight}" outbox --json --limit 100 --data "${ALIGHT_DATA:-.alight}"; }
 
+# metric NAMESPACE NAME DIMENSION...: the sum of these two hours.
+metric() {
+    local namespace=$1 name=$2
+    shift 2
+    aws cloudwatch get-metric-statistics --namespace "$namespace" --metric-name "$name" --dimensions "$@" \
+        --start-time "$(date -u -d '-1 hour' +%FT%TZ)" --end-time "$(date -u -d '+1 hour' +%FT%TZ)" \
+        --period 3600 --statistics Sum --query 'to_string(sum(Datapoints[].Sum))'
+}
+
+# counted NAMESPACE NAME DIMENSION...: it is no longer 0. What has been read outlives a kill; before, the last second may not.
+counted() { until_true "$1 $2 above 0" above_0 "$@"; }
+
+above_0() {
+    local sum
+    sum=$(metric "$@") && [ "$sum" != 0 ]
+}
+
 # role NAME SERVICE: a role that this service may assume.
 role() {
     quiet aws iam create-role --role-name "$1" --path /service-role/ --assume-role-policy-document "{

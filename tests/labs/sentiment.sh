@@ -69,6 +69,11 @@ step "Two reviews, as the page sends them"
 same "the answer to a good review" 1 "$(ask "$GOOD")"
 grep -qi '^access-control-allow-origin: \*' "$WORK/head" || fail "a page from a file may not read the answer"
 same "the answer to a bad review" 0 "$(ask "$BAD")"
+counted AWS/ApiGateway Count Name=ApiName,Value=sentiment_analysis_web_app
+counted AWS/Lambda Invocations "Name=FunctionName,Value=$FUNCTION"
+
+step "The figures are still there"
+counted AWS/Lambda Invocations "Name=FunctionName,Value=$FUNCTION"
 
 step "The page, in a bucket that is a website"
 quiet aws s3 mb "s3://$SITE"
