@@ -218,9 +218,7 @@ def test_an_answer_is_waited_for_through_a_kill(start: Start) -> None:
     stacks = again.client("cloudformation")
     [second] = eventually(lambda: requests(again), what="the request, again")
     assert second["RequestId"] == first["RequestId"]
-    answer = {"Status": "SUCCESS", "PhysicalResourceId": "by-hand", "Data": {"Loud": "LATE"}}
-    url = second["ResponseURL"]
-    urllib.request.urlopen(urllib.request.Request(url, json.dumps(answer).encode(), method="PUT"), timeout=20).close()
+    answer(second, Data={"Loud": "LATE"})
     assert outputs(settled(stacks, "thing")) == {"Ref": "by-hand", "Loud": "LATE"}
 
 
@@ -232,3 +230,56 @@ def test_a_template_s_file_has_them_too(start: Start, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "template.yaml").write_text(own)
     assert start(folder).json("outputs")["Loud"] == "WORD"
+
+
+def answer(request: dict[str, Any], **more: Any) -> None:
+    """Answer by hand what the function left unanswered."""
+    content = json.dumps({"Status": "SUCCESS", "PhysicalResourceId": "by-hand", "Data": {"Loud": "x"}} | more)
+    url = request["ResponseURL"]
+    urllib.request.urlopen(urllib.request.Request(url, content.encode(), method="PUT"), timeout=20).close()
+
+
+def test_an_update_is_cancelled_stuck_killed_and_gone_back_from(start: Start) -> None:
+    """Every request is answered by hand, so that each state lasts as long as the test wants it to."""
+    instance = start()
+    make_maker(instance)
+
+    def asked(running: Instance) -> dict[str, Any]:
+        [found] = eventually(lambda: requests(running), what="a request")
+        assert found["ResourceProperties"]["Word"] == "silent"
+        return dict(found)
+
+    stacks = instance.client("cloudformation")
+    stacks.create_stack(StackName="thing", TemplateBody=THING, Parameters=word("silent"))
+    answer(asked(instance))
+    assert settled(stacks, "thing")["StackStatus"] == "CREATE_COMPLETE"
+
+    # Cancelled: the step that is under way comes to its end, the next one is not taken.
+    more = THING.replace("Outputs:", "  Last: {Type: AWS::SNS::Topic, DependsOn: Thing}\nOutputs:")
+    stacks.update_stack(StackName="thing", TemplateBody=more, Parameters=word("silent", Limit="61"))
+    request = asked(instance)
+    stacks.cancel_update_stack(StackName="thing")
+    answer(request)
+    back = asked(instance)
+    assert back["ResourceProperties"]["ServiceTimeout"] == "60"
+    # It does not get back: stuck, until somebody has it go on.
+    answer(back, Status="FAILED", Reason="not today")
+    assert settled(stacks, "thing")["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(ClientError, match="is in UPDATE_ROLLBACK_FAILED state and can not be updated"):
+        stacks.update_stack(StackName="thing", UsePreviousTemplate=True, Parameters=word("silent", Limit="62"))
+    stacks.continue_update_rollback(StackName="thing")
+    back = asked(instance)
+    # Killed on the way back: the next start goes the rest of it.
+    instance.kill()
+    again = start()
+    stacks = again.client("cloudformation")
+    last = asked(again)
+    assert last["RequestId"] == back["RequestId"]
+    answer(last)
+    stack = settled(stacks, "thing")
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Last" not in [
+        one["LogicalResourceId"] for one in stacks.describe_stack_resources(StackName="thing")["StackResources"]
+    ]
+    shown = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    assert shown == {"Word": "silent", "Limit": "60"}

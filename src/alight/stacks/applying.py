@@ -71,9 +71,13 @@ class Applying:
     async def clean(self) -> Remover:
         """Remove what is no longer to be, and what was replaced."""
         remover = Remover(self.stack, self._around, self._records, self._on_step, self._exists)
-        await remover.run(tuple(name for name in self.stack.entries if name not in self._prepared.order))
+        await remover.run(self.superfluous())
         self.warnings += remover.warnings
         return remover
+
+    def superfluous(self) -> tuple[str, ...]:
+        """What the stack has and the template does not."""
+        return tuple(name for name in self.stack.entries if name not in self._prepared.order)
 
     async def _take(self, logical_id: str) -> Considered | None:
         """Carry out one step; the answer is what has to be waited for, if anything."""

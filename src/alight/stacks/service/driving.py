@@ -13,7 +13,7 @@ has to know.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
 from alight.calls import Members
@@ -74,10 +74,7 @@ class Driver:
 
     async def roll_back(self) -> None:
         """Everything that was made goes again; what was to be retained at a later deletion too, where that was said."""
-        freed = self._stack.body.get("RetainExceptOnCreate", False)
-        for name, entry in self._stack.entries.items():
-            if entry.retain_once_made or freed:
-                self._stack.entries[name] = replace(entry, retain=False)
+        self._free(self._stack.entries)
         failed = await self._remove_all()
         await self.turn("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", failed)
 
@@ -112,7 +109,10 @@ class Driver:
     async def clean_up(self) -> None:
         """What is no longer to be goes. What refuses to is told and left behind: the update stands all the same."""
         stack = self._stack
-        await (await self._job(stack.body["Definition"])).clean()
+        job = await self._job(stack.body["Definition"])
+        if stack.status.startswith("UPDATE_ROLLBACK"):
+            self._free(job.superfluous())
+        await job.clean()
         for name in [name for name in stack.body.get("Statuses", {}) if name not in stack.entries]:
             del stack.body["Statuses"][name]
         stack.body.pop("Previous", None)
@@ -140,6 +140,14 @@ class Driver:
         await forget_templates(self._records, stack, change_sets=True)
 
     # What they share -------------------------------------------------------------------------------------------------
+
+    def _free(self, names: Iterable[str]) -> None:
+        """What was made by work that is taken back is not retained, where a policy or the request says so."""
+        freed = self._stack.body.get("RetainExceptOnCreate", False)
+        for name in tuple(names):
+            entry = self._stack.entries[name]
+            if entry.retain_once_made or freed:
+                self._stack.entries[name] = replace(entry, retain=False)
 
     async def _make(self, definition: Members) -> None:
         job = await self._job(definition)
@@ -196,7 +204,7 @@ def take_back(stack: Stack) -> None:
     replaced, stack.leftovers = stack.leftovers, []
     for logical_id, before in reversed(replaced):
         if logical_id in stack.entries:
-            stack.leftovers.append((logical_id, stack.entries[logical_id]))
+            stack.leftovers.append((logical_id, replace(stack.entries[logical_id], retain_replaced=False)))
         stack.entries[logical_id] = before
 
 

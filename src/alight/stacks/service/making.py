@@ -142,9 +142,10 @@ class Making:
             raise ValidationError(f"The following resources to retain do not exist: [{', '.join(unknown)}]")
 
     async def update_termination_protection(self, call: Call, given: Members) -> Members:
-        stack = self._existing(given["StackName"])
-        stack.body["TerminationProtection"] = bool(given["EnableTerminationProtection"])
-        await stack.save(self._ground.means().records)
+        async with self.turn:
+            stack = self._existing(given["StackName"])
+            stack.body["TerminationProtection"] = bool(given["EnableTerminationProtection"])
+            await stack.save(self._ground.means().records)
         return {"StackId": stack.arn}
 
     async def cancel_update_stack(self, call: Call, given: Members) -> Members:
@@ -156,20 +157,26 @@ class Making:
 
     async def continue_update_rollback(self, call: Call, given: Members) -> Members:
         refuse_unless_empty("ContinueUpdateRollback", given, "ResourcesToSkip")
-        stack = self._existing(given["StackName"])
-        if stack.status != "UPDATE_ROLLBACK_FAILED":
-            raise ValidationError(f"Stack:{stack.arn} is in {stack.status} state and can not continue rolling back.")
-        await self._roll_back(call, stack, given, "UPDATE_ROLLBACK_IN_PROGRESS")
+        async with self.turn:
+            stack = self._existing(given["StackName"])
+            if stack.status != "UPDATE_ROLLBACK_FAILED":
+                state = f"Stack:{stack.arn} is in {stack.status} state"
+                raise ValidationError(f"{state} and can not continue rolling back.")
+            await self._roll_back(call, stack, given, "UPDATE_ROLLBACK_IN_PROGRESS")
+        await self._runs.linger(stack)
         return {}
 
     async def rollback_stack(self, call: Call, given: Members) -> Members:
-        stack = self._existing(given["StackName"])
-        if stack.status not in _FAILED:
-            raise ValidationError(f"Stack:{stack.arn} is in {stack.status} state and can not be rolled back.")
-        status = "ROLLBACK_IN_PROGRESS" if stack.status == "CREATE_FAILED" else "UPDATE_ROLLBACK_IN_PROGRESS"
-        if status == "UPDATE_ROLLBACK_IN_PROGRESS":
-            take_back(stack)
-        await self._roll_back(call, stack, given, status)
+        async with self.turn:
+            stack = self._existing(given["StackName"])
+            if stack.status not in _FAILED:
+                raise ValidationError(f"Stack:{stack.arn} is in {stack.status} state and can not be rolled back.")
+            # What was never whole has nothing to go back to.
+            status = "UPDATE_ROLLBACK_IN_PROGRESS" if "Previous" in stack.body else "ROLLBACK_IN_PROGRESS"
+            if status == "UPDATE_ROLLBACK_IN_PROGRESS":
+                take_back(stack)
+            await self._roll_back(call, stack, given, status)
+        await self._runs.linger(stack)
         return {"StackId": stack.arn}
 
     async def _roll_back(self, call: Call, stack: Stack, given: Members, status: str) -> None:
