@@ -184,6 +184,7 @@ def test_permissions_are_kept_as_a_policy(functions: Any, make: Any) -> None:
         "Principal": "s3.amazonaws.com",
         "SourceArn": "arn:aws:s3:::pics",
     }
+    refused("PreconditionFailedException", functions.add_permission, **statement, RevisionId="other")
     functions.add_permission(**statement)
     refused("ResourceConflictException", functions.add_permission, **statement)
     [kept] = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
@@ -295,6 +296,10 @@ def test_tags_belong_to_the_function(instance: Instance, functions: Any, make: A
     many = {str(number): "" for number in range(50)}
     refused("InvalidParameterValueException", functions.tag_resource, Resource=arn, Tags=many)
     refused("ResourceNotFoundException", functions.list_tags, Resource=f"{arn}x")
+    mapping = "arn:aws:lambda:us-east-1:000000000000:event-source-mapping:11111111-2222-3333-4444-555555555555"
+    refused("ResourceNotFoundException", functions.tag_resource, Resource=mapping, Tags={"a": "b"})
+    code = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0"
+    refused("NotImplemented", functions.list_tags, Resource=code)
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     assert functions.get_function(FunctionName=name)["Concurrency"] == {"ReservedConcurrentExecutions": 1}
 

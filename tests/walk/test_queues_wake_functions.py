@@ -120,7 +120,11 @@ def refused(code: str, text: str, call: Any, **given: Any) -> None:
 def test_a_mapping_lives_as_on_aws(instance: Instance, tmp_path: Path) -> None:
     one = Reading(instance, tmp_path, "life", "whole")
     functions = one.functions
-    made = functions.create_event_source_mapping(EventSourceArn=one.arn(one.queue), FunctionName="life", Enabled=False)
+    made = functions.create_event_source_mapping(
+        EventSourceArn=one.arn(one.queue), FunctionName="life", Enabled=False, Tags={"team": "birds"}
+    )
+    functions.tag_resource(Resource=made["EventSourceMappingArn"], Tags={"stage": "test"})
+    assert functions.list_tags(Resource=made["EventSourceMappingArn"])["Tags"] == {"team": "birds", "stage": "test"}
     uuid = made.pop("UUID")
     del made["ResponseMetadata"], made["LastModified"]
     assert made == {

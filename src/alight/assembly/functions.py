@@ -80,7 +80,7 @@ def build_lambda(
         Versions(catalogue),
         Aliases(catalogue),
         layers,
-        Tags(catalogue),
+        Tags(store.database, store.records),
         Account(catalogue, store.records, running.pool.limit),
         mappings,
         urls,

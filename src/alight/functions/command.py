@@ -48,15 +48,21 @@ class Start:
 def choose_child(spec: FunctionSpec, interpreter: Interpreter, wanted: str, *, awslambdaric: bool) -> Child:
     """`wanted` is "auto" or the name of a loop; compiled parts of awslambdaric fit Alight's own version only."""
     if spec.runtime.startswith("provided"):
-        if not os.access(spec.code_dir / "bootstrap", os.X_OK):
+        if executable(spec) is None:
             raise UnsupportedRuntime(
                 f"Function {spec.name}: runtime {spec.runtime} needs an executable named `bootstrap`.",
-                "Put it at the top of the function's code, for this machine's processor.",
+                "Put it at the top of the function's code or of a layer, for this machine's processor.",
             )
         return "executable"
     if wanted == "bootstrap" or not awslambdaric or not interpreter.native:
         return "bootstrap"
     return "awslambdaric"
+
+
+def executable(spec: FunctionSpec) -> Path | None:
+    """The `bootstrap` of a custom runtime: the function's own, or its layers'."""
+    places = (spec.code_dir, spec.opt) if spec.opt else (spec.code_dir,)
+    return next((place / "bootstrap" for place in places if os.access(place / "bootstrap", os.X_OK)), None)
 
 
 def program(spec: FunctionSpec, start: Start) -> list[str]:
@@ -84,6 +90,7 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
         "instead": [str(start.instead)] if start.instead else [],
         "supplied": [str(start.supplied)],
         "child": start.child,
+        "program": str(executable(spec)) if start.child == "executable" else "",
         "bootstrap": str(BOOTSTRAP),
         "handler": spec.handler,
     }

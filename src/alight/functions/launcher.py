@@ -41,8 +41,7 @@ def main() -> None:
     os.environ.update(plan["environment"])
     os.chdir(plan["task_root"])
     if plan["child"] == "executable":
-        program = os.path.join(plan["task_root"], "bootstrap")
-        os.execve(program, [program], os.environ)
+        os.execve(plan["program"], [plan["program"]], os.environ)
     sys.path[0] = plan["task_root"]
     sys.path[1:1] = plan["layers"]
     sys.path[:0] = plan["instead"]

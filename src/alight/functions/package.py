@@ -118,10 +118,16 @@ def _store(source: Path, store: Path) -> tuple[str, Path, int]:
 def finish(made: Path, target: Path) -> None:
     """Give a folder that is complete its name, once all of it is on the disk; one that has the name already stays."""
     made.chmod(0o755)
-    if not target.is_dir():
-        _flush(made)
+    if target.is_dir():
+        return
+    _flush(made)
+    try:
         os.rename(made, target)
-        _sync(target.parent)
+    except OSError:
+        # Somebody else was first; what has that name is the same.
+        if not target.is_dir():
+            raise
+    _sync(target.parent)
 
 
 def size_of(folder: Path) -> int:

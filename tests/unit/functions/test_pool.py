@@ -335,9 +335,12 @@ async def test_provided_needs_its_executable(one_bench: Bench) -> None:
         await one_bench.call(one_bench.spec("", runtime="provided.al2023"))
 
 
-async def test_a_bootstrap_of_its_own(one_bench: Bench) -> None:
-    spec = one_bench.spec("", runtime="provided.al2023", handler="anything.goes")
-    program = spec.code_dir / "bootstrap"
+@pytest.mark.parametrize("place", ["code", "layer"])
+async def test_a_bootstrap_of_its_own(one_bench: Bench, place: str) -> None:
+    layer = one_bench.folder / "opt"
+    layer.mkdir()
+    spec = one_bench.spec("", runtime="provided.al2023", handler="anything.goes", opt=layer)
+    program = (spec.code_dir if place == "code" else layer) / "bootstrap"
     program.write_text(
         """#!/bin/bash
         place="${AWS_LAMBDA_RUNTIME_API%%/*}"

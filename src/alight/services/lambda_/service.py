@@ -67,7 +67,7 @@ TABLE: Table = {
     "ListLayers": support(_LAYERS),
     "ListLayerVersions": support(f"LayerName {_LAYERS}"),
     "DeleteLayerVersion": support("LayerName VersionNumber"),
-    "CreateEventSourceMapping": support(f"{_MAPPING} EventSourceArn", "Tags"),
+    "CreateEventSourceMapping": support(f"{_MAPPING} EventSourceArn Tags"),
     "GetEventSourceMapping": support("UUID"),
     "ListEventSourceMappings": support("EventSourceArn FunctionName Marker MaxItems"),
     "UpdateEventSourceMapping": support(f"{_MAPPING} UUID"),

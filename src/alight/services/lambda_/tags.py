@@ -1,25 +1,30 @@
-"""Tags of functions: TagResource, UntagResource and ListTags. They belong to the function, not to its versions."""
+"""Tags of functions and event source mappings: TagResource, UntagResource and ListTags. Those of a function are not its
+versions'."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from alight import names
 from alight.calls import Call, Members
 from alight.errors.common import NotImplemented_
-from alight.errors.lambda_ import InvalidParameterValueException
-from alight.services.lambda_.catalogue import Catalogue
+from alight.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
+from alight.services.lambda_.catalogue import FUNCTION
+from alight.services.lambda_.definitions import not_found
+from alight.services.lambda_.mapping_rules import KIND as MAPPING
 from alight.services.lambda_.qualifiers import split
+from alight.store.database import Database, Tx
+from alight.store.records import Record, Records
 
 MOST = 50
 
 
 class Tags:
-    """Tags are kept in the function's record. They change neither its configuration nor its revision."""
+    """Tags are kept in the record of what they are for. They change neither its configuration nor its revision."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, database: Database, records: Records) -> None:
+        self._database = database
+        self._records = records
 
     async def tag_resource(self, call: Call, given: Members) -> Members:
         check_tags(given["Tags"])
@@ -30,14 +35,24 @@ class Tags:
         return await self._change(given, lambda tags: {key: value for key, value in tags.items() if key not in gone})
 
     async def list_tags(self, call: Call, given: Members) -> Members:
-        return {"Tags": self._catalogue.body(_tagged(given))["Tags"]}
+        return {"Tags": self._tagged(given, None).body["Tags"]}
 
     async def _change(self, given: Members, change: Callable[[dict[str, str]], dict[str, str]]) -> Members:
-        def job(body: dict[str, Any]) -> dict[str, Any]:
-            return body | {"Tags": check_tags(change(body["Tags"]))}
+        def job(tx: Tx) -> None:
+            found = self._tagged(given, tx)
+            self._records.put(tx, found.kind, found.name, found.body | {"Tags": check_tags(change(found.body["Tags"]))})
 
-        await self._catalogue.change(_tagged(given), job)
+        await self._database.write(job)
         return {}
+
+    def _tagged(self, given: Members, tx: Tx | None) -> Record:
+        kind, name = _place(given["Resource"])
+        found = self._records.get(kind, name, tx)
+        if found is not None:
+            return found
+        if kind == FUNCTION:
+            raise not_found(given["Resource"])
+        raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
 
 
 def check_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -49,17 +64,19 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-def _tagged(given: Members) -> str:
-    """The name of the function whose ARN is given."""
+def _place(arn: str) -> tuple[str, str]:
+    """Kind and name of the record that an ARN means."""
     try:
-        kind = names.parse_arn(given["Resource"]).resource.partition(":")[0]
+        kind, _, name = names.parse_arn(arn).resource.partition(":")
     except ValueError:
-        kind = ""
+        kind, name = "", ""
+    if kind == "event-source-mapping":
+        return MAPPING, name
     if kind != "function":
-        raise NotImplemented_("Alight keeps tags of functions only; Resource is a function's ARN.")
-    name, qualifier = split(given["Resource"])
+        raise NotImplemented_("Alight keeps tags of functions and event source mappings: Resource is the ARN of one.")
+    name, qualifier = split(arn)
     if qualifier:
         raise InvalidParameterValueException(
             "Tags on function aliases and versions are not supported. Please specify a function ARN.", Type="User"
         )
-    return name
+    return FUNCTION, name
