@@ -39,6 +39,7 @@ from alight.gateway.route import Router
 from alight.gateway.service_policy import service_may
 from alight.services.resource_policies import ResourcePolicies
 from alight.services.sqs import Sqs
+from alight.services.sqs.metrics import measure_with
 from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
 from alight.stacks.answers import Answers
@@ -55,7 +56,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         store = await open_store(settings, clock, exits)
         store.database.on_fatal = die
         store.database.on_damage = report_damage
-        sqs = Sqs(store.database, store.records, clock)
+        sqs = Sqs(store.database, store.records, clock, measure_with(store.telemetry))
         exits.push_async_callback(sqs.close)
         policies = ResourcePolicies(store.records, service_may)
         targets: Targets

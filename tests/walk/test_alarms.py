@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import Start, eventually
+from tests.walk.counting import total
 
 TEMPLATE = """
 Resources:
@@ -75,6 +76,9 @@ def test_an_alarm_of_a_template(start: Start, tmp_path: Path) -> None:
     )  # fmt: skip
     assert told["Trigger"]["Dimensions"] == [{"value": "one", "name": "Desk"}]
     queues.delete_message(QueueUrl=outputs["Queue"], ReceiptHandle=message["ReceiptHandle"])
+    queue = outputs["Queue"].rpartition("/")[2]
+    for name in ("Sent", "Received", "Deleted"):
+        assert total(instance, "AWS/SQS", f"NumberOfMessages{name}", QueueName=queue) == 1, name
     instance.kill()
     instance = start(template, tmp_path / "data")
     alarms, queues = instance.client("cloudwatch"), instance.client("sqs")

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import Instance, eventually, invoke
+from tests.support import eventually, invoke
 from tests.walk.conftest import PICTURES, Birds
+from tests.walk.counting import total
 from tests.walk.sinks import Webhook
-
-
-def total(instance: Instance, namespace: str, name: str, statistic: str = "Sum", **dimensions: str) -> float | None:
-    """Of the last hour; None where nothing is known."""
-    now = datetime.now(UTC)
-    points: list[dict[str, Any]] = instance.client("cloudwatch").get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(hours=1),
-        Period=7_200,
-        Statistics=[statistic],
-    )["Datapoints"]
-    return float(points[0][statistic]) if points else None
 
 
 def test_the_walk_is_counted_and_the_numbers_outlive_a_kill(birds: Birds, hook: Webhook) -> None:
@@ -37,6 +20,8 @@ def test_the_walk_is_counted_and_the_numbers_outlive_a_kill(birds: Birds, hook: 
     instance, function = birds.instance, birds.outputs["FunctionName"]
     answer = invoke(instance.client("lambda"), FunctionName=function, Payload=b'{"no": "event"}')
     assert answer["FunctionError"] == "Unhandled"
+    version = instance.client("lambda").publish_version(FunctionName=function)["Version"]
+    invoke(instance.client("lambda"), FunctionName=function, Qualifier=version, Payload=b'{"no": "event"}')
     endpoint = birds.outputs["EndpointName"]
     with pytest.raises(ClientError):
         instance.client("sagemaker-runtime").invoke_endpoint(
@@ -68,11 +53,13 @@ def test_the_walk_is_counted_and_the_numbers_outlive_a_kill(birds: Birds, hook: 
         return of_function | {f"model {name}": value for name, value in of_model.items()} | of_topic
 
     expected = {
-        "Invocations": 3, "Errors": 1, "Throttles": 0, "AsyncEventsReceived": 2, "AsyncEventsDropped": None,
+        "Invocations": 4, "Errors": 2, "Throttles": 0, "AsyncEventsReceived": 2, "AsyncEventsDropped": None,
         "model Invocations": 3, "model Invocation4XXErrors": 1, "model Invocation5XXErrors": 0,
         "NumberOfMessagesPublished": 2, "NumberOfNotificationsDelivered": 2, "NumberOfNotificationsFailed": None,
     }  # fmt: skip
     assert counted() == expected
+    by_version = {"FunctionName": function, "Resource": f"{function}:{version}"}
+    assert total(instance, "AWS/Lambda", "Errors", **by_version) == 1
     for namespace, name, place in (
         ("AWS/Lambda", "Duration", {"FunctionName": function}),
         ("AWS/Lambda", "ConcurrentExecutions", {}),

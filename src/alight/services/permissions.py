@@ -251,20 +251,24 @@ def _sagemaker(operation: str, given: Members) -> Needs:
 
 
 def _logs(operation: str, given: Members) -> Needs:
-    group = given.get("logGroupName") or given.get("logGroupIdentifier") or ""
-    group = group.rpartition("log-group:")[2].removesuffix(":*")
+    """A live tail is of several groups; tags are of what an ARN names."""
+    one = given.get("logGroupName") or given.get("logGroupIdentifier") or given.get("resourceArn") or ""
+    groups = [
+        group.rpartition("log-group:")[2].removesuffix(":*") for group in given.get("logGroupIdentifiers") or [one]
+    ]
     stream = given.get("logStreamName") or ""
-    return [(f"logs:{operation}", str(names.Arn("logs", f"log-group:{group}:log-stream:{stream}")))]
+    return [(f"logs:{operation}", str(names.Arn("logs", f"log-group:{group}:log-stream:{stream}"))) for group in groups]
 
 
 # CloudWatch ----------------------------------------------------------------------------------------------------------
 
 
 def _cloudwatch(operation: str, given: Members) -> Needs:
-    """Alarms are resources; metrics are not."""
+    """Alarms are resources; metrics are not. What is asked of all alarms is asked of each."""
     alarms = [*(given.get("AlarmNames") or []), *([given["AlarmName"]] if given.get("AlarmName") else [])]
     resources = [str(names.Arn("cloudwatch", f"alarm:{name}")) for name in alarms]
-    return [(f"cloudwatch:{operation}", resource) for resource in resources or [given.get("ResourceARN", "*")]]
+    every = str(names.Arn("cloudwatch", "alarm:*")) if operation.startswith("DescribeAlarm") else "*"
+    return [(f"cloudwatch:{operation}", resource) for resource in resources or [given.get("ResourceARN", every)]]
 
 
 # IAM, STS ------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,11 @@ class Metrics:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def uncounted(self) -> int:
+        """Values and minutes of metrics that were not kept since the start."""
+        return self._writer.uncounted
+
     def metric(
         self,
         namespace: str,
@@ -45,14 +50,14 @@ class Metrics:
         """A value of a metric that came so many `times`; now, unless `timestamp` says when."""
         place = self._place(namespace, name, dimensions, unit, timestamp)
         if not self._writer.minutes.add(place, float(value), times):
-            self._writer.dropped += 1
+            self._writer.lose(1)
 
     def metric_statistics(
         self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None
     ) -> None:
         """Values of which only the statistics are known."""
         if not self._writer.minutes.take_statistics(self._place(namespace, name, dimensions, unit, timestamp), given):
-            self._writer.dropped += 1
+            self._writer.lose(1)
 
     def _place(
         self, namespace: str, name: str, dimensions: Mapping[str, str], unit: str, timestamp: float | None

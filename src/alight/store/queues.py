@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,11 +59,21 @@ class Redrive:
     most_receives: int
 
 
+#: (queue, metric, value, how often)
+Measure = Callable[[str, str, float, int], None]
+
+
+def unmeasured(queue: str, name: str, value: float, times: int) -> None:
+    """Where nobody counts."""
+
+
 class QueueStore:
     """All queues' messages, by the queue's name."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, measure: Measure = unmeasured) -> None:
+        """`measure` is told on the event loop what was sent, received and deleted, once it is durable."""
         self._database = database
+        self._measure = measure
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def send(
@@ -88,7 +98,12 @@ class QueueStore:
             sent=sent,
             visible_at=sent + delay,
         )
-        tx.after_commit(lambda: self.wake(queue))
+        tx.after_commit(lambda: self._sent(queue, len(body.encode())))
+
+    def _sent(self, queue: str, size: int) -> None:
+        self.wake(queue)
+        self._measure(queue, "NumberOfMessagesSent", 1.0, 1)
+        self._measure(queue, "SentMessageSize", size, 1)
 
     def receive(
         self, tx: Tx, queue: str, *, now: float, visibility: float, oldest: float, limit: int, redrive: Redrive | None
@@ -105,6 +120,8 @@ class QueueStore:
             # With no time of hiding, what was taken is visible again: it must not be taken twice by one receive.
             if len(rows) < limit or visibility <= 0:
                 break
+        if taken:
+            tx.after_commit(lambda: self._measure(queue, "NumberOfMessagesReceived", 1.0, len(taken)))
         return taken
 
     def _take(self, tx: Tx, message: QueuedMessage, now: float, visibility: float) -> QueuedMessage:
@@ -145,7 +162,10 @@ class QueueStore:
 
     def delete(self, tx: Tx, queue: str, seq: int, receipt: str) -> bool:
         tx.run("queues.delete", queue=queue, seq=seq, receipt=receipt)
-        return tx.changes == 1
+        is_gone = tx.changes == 1
+        if is_gone:
+            tx.after_commit(lambda: self._measure(queue, "NumberOfMessagesDeleted", 1.0, 1))
+        return is_gone
 
     def hide(self, tx: Tx, queue: str, seq: int, receipt: str, until: float) -> bool:
         tx.run("queues.hide", queue=queue, seq=seq, receipt=receipt, visible_at=until)

@@ -51,6 +51,8 @@ class TelemetryWriter:
         self._closing = threading.Event()
         self.minutes = Minutes()
         self.dropped = 0
+        #: Of these, what was to be counted.
+        self.uncounted = 0
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
         self._thread = threading.Thread(target=self._loop, name="alight-telemetry", daemon=True)
         self._thread.start()
@@ -63,6 +65,11 @@ class TelemetryWriter:
         self._waiting.append(entry)
         if len(self._waiting) >= BATCH_SIZE:
             self._wake.set()
+
+    def lose(self, count: int) -> None:
+        """So many minutes or values of metrics were not kept."""
+        self.dropped += count
+        self.uncounted += count
 
     def write_now(self, entries: list[Entry]) -> int:
         """Write these, all or none, behind everything that waits; how many rows there are more (blocks). Raises
@@ -84,8 +91,7 @@ class TelemetryWriter:
     def flush(self) -> None:
         """Write everything that waits (blocks)."""
         with self._guard:
-            while self._waiting:
-                self._write_batch()
+            self._write_waiting()
             if self.minutes:
                 self._write_minutes()
 
@@ -122,7 +128,11 @@ class TelemetryWriter:
                 self.flush()
             elif self._waiting:
                 with self._guard:
-                    self._write_batch()
+                    self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._write_batch()
 
     def _write_batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE))]
@@ -143,14 +153,14 @@ class TelemetryWriter:
                 for place, tally in taken:
                     self._write_minute(place, tally)
         except (apsw.Error, TypeError, ValueError):
-            self.dropped += len(taken)
+            self.lose(len(taken))
 
     def _write_minute(self, place: Place, tally: Tally) -> None:
         """Add to what the disk has of this minute."""
         dimensions = dumped(dict(place.dimensions))
         row = {"namespace": place.namespace, "name": place.name, "dimensions": dimensions, "ts": float(place.minute)}
         try:
-            (series,) = next(iter(self._connection.execute(self._statements["telemetry.series_seen"].sql, row)))
+            [(series,)] = self._connection.execute(self._statements["telemetry.series_seen"].sql, row)
             key = {"series": series, "minute": place.minute, "unit": place.unit}
             for columns in self._connection.execute(self._statements["telemetry.minute"].sql, key):
                 tally.merge(tally_of(*columns))
@@ -159,7 +169,7 @@ class TelemetryWriter:
             self._connection.execute(self._statements["telemetry.minute_put"].sql, key | row | {"spread": text})
         except (TypeError, ValueError, apsw.ConstraintError, apsw.TooBigError):
             # Not text, or no number: this one alone.
-            self.dropped += 1
+            self.lose(1)
 
     def _write(self, entry: Entry) -> None:
         try:

@@ -136,6 +136,17 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
         ("sts", "AssumeRole", {"RoleArn": ROLE}, [f"sts:AssumeRole {ROLE}"]),
         ("cloudwatch", "PutMetricData", {"Namespace": "n"}, ["cloudwatch:PutMetricData *"]),
         ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["a"]}, [f"cloudwatch:DeleteAlarms {ALARM}:a"]),
+        ("cloudwatch", "DescribeAlarms", {}, [f"cloudwatch:DescribeAlarms {ALARM}:*"]),
+        (
+            "logs",
+            "StartLiveTail",
+            {"logGroupIdentifiers": [f"{LOGS}:g", f"{LOGS}:h:*"]},
+            [
+                f"logs:StartLiveTail {LOGS}:g:log-stream:",
+                f"logs:StartLiveTail {LOGS}:h:log-stream:",
+            ],
+        ),
+        ("logs", "TagResource", {"resourceArn": f"{LOGS}:g"}, [f"logs:TagResource {LOGS}:g:log-stream:"]),
         ("cloudwatch", "SetAlarmState", {"AlarmName": "a"}, [f"cloudwatch:SetAlarmState {ALARM}:a"]),
     ],
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.cloudwatch import InvalidParameterValue, MissingParameter
+from alight.errors.common import ServiceUnavailable
 from alight.services.cloudwatch import rules
 from alight.store.minutes import Tally
 from alight.store.telemetry import Telemetry
@@ -37,9 +38,14 @@ class Putting:
             rules.check_datum(datum, member, now)
             dimensions = rules.dimensions(datum.get("Dimensions"), f"{member}.Dimensions")
             known.append((datum, dimensions, rules.values(datum, member)))
+        # What waits for the disk goes first, so that there is room for all of it.
+        await self._telemetry.flush()
+        lost = self._telemetry.uncounted
         for datum, dimensions, values in known:
             self._keep(namespace, datum, dimensions, values)
         await self._telemetry.flush()
+        if self._telemetry.uncounted > lost:
+            raise ServiceUnavailable("Metrics could not be written; send them again.")
         return {}
 
     def _keep(

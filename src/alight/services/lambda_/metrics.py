@@ -19,11 +19,19 @@ class FunctionMetrics:
         self._telemetry.metric(NAMESPACE, "ConcurrentExecutions", every, {}, unit="Count")
         self._telemetry.metric(NAMESPACE, "ConcurrentExecutions", own, {"FunctionName": name}, unit="Count")
 
-    def ran(self, name: str, outcome: Outcome) -> None:
+    def ran(self, name: str, outcome: Outcome, arn: str) -> None:
+        """`arn` is what was invoked: a version or an alias is counted by itself, too."""
+        failed = 0.0 if outcome.function_error is None else 1.0
         self._tell(name, "Invocations", 1.0)
-        self._tell(name, "Errors", 0.0 if outcome.function_error is None else 1.0)
+        self._tell(name, "Errors", failed)
         self._tell(name, "Throttles", 0.0)
         self._tell(name, "Duration", outcome.duration_ms, "Milliseconds")
+        resource = arn.rpartition("function:")[2]
+        if ":" in resource:
+            place = {"FunctionName": name, "Resource": resource}
+            self._telemetry.metric(NAMESPACE, "Invocations", 1.0, place, unit="Count")
+            self._telemetry.metric(NAMESPACE, "Errors", failed, place, unit="Count")
+            self._telemetry.metric(NAMESPACE, "Duration", outcome.duration_ms, place, unit="Milliseconds")
 
     def throttled(self, name: str) -> None:
         self._tell(name, "Throttles", 1.0)

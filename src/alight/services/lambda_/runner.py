@@ -171,7 +171,7 @@ class Runner:
             invocation = replace(invocation, function_arn=arn)
         started = self._clock.now()
         outcome = await self._pool.invoke(spec, invocation, wait=wait)
-        self._metrics.ran(spec.name, outcome)
+        self._metrics.ran(spec.name, outcome, arn)
         self._telemetry.invocation(
             request_id=invocation.request_id,
             event_id=invocation.event_id or "",

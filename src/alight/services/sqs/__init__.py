@@ -11,7 +11,7 @@ from alight.services.sqs.moving import MoveOperations
 from alight.services.sqs.permissions import PermissionOperations
 from alight.services.sqs.queues import QueueOperations
 from alight.store.database import Database
-from alight.store.queues import QueueStore
+from alight.store.queues import Measure, QueueStore, unmeasured
 from alight.store.records import Records
 
 TABLE = {
@@ -47,8 +47,8 @@ TABLE = {
 class Sqs:
     """The service. `send` is for the house itself: other rooms' messages enter queues in their own transaction."""
 
-    def __init__(self, database: Database, records: Records, clock: Clock) -> None:
-        store = QueueStore(database)
+    def __init__(self, database: Database, records: Records, clock: Clock, measure: Measure = unmeasured) -> None:
+        store = QueueStore(database, measure)
         self._queues = QueueOperations(database, records, store, clock)
         self._permissions = PermissionOperations(self._queues)
         self._moves = MoveOperations(database, records, self._queues, store, clock)

@@ -27,6 +27,16 @@ async def _retain(work: Work) -> None:
         await work.call("logs", "DeleteRetentionPolicy", logGroupName=work.name)
 
 
+async def _update(work: Work) -> None:
+    await _retain(work)
+    if work.changed("Tags"):
+        arn = names.log_group_arn(work.name)
+        if before := [str(tag["Key"]) for tag in work.before.get("Tags") or []]:
+            await work.call("logs", "UntagResource", resourceArn=arn, tagKeys=before)
+        if tags := tag_map(work.properties, "tags"):
+            await work.call("logs", "TagResource", resourceArn=arn, **tags)
+
+
 async def _delete(work: Work) -> None:
     await work.quietly("logs", "DeleteLogGroup", logGroupName=work.name)
 
@@ -40,7 +50,7 @@ PROVIDERS = (
         type="AWS::Logs::LogGroup",
         naming=Naming("LogGroupName", 512),
         create=_create,
-        update=_retain,
+        update=_update,
         delete=_delete,
         attributes=_group,
         replaced_by=frozenset({"LogGroupName"}),

@@ -39,6 +39,8 @@ REFUSED_TYPES: Mapping[str, str] = {
     "AWS::CloudWatch::Dashboard": "there are no dashboards here; ask for metrics by GetMetricData.",
     "AWS::Events::": "EventBridge (schedules, rules) is not offered yet.",
     "AWS::Lambda::LayerVersionPermission": "layers are not shared with other accounts here.",
+    "AWS::Logs::MetricFilter": "metric filters are not offered; put metrics by PutMetricData.",
+    "AWS::Logs::SubscriptionFilter": "subscription filters are not offered.",
     "AWS::SageMaker::NotebookInstance": "there are no notebook machines here; run the notebook where Alight runs.",
     "AWS::Scheduler::": "schedules are not offered yet.",
 }
