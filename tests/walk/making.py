@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tarfile
+import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,14 @@ def policy_for(resource: str, action: str, *services: str, source: str = "*") ->
         "Condition": {"ArnLike": {"aws:SourceArn": source}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def let_in(instance: Instance, function: str, service: str, source: str) -> None:
+    """`service` (`s3`, `sns`) may invoke the function for this source, an ARN."""
+    instance.client("lambda").add_permission(
+        FunctionName=function, StatementId=f"{service}-{uuid.uuid4().hex}", Action="lambda:InvokeFunction",
+        Principal=f"{service}.amazonaws.com", SourceArn=source,
+    )  # fmt: skip
 
 
 def make_endpoint(instance: Instance, name: str, code: str, replicas: int, **environment: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support import Instance, Start, eventually
-from tests.walk.making import books, events, make_function, make_role, open_queue, processes_of
+from tests.walk.making import books, events, let_in, make_function, make_role, open_queue, processes_of
 from tests.walk.sinks import Webhook
 
 OBJECTS = 300
@@ -105,6 +105,7 @@ def prepare(instance: Instance, functions: dict[str, str]) -> str:
     rules = []
     for prefix, name in functions.items():
         arn = make_function(instance, name, CODE, TOPIC=topic, LOCKS=f"{instance.data}.lock")
+        let_in(instance, arn, "s3", f"arn:aws:s3:::{BUCKET}")
         rule = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
         rules.append({"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": rule})
     instance.client("s3").put_bucket_notification_configuration(

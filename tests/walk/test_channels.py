@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from alight.cli.instance import open_door
 from tests.support import Instance, Start, eventually, start_alight, sweep
 from tests.walk.gateways import Mailbox, Phones, link_in, mail_server, sms_gateway
-from tests.walk.making import open_queue
+from tests.walk.making import let_in, open_queue
 from tests.walk.sinks import Webhook
 
 PHONE = "+4915112345678"
@@ -333,8 +333,8 @@ def test_filter_policies_choose(instance: Instance, topic: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def make_function(instance: Instance) -> Callable[[str], str]:
-    """Makes a function of this name that returns the `Sns` of its event; its ARN."""
+def make_function(instance: Instance) -> Callable[..., str]:
+    """Makes a function of this name that returns the `Sns` of its event, and lets topics in; its ARN."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = instance.client("iam").create_role(
         RoleName="listener", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
@@ -343,11 +343,12 @@ def make_function(instance: Instance) -> Callable[[str], str]:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", "def handler(event, context):\n    return event['Records'][0]\n")
 
-    def make(name: str) -> str:
+    def make(name: str, topics: str = "arn:aws:sns:us-east-1:000000000000:*") -> str:
         made = instance.client("lambda").create_function(
             FunctionName=name, Runtime="python3.11", Role=role, Handler="app.handler",
             Code={"ZipFile": archive.getvalue()},
         )  # fmt: skip
+        let_in(instance, name, "sns", topics)
         return str(made["FunctionArn"])
 
     return make
@@ -365,7 +366,7 @@ def succeeded(instance: Instance, function: str) -> Callable[[], Any]:
 
 
 def test_a_function_gets_the_event_that_aws_would_send(
-    instance: Instance, topic: str, make_function: Callable[[str], str]
+    instance: Instance, topic: str, make_function: Callable[..., str]
 ) -> None:
     sns = instance.client("sns")
     arn = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=make_function("listens"))["SubscriptionArn"]
@@ -382,7 +383,7 @@ def test_a_function_gets_the_event_that_aws_would_send(
 
 
 def test_a_function_that_is_gone_ends_the_delivery_at_once(
-    instance: Instance, topic: str, make_function: Callable[[str], str]
+    instance: Instance, topic: str, make_function: Callable[..., str]
 ) -> None:
     sns, function = instance.client("sns"), make_function("leaves")
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
@@ -395,3 +396,17 @@ def test_a_function_that_is_gone_ends_the_delivery_at_once(
     instance.json("outbox", "--redrive", str(delivery["id"]))
     [record] = eventually(succeeded(instance, "leaves"), what="the event after all")
     assert record["Sns"]["Message"] == "anybody there?"
+
+
+def test_a_function_that_does_not_let_the_topic_in_is_not_invoked(
+    instance: Instance, topic: str, make_function: Callable[..., str]
+) -> None:
+    sns, function = instance.client("sns"), make_function("others", "arn:aws:sns:us-east-1:000000000000:another")
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    sns.publish(TopicArn=topic, Message="let me in")
+    [delivery] = all_in("dead", instance, topic)
+    assert (delivery["attempts"], delivery["reason"]) == (1, "ClientError")
+    assert delivery["last_error"] == (
+        "AccessDeniedException: User: sns.amazonaws.com is not authorized to perform: lambda:InvokeFunction on "
+        f"resource: {function} because no resource-based policy allows the lambda:InvokeFunction action"
+    )

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from alight.credentials import SessionClaims, load, mint
-from tests.support import Instance, Start, clean_environment, find_tool, start_alight, sweep
+from tests.support import Instance, Start, clean_environment, find_tool, invoke, start_alight, sweep
 
 ACCOUNT = "000000000000"
 
@@ -168,6 +168,14 @@ def test_who_hands_a_role_over_needs_to_be_allowed_to(instance: Instance) -> Non
         UserName="bob", PolicyName="pass", PolicyDocument=allowing("iam:PassRole", role, Condition=to_lambda)
     )
     assert functions.create_function(**new, Role=role)["Role"] == role
+    # Somebody whom only the function's own policy lets in.
+    cat = signing(instance, "lambda", make_user(instance, "cat", allowing("s3:*")))
+    assert "lambda:InvokeFunction" in refused("AccessDeniedException", cat.invoke, FunctionName="bobs")
+    functions.add_permission(
+        FunctionName="bobs", StatementId="cat", Action="lambda:InvokeFunction",
+        Principal=f"arn:aws:iam::{ACCOUNT}:user/cat",
+    )  # fmt: skip
+    assert invoke(cat, FunctionName="bobs", Payload=b"1")["Payload"] == b"1"
     model = {"ModelName": "bobs", "PrimaryContainer": {"Image": "any", "ModelDataUrl": "s3://models/m.tar.gz"}}
     # Without a role of its own the model would act as nobody may tell.
     assert "ExecutionRoleArn must be given" in refused("ValidationException", sagemaker.create_model, **model)

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import Instance, Start, eventually, invoke, start_alight, sweep
-from tests.walk.making import ROLE, make_function, make_role
+from tests.walk.making import ROLE, let_in, make_function, make_role
 
 CODE = """
 import os
@@ -155,6 +155,7 @@ def test_an_alias_leads_every_caller_to_its_version(instance: Instance) -> None:
     )
     topic = sns.create_topic(Name="t")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=f"{arn}:1")
+    let_in(instance, f"{arn}:1", "sns", topic)
     s3.put_object(Bucket="box", Key="k", Body=b"x")
     sns.publish(TopicArn=topic, Message="hello")
     done = eventually(lambda: _events(instance, "succeeded", 2))

@@ -1,4 +1,4 @@
-"""What topics and queues say themselves of who may use them: their `Policy`, or the one that a topic has without one.
+"""What functions, topics and queues say themselves of who may use them: their policy, or what a topic says without one.
 
 A role that calls is judged by the gateway's authorizer, which asks for the documents here. A service of AWS that acts
 by itself (S3 tells a queue, SNS delivers to one) has no identity policy: it is let in by the resource's policy alone.
@@ -13,13 +13,15 @@ from typing import Any
 from alight.calls import Members
 from alight.names import ACCOUNT, parse_arn
 from alight.notifications.message import TOPIC
+from alight.services.lambda_.catalogue import ALIAS, FUNCTION, VERSION
+from alight.services.lambda_.qualifiers import LATEST, is_version, place
 from alight.store.database import Tx
 from alight.store.records import Records
 
 QUEUE = "sqs:queue"
 
 S3, SNS = "s3.amazonaws.com", "sns.amazonaws.com"
-PUBLISH, SEND = "sns:Publish", "sqs:SendMessage"
+INVOKE, PUBLISH, SEND = "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"
 
 #: (policy, service principal, action, resource ARN, condition keys) -> whether the policy lets the service do this.
 ServiceMay = Callable[[Members, str, str, str, Mapping[str, str]], bool]
@@ -53,7 +55,7 @@ def default_topic_policy(arn: str) -> dict[str, Any]:
 
 
 class ResourcePolicies:
-    """The policies of topics and queues, as their records have them. Safe to ask from the writer's thread."""
+    """The policies of functions, topics and queues, as their records have them. The writer's thread may ask, too."""
 
     def __init__(self, records: Records, may: ServiceMay) -> None:
         self._records = records
@@ -61,12 +63,12 @@ class ResourcePolicies:
         self._known: dict[tuple[str, str, str], tuple[str, bool]] = {}
 
     def policies_of(self, resource: str) -> Sequence[Members]:
-        """The policy of the topic or queue that an ARN names; nothing where it is neither or says nothing."""
+        """The policy of the function, topic or queue that an ARN names; nothing where it is none or says nothing."""
         text = self._text(resource)
         return (json.loads(text),) if text else ()
 
     def admits(self, service: str, action: str, resource: str, source_arn: str, tx: Tx | None = None) -> bool:
-        """Whether `resource` (a topic or a queue) lets `service` do `action` on behalf of `source_arn`."""
+        """Whether `resource` (a function, topic or queue) lets `service` do `action` on behalf of `source_arn`."""
         text = self._text(resource, tx)
         place = (action, resource, source_arn)
         known = self._known.get(place)
@@ -83,9 +85,26 @@ class ResourcePolicies:
             arn = parse_arn(resource)
         except ValueError:
             return ""
+        if arn.service == "lambda":
+            return self._of_function(arn.resource, tx)
         if arn.service not in ("sns", "sqs"):
             return ""
         kind, name = (TOPIC, resource) if arn.service == "sns" else (QUEUE, arn.resource)
         record = self._records.get(kind, name, tx)
         given = str(record.body["Settings"].get("Policy") or "") if record else ""
         return given or (json.dumps(default_topic_policy(resource)) if record and kind == TOPIC else "")
+
+    def _of_function(self, resource: str, tx: Tx | None) -> str:
+        """`resource` is `function:NAME`, with a version or an alias behind it where one has a policy of its own."""
+        kind, _, called = resource.partition(":")
+        name, _, qualifier = called.partition(":")
+        if kind != "function":
+            return ""
+        if qualifier and qualifier != LATEST:
+            held = (VERSION if is_version(qualifier) else ALIAS, place(name, qualifier))
+        else:
+            held = (FUNCTION, name)
+        record = self._records.get(*held, tx)
+        return (
+            json.dumps({"Statement": list(record.body["Policy"].values())}) if record and record.body["Policy"] else ""
+        )

@@ -1,7 +1,8 @@
 """Whom a bucket or a function's end can tell: a function, a topic or a queue, each told inside the transaction of what
 happened.
 
-Topics and queues have to let S3 in by their own policy, when a bucket is set to tell them and each time it does.
+All of them have to let S3 in by their own policy, when a bucket is set to tell them and each time it does; functions
+have to let a topic in, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from alight import names
 from alight.errors import Fault
+from alight.errors.common import AccessDeniedException
 from alight.errors.lambda_ import ResourceNotFoundException
 from alight.errors.sns import NotFound
 from alight.events.match import Rule
@@ -21,7 +23,7 @@ from alight.notifications.message import TOPIC, Message
 from alight.notifications.topics import Topics
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
-from alight.services.resource_policies import PUBLISH, QUEUE, S3, SEND
+from alight.services.resource_policies import INVOKE, PUBLISH, QUEUE, S3, SEND, SNS
 from alight.store.database import Tx
 from alight.store.records import Records
 
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 #: (tx, queue ARN, body, message attributes in SQS's members)
 SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
 
+_ACTIONS = {"lambda": INVOKE, "sns": PUBLISH, "sqs": SEND}
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: (service principal, action, ARN, source ARN, tx) -> whether the resource's own policy lets the service in.
@@ -58,8 +61,10 @@ class Targets:
     def refusal(self, target: str, bucket: str) -> str | None:
         """Why `bucket` cannot tell `target` (an ARN), in S3's words; None where it can."""
         service = names.parse_arn(target).service
-        if (why := self.missing(target)) or service == "lambda" or self._lets_in(target, bucket):
+        if (why := self.missing(target)) or self._lets_in(target, bucket):
             return why
+        if service == "lambda":
+            return f"Not authorized to invoke function [{target}]"
         what = "topic" if service == "sns" else "queue"
         return f"Permissions on the destination {what} do not allow S3 to publish notifications from this bucket"
 
@@ -79,8 +84,7 @@ class Targets:
         return f"The destination {what} does not exist"
 
     def _lets_in(self, target: str, bucket: str, tx: Tx | None = None) -> bool:
-        action = PUBLISH if names.parse_arn(target).service == "sns" else SEND
-        return self._admits(S3, action, target, names.bucket_arn(bucket), tx)
+        return self._admits(S3, _ACTIONS[names.parse_arn(target).service], target, names.bucket_arn(bucket), tx)
 
     def emit(
         self, tx: Tx, target: str, payload: Mapping[str, Any], rule: Rule, source: Mapping[str, Any] = NOTHING
@@ -89,11 +93,11 @@ class Targets:
         beside what the payload says of its cause."""
         body, cause = json.dumps(payload), _source(payload)
         service = names.parse_arn(target).service
-        if service == "lambda":
-            return self.to_function(tx, target, body.encode(), cause | dict(source))
         if not self._lets_in(target, cause["bucket"], tx):
             # What was deleted or closed since must not keep objects from being stored; S3 drops such events too.
             log.warning("an S3 event was not sent to %s: its policy does not let this bucket in", target)
+        elif service == "lambda":
+            return self.to_function(tx, target, body.encode(), cause | dict(source))
         elif service == "sns":
             self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
         else:
@@ -124,7 +128,12 @@ class Targets:
             log.warning("an S3 event was not sent to %s: %s", target, fault.message)
 
     def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
-        """A topic's delivery to a function: a function that is gone is its end, as any 4xx."""
+        """A topic's delivery to a function: one that is gone or does not let the topic in is its end, as any 4xx."""
+        if self._catalogue.find(function, tx) is not None and not self._admits(SNS, INVOKE, function, topic, tx):
+            raise AccessDeniedException(
+                f"User: {SNS} is not authorized to perform: {INVOKE} on resource: {function} because no resource-based "
+                f"policy allows the {INVOKE} action"
+            )
         self._to_known_function(tx, function, payload, {"kind": "sns", "topic": topic})
 
     def _to_known_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
