@@ -2,8 +2,8 @@
 that do not fit the Python that runs the function.
 
 A package that was zipped for another Python (numpy for 3.6, as many courses have it) cannot be imported here. Where
-Alight has that package itself, and its own Python runs the function, its copy is put before the one in the zip, and
-the log, the function's `StateReason` and doctor say so; else they say what to do.
+the function's requirements have that package, or Alight has it itself and its own Python runs the function, that copy
+is put before the one in the zip, and the log, the function's `StateReason` and doctor say so; else they say what to do.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ Compiled = Mapping[str, Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A package that the Python of the function cannot load. `supplied` is the distribution of Alight's own that takes
-    its place, or empty."""
+    """A package that the Python of the function cannot load. What takes its place: the one of the function's
+    requirements (`required`), or `supplied`, a distribution of Alight's own; or neither."""
 
     name: str
     tag: str
     python: str
+    required: bool = False
     supplied: str = ""
 
     def __str__(self) -> str:
         said = f"{self.name} in the package is built for {_words(self.tag)}; Python {self.python} cannot load it here"
+        if self.required:
+            return f"{said}: the one of requirements.txt is used instead."
         if self.supplied:
             return f"{said}: Alight's own {self.name} {version(self.supplied)} is used instead."
         return f"{said}. Put it into requirements.txt, or pack its wheel for this Python."
@@ -61,8 +64,8 @@ def compiled_in(root: Path) -> dict[str, list[str]]:
     return {top: sorted(tags) or ["several"] for top, tags in sorted(found.items())}
 
 
-def misfits(compiled: Compiled, interpreter: Interpreter) -> tuple[Misfit, ...]:
-    """Those of the packages that this Python cannot load."""
+def misfits(compiled: Compiled, interpreter: Interpreter, venv: Path | None = None) -> tuple[Misfit, ...]:
+    """Those of the packages that this Python cannot load; `venv` holds the function's requirements."""
     major, minor = interpreter.version.split(".")[:2]
     own = str(sysconfig.get_config_var("SOABI") or "").split("-", 2)
     fits = re.compile(rf"cpython-{major}{minor}m?-{re.escape(own[-1])}")
@@ -70,10 +73,23 @@ def misfits(compiled: Compiled, interpreter: Interpreter) -> tuple[Misfit, ...]:
     if not odd:
         return ()
     installed = packages_distributions() if interpreter.native else {}
-    return tuple(
-        Misfit(name, next(iter(tags)), f"{major}.{minor}", installed[name][0] if name in installed else "")
-        for name, tags in odd.items()
-    )
+    site = site_packages(venv, interpreter) if venv else None
+    found = []
+    for name, tags in odd.items():
+        required = site is not None and bool(entries_of(site, name))
+        supplied = installed[name][0] if name in installed and not required else ""
+        found.append(Misfit(name, next(iter(tags)), f"{major}.{minor}", required, supplied))
+    return tuple(found)
+
+
+def site_packages(venv: Path, interpreter: Interpreter) -> Path:
+    """Where a venv holds its packages."""
+    return venv / "lib" / f"python{'.'.join(interpreter.version.split('.')[:2])}" / "site-packages"
+
+
+def entries_of(site: Path, name: str) -> list[Path]:
+    """The package or module of that name."""
+    return [path for path in (site / name, site / f"{name}.py", *site.glob(f"{name}.*.so")) if path.exists()]
 
 
 def _by_wheels(root: Path, tops: Collection[str]) -> Iterator[tuple[str, set[str]]]:

@@ -29,15 +29,15 @@ ADDRESS_SPACE_SLACK = 64 * 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric; `instead`, where it is there,
-    packages that stand before the function's own, which this Python cannot load; `warnings` are for the log."""
+    """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric; `instead` are folders
+    with packages that stand before the function's own, which this Python cannot load; `warnings` are for the log."""
 
     folder: Path
     interpreter: Interpreter
     child: Child
     supplied: Path
     cgroup_parent: Path | None = None
-    instead: Path | None = None
+    instead: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -87,7 +87,7 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
         "cgroup": str(cgroup.folder) if cgroup else "",
         "task_root": str(spec.code_dir),
         "layers": [str(place) for place in import_places(spec.opt, spec.runtime)] if spec.opt else [],
-        "instead": [str(start.instead)] if start.instead else [],
+        "instead": [str(folder) for folder in start.instead],
         "supplied": [str(start.supplied)],
         "child": start.child,
         "program": str(executable(spec)) if start.child == "executable" else "",

@@ -65,12 +65,13 @@ async def keep(source: Path, store: Path) -> Package:
     return Package(code_hash, code_dir, None, size)
 
 
-async def unfit(compiled: Compiled, runtime: str) -> tuple[str, ...]:
-    """What is to be known of compiled packages, were they run as `runtime`. Raises `UnsupportedRuntime`."""
+async def unfit(compiled: Compiled, runtime: str, venv: Path | None) -> tuple[str, ...]:
+    """What is to be known of compiled packages, were they run as `runtime` with these requirements. Raises
+    `UnsupportedRuntime`."""
     interpreter = await Interpreters().choose(runtime)
     if not compiled or not runtime.startswith("python"):
         return ()
-    return tuple(map(str, await asyncio.to_thread(misfits, compiled, interpreter)))
+    return tuple(map(str, await asyncio.to_thread(misfits, compiled, interpreter, venv)))
 
 
 def discard_unused(store: Path, keep: Collection[Path]) -> int:

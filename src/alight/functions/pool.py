@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alight.clock import Clock
-from alight.functions.binaries import Misfit, misfits
+from alight.functions.binaries import Misfit, entries_of, misfits, site_packages
 from alight.functions.command import Start, choose_child
-from alight.functions.interpreters import Interpreters
+from alight.functions.interpreters import Interpreter, Interpreters
 from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, PoolClosed, Throttled
 from alight.functions.memory import MemoryGuard, find_cgroup_parent
 from alight.functions.sandbox import Log, Sandbox, remove_leftovers
 from alight.functions.slots import Slots
-from alight.functions.supplied import has_awslambdaric, link_supplied
+from alight.functions.supplied import has_awslambdaric, link_entries, link_supplied
 
 __all__ = ["FunctionPool", "FunctionSpec", "Invocation", "Kind", "Outcome", "PoolClosed", "Throttled"]
 
@@ -156,11 +156,11 @@ class FunctionPool:
             self._prepared = asyncio.create_task(asyncio.to_thread(self._prepare))
         supplied, awslambdaric = await asyncio.shield(self._prepared)
         child = choose_child(spec, interpreter, self._child, awslambdaric=awslambdaric)
-        instead: Path | None = None
+        instead: tuple[Path, ...] = ()
         warnings: tuple[str, ...] = (interpreter.warning,) if interpreter.warning else ()
         if spec.compiled and child != "executable":
-            odd = await asyncio.to_thread(misfits, spec.compiled, interpreter)
-            instead = await asyncio.to_thread(self._instead, odd)
+            odd = await asyncio.to_thread(misfits, spec.compiled, interpreter, spec.venv)
+            instead = await asyncio.to_thread(self._instead, odd, spec.venv, interpreter)
             warnings += tuple(map(str, odd))
         if self._closed:
             raise PoolClosed
@@ -183,10 +183,15 @@ class FunctionPool:
         remove_leftovers(self._folder)
         return link_supplied(self._folder / "supplied"), has_awslambdaric()
 
-    def _instead(self, odd: tuple[Misfit, ...]) -> Path | None:
-        """Alight's own packages in the place of those that do not fit."""
+    def _instead(self, odd: tuple[Misfit, ...], venv: Path | None, interpreter: Interpreter) -> tuple[Path, ...]:
+        """What takes the place of packages that do not fit: the function's requirements, then Alight's own."""
+        folder, found = self._folder / "supplied", list[Path]()
+        if venv:
+            site = site_packages(venv, interpreter)
+            required = [entry for misfit in odd if misfit.required for entry in entries_of(site, misfit.name)]
+            found += [link_entries(folder, required)] if required else []
         names = tuple(sorted({misfit.supplied for misfit in odd if misfit.supplied}))
-        return link_supplied(self._folder / "supplied", names) if names else None
+        return (*found, link_supplied(folder, names)) if names else tuple(found)
 
     def _make_room(self) -> None:
         """Stop the longest idle workers where there are too many."""

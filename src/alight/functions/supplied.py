@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -27,8 +28,11 @@ def has_awslambdaric() -> bool:
 
 def link_supplied(folder: Path, names: tuple[str, ...] = SUPPLIED) -> Path:
     """Make (once) the folder of links to these distributions under `folder`; returns it."""
-    found = _closure(names)
-    entries = sorted({entry for item in found for entry in _entries(item)})
+    return link_entries(folder, sorted({entry for item in _closure(names) for entry in _entries(item)}))
+
+
+def link_entries(folder: Path, entries: Sequence[Path]) -> Path:
+    """Make (once) a folder of links to just these packages and modules under `folder`; returns it."""
     key = hashlib.sha256("\n".join(map(str, entries)).encode()).hexdigest()[:16]
     target = folder / key
     if target.is_dir():

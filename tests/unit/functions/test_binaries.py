@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
 
-from alight.functions.binaries import compiled_in, misfits
+from alight.functions.binaries import compiled_in, misfits, site_packages
 from alight.functions.interpreters import Interpreter, running
+from tests.unit.functions.bench import Bench, answer
 
 SOABI = str(sysconfig.get_config_var("SOABI"))
 SYSTEM = SOABI.split("-", 2)[-1]
@@ -72,3 +74,21 @@ def test_alights_own_stands_in_where_its_python_runs_the_function() -> None:
     assert "requirements.txt" in str(unknown)
     [numpy] = misfits({"numpy": [OTHER]}, Interpreter(Path("/python3.8"), "3.8.1", native=False))
     assert numpy.supplied == "", "ours is not built for that one either"
+
+
+async def test_requirements_stand_before_what_does_not_fit(bench: Bench) -> None:
+    own = running()
+    venv = bench.folder / "venv"
+    subprocess.run([own.path, "-m", "venv", "--without-pip", venv], check=True)
+    required = site_packages(venv, own) / "odd"
+    required.mkdir()
+    (required / "__init__.py").write_text("NAME = 'required'")
+    source = "import odd\nimport neighbour\ndef handler(event, context): return [odd.NAME, neighbour.NAME]"
+    runtime = f"python{'.'.join(own.version.split('.')[:2])}"
+    spec = bench.spec(source, venv=venv, compiled={"odd": [OTHER]}, runtime=runtime)
+    (spec.code_dir / "odd").mkdir()
+    (spec.code_dir / "odd" / "__init__.py").write_text("raise ImportError('built for another Python')")
+    (spec.code_dir / "neighbour.py").write_text("NAME = 'own'")
+    assert answer(await bench.call(spec)) == ["required", "own"]
+    [odd] = misfits(spec.compiled, own, venv)
+    assert str(odd).endswith("the one of requirements.txt is used instead.")

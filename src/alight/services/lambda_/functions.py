@@ -16,7 +16,7 @@ from alight.services.lambda_.catalogue import Catalogue, Change
 from alight.services.lambda_.definitions import at_revision
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.layers import Layers
-from alight.services.lambda_.places import compiled_of
+from alight.services.lambda_.places import code_of, compiled_of
 from alight.services.lambda_.qualifiers import LATEST, is_version, split, whole
 from alight.services.lambda_.sources import NO_IMAGES, Sources, check_source
 from alight.services.lambda_.tags import check_tags
@@ -140,7 +140,8 @@ class Functions:
 
     async def _warnings(self, body: dict[str, Any]) -> tuple[str, ...]:
         try:
-            warnings = await unfit(compiled_of(body), body["Configuration"]["Runtime"])
+            venv = code_of(body["Code"], self._sources.folder)[1]
+            warnings = await unfit(compiled_of(body), body["Configuration"]["Runtime"], venv)
         except AlightError as error:
             raise InvalidParameterValueException(str(error), Type="User") from None
         for warning in warnings:
