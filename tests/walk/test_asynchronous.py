@@ -30,6 +30,8 @@ def predict_fn(body, word):
         file.write(body.decode() + chr(10))
     if body == b"fail":
         raise ValueError("as told")
+    if body == b"x":
+        time.sleep(0.02)  # so that some are always under way
     while body == b"slow" and not os.path.exists(os.environ["GATE"]):
         time.sleep(0.01)
     return word.encode() + b" " + body

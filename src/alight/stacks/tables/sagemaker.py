@@ -14,7 +14,13 @@ _CONTAINER = {
     "ContainerHostname": N,
     "ImageConfig": N,
     "Mode": TEXT,
-    "ModelDataSource": Refused("is not offered; give ModelDataUrl."),
+    "ModelDataSource": {
+        "S3DataSource": {
+            "S3Uri": TEXT,
+            "S3DataType": Only(("S3Object",), "one archive is offered, not a prefix."),
+            "CompressionType": Only(("Gzip",), "one archive is offered, not a prefix."),
+        }
+    },
     "MultiModelConfig": {"ModelCacheSetting": Only(("Enabled",), "models stay loaded for as long as there is room.")},
     "ModelPackageName": Refused("the model registry is not offered; give ModelDataUrl."),
     "InferenceSpecificationName": Refused("the model registry is not offered."),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alight.errors.sagemaker import ValidationError, ValidationException
+from alight.store.records import Records
 from tests.unit.endpoints import tiny
 from tests.unit.services.sagemaker.conftest import Door, open_door, variant
 from tests.unit.services.sagemaker.test_service import ARN, URL, conforms, put
@@ -148,6 +149,7 @@ async def test_tags_are_kept_beside_what_they_tag(door: Door, tmp_path: Path) ->
     again = await open_door(tmp_path, door.objects)
     assert (await again.control("ListTags", ResourceArn=arn))["Tags"] == [{"Key": "stage", "Value": "live"}]
     await again.control("DeleteModel", ModelName="M")
+    assert Records(again.database).list("sagemaker:tags") == []
     for absent in (arn, f"{ARN}:endpoint/none"):
         with pytest.raises(ValidationException, match="Could not find"):
             await again.control("ListTags", ResourceArn=absent)
