@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +10,6 @@ from tests.support import BIN, Instance, clean_environment, find_tool, sweep
 
 LABS = Path(__file__).parent
 STEP = "== "
-
-
-def steady_port() -> int:
-    """A free port to come back to: below those that the system hands out, so that nobody takes it in between."""
-    while True:
-        with socket.socket() as listener:
-            port = random.randrange(20_000, 32_000)
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def drive(script: str, instance: Instance, home: Path, between: Callable[[str], None]) -> list[str]:

@@ -3,14 +3,14 @@ stopped, or killed, and started anew before every step, which changes nothing.""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.labs.driving import drive, steady_port
+from tests.labs.driving import drive
+from tests.labs.machine import End, Machine
 from tests.support import Instance, Start
-from tests.walk.gateways import Phones, sms_gateway
+from tests.walk.gateways import Phones
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,34 +22,8 @@ pytestmark = [
 ]
 
 PHONE = "+16035551212"
-#: How the runtime ends before each step.
-End = Callable[[Instance], object]
-ENDS: list[End] = [Instance.stop, Instance.kill]
 
 
-@pytest.fixture
-def phones() -> Iterator[Phones]:
-    with sms_gateway() as gateway:
-        yield gateway
-
-
-class Machine:
-    """The student's machine: one folder, one address, one runtime at a time."""
-
-    def __init__(self, start: Start, data: Path, **settings: str) -> None:
-        self._start, self._data, self._port = start, data, steady_port()
-        self._settings = {"ALIGHT_RETRY_DELAYS": "0.5,1,2,4,8", **settings}
-        self.instance = self._begin()
-
-    def _begin(self) -> Instance:
-        return self._start(data=self._data, port=self._port, timeout=60, **self._settings)
-
-    def again(self, end: End) -> None:
-        end(self.instance)
-        self.instance = self._begin()
-
-
-@pytest.mark.parametrize("end", ENDS, ids=["stopped", "killed"])
 def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) -> None:
     machine = Machine(start, tmp_path / "data", ALIGHT_SMS_URL=phones.url("json"))
     steps = drive("birds.sh", machine.instance, tmp_path, lambda step: machine.again(end))
@@ -65,7 +39,6 @@ def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) ->
 
 
 @pytest.mark.tool("curl")
-@pytest.mark.parametrize("end", ENDS, ids=["stopped", "killed"])
 def test_the_sentiment_lab(start: Start, tmp_path: Path, end: End) -> None:
     pytest.importorskip("xgboost")
     machine = Machine(start, tmp_path / "data")
