@@ -118,7 +118,7 @@ def refused(code: str, text: str, call: Any, **given: Any) -> None:
 
 
 def test_a_mapping_lives_as_on_aws(instance: Instance, tmp_path: Path) -> None:
-    one = Reading(instance, tmp_path, "life", "whole")
+    one = Reading(instance, tmp_path, "life", "whole", receives=1)
     functions = one.functions
     made = functions.create_event_source_mapping(
         EventSourceArn=one.arn(one.queue), FunctionName="life", Enabled=False, Tags={"team": "birds"}
@@ -150,7 +150,10 @@ def test_a_mapping_lives_as_on_aws(instance: Instance, tmp_path: Path) -> None:
     assert (changed["State"], changed["BatchSize"]) == ("Enabling", 50)
     one.send('{"kind": "swan"}', '{"kind": "duck", "n": 1}', "quack")
     eventually(lambda: one.left(one.queue) == 0, what="an empty queue: what is not wanted goes too")
+    one.send('{"kind": "goose"}')
+    eventually(lambda: one.left(one.queue) == 0, what="an empty queue once more")
     assert one.bodies() == ['{"kind": "duck", "n": 1}']
+    assert one.left(one.dead) == 0, "what is not wanted is deleted, not tried again"
     listed = functions.list_event_source_mappings(FunctionName="life")["EventSourceMappings"]
     assert [(item["UUID"], item["State"], item["ScalingConfig"]) for item in listed] == [
         (uuid, "Enabled", {"MaximumConcurrency": 2})

@@ -95,9 +95,10 @@ async def test_what_waits_is_handed_over_in_batches_and_deleted(bench: Bench) ->
 
 async def test_a_busy_function_leaves_messages_where_they_are(bench: Bench) -> None:
     bench.holds = True
-    poller = bench.poller(size=1)
     await bench.send("1", "2")
-    await bench.until(lambda: bench.seen == [["1"]])
+    poller = bench.poller(size=1)
+    await bench.until(lambda: bool(bench.seen) and bool(bench.clock._sleepers))
+    assert bench.seen == [["1"]]
     bench.holds = False
     bench.go.set()
     await bench.until(lambda: bench.left() == 0)
