@@ -79,6 +79,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
             store, running, telling, doors, templates, template, router, doors.apis.find, entry, exits
         )
         exits.push_async_callback(server.stop, GRACE)
+        exits.callback(doors.tails.close)
         await formation.runs.resume()
         exits.push_async_callback(formation.runs.close)
         if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):

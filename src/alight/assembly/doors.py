@@ -27,6 +27,7 @@ from alight.services.iam.uses import noted
 from alight.services.lambda_.pollers import Pollers
 from alight.services.lambda_.urls import Urls
 from alight.services.logs.service import Logs
+from alight.services.logs.tailing import Tailing
 from alight.services.predictions import Predictions
 from alight.services.resource_policies import ResourcePolicies
 from alight.services.s3.service import S3
@@ -51,6 +52,7 @@ class Doors:
     targets: Targets
     pollers: Pollers
     watch: Watch
+    tails: Tailing
     #: (endpoint, variant) -> the names of the classes of what it serves.
     labels: Callable[[str, str], tuple[str, ...]]
     s3: S3
@@ -82,13 +84,14 @@ def build_doors(
     rest_apis = Ledger(store.database, store.records, store.clock, REST)
     http_apis = Ledger(store.database, store.records, store.clock, HTTP)
     cloudwatch = CloudWatch(store.database, store.records, store.telemetry, telling.topics, store.clock)
+    logs = Logs(store.database, store.records, store.telemetry, store.clock)
     operations = (
         s3.operations()
         | functions.operations
         | sagemaker.operations()
         | sns.operations()
         | sqs.operations()
-        | Logs(store.database, store.records, store.telemetry, store.clock).operations()
+        | logs.operations()
         | cloudwatch.operations()
         | iam.operations()
         | sts.operations()
@@ -110,6 +113,7 @@ def build_doors(
         targets,
         functions.pollers,
         cloudwatch.watch,
+        logs.tailing,
         predictions.labels,
         s3,
         functions.urls,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alight.clock import ManualClock
+from alight.errors.common import ServiceUnavailable
 from alight.store import minutes, telemetry_writer
 from alight.store.telemetry import FOREVER, Telemetry
 
@@ -210,6 +211,19 @@ async def test_a_failing_disk_drops_and_goes_on(telemetry: Telemetry) -> None:
     telemetry.log("g", "s", 2, "kept")
     await telemetry.flush()
     assert (texts(telemetry.logs("g")), telemetry.dropped) == (["kept"], 1)
+
+
+async def test_lines_that_are_put_are_kept_or_the_caller_is_told(telemetry: Telemetry) -> None:
+    await telemetry.put_logs("g", "s", [(1.0, "a"), (2.0, "b")])
+    assert texts(telemetry.logs("g")) == ["a", "b"], "without a flush"
+    telemetry._writer._connection.set_commit_hook(lambda: True)
+    with pytest.raises(ServiceUnavailable):
+        await telemetry.put_logs("g", "s", [(3.0, "c")])
+    telemetry.metric("N", "m", 1, {})
+    await telemetry.flush()
+    assert telemetry.uncounted == 1
+    telemetry._writer._connection.set_commit_hook(None)
+    assert texts(telemetry.logs("g")) == ["a", "b"]
 
 
 async def test_it_is_written_without_being_asked_and_at_the_end(tmp_path: Path, clock: ManualClock) -> None:

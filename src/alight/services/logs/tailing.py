@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from alight.services.logs.patterns import Wants, compile_pattern
 from alight.services.logs.places import Places, group_of, millis
 from alight.store.rows import Row
 from alight.store.telemetry import Telemetry
+from alight.store.waiting import wait_until
 
 MOST_GROUPS = 10
 #: Sessions at a time.
@@ -49,6 +51,11 @@ class Tailing:
         self._clock = clock
         #: Sessions under way.
         self.sessions = 0
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End all sessions: the instance stops."""
+        self._closing.set()
 
     async def start_live_tail(self, call: Call, given: Members) -> Members:
         identifiers = given["logGroupIdentifiers"]
@@ -72,14 +79,16 @@ class Tailing:
         return {"responseStream": self._events(session, start, self._telemetry.last_log_id())}
 
     async def _events(self, session: Session, start: Members, last: int) -> AsyncGenerator[Members]:
-        """Until whoever asked has gone, or the session's time is over."""
+        """Until whoever asked has gone, the session's time is over, or the instance stops."""
         ends = self._clock.monotonic() + LONGEST
         places = dict.fromkeys(session.groups, last)
         self.sessions += 1
         try:
             yield {"sessionStart": start}
             while self._clock.monotonic() < ends:
-                await self._clock.sleep(EVERY)
+                await wait_until(self._clock, self._closing, self._clock.monotonic() + EVERY)
+                if self._closing.is_set():
+                    return
                 await self._telemetry.flush()
                 yield {"sessionUpdate": _update(self._new(session, places))}
             raise SessionTimeoutException
