@@ -33,7 +33,7 @@ class Role:
     instance: Instance
     function: str
 
-    def _place(self) -> dict[str, str]:
+    def place(self) -> dict[str, str]:
         arn = self.instance.client("lambda").get_function_configuration(FunctionName=self.function)["Role"]
         name = arn.rpartition("/")[2]
         [policy] = self.instance.client("iam").list_role_policies(RoleName=name)["PolicyNames"]
@@ -42,7 +42,7 @@ class Role:
     @contextmanager
     def without(self, action: str) -> Iterator[str]:
         """The role with all of its statements but the one that allows `action`; the resource that was allowed."""
-        iam, place = self.instance.client("iam"), self._place()
+        iam, place = self.instance.client("iam"), self.place()
         whole: dict[str, Any] = iam.get_role_policy(**place)["PolicyDocument"]
         [gone] = [one for one in whole["Statement"] if one["Action"] == action]
         left = [one for one in whole["Statement"] if one is not gone]
@@ -56,7 +56,7 @@ class Role:
 
     def denial(self, code: str, operation: str, action: str, resource: str) -> str:
         """What boto3 says in the function where it may not do `action`."""
-        session = f"arn:aws:sts::000000000000:assumed-role/{self._place()['RoleName']}/{self.function}"
+        session = f"arn:aws:sts::000000000000:assumed-role/{self.place()['RoleName']}/{self.function}"
         return (
             f"An error occurred ({code}) when calling the {operation} operation: User: {session} is not authorized to "
             f"perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
@@ -116,6 +116,37 @@ def test_birds(birds: Birds, action: str, operation: str, code: str, done: str) 
     succeeded, log = birds.run()
     assert succeeded, log
     assert "msg: Bird [birds/duck.jpg] is a:" in log
+
+
+def test_the_doctor_knows_the_least_that_birds_need(birds: Birds) -> None:
+    birds.run()
+    instance, role = birds.role.instance, birds.role
+    iam, place = instance.client("iam"), role.place()
+    whole = iam.get_role_policy(**place)["PolicyDocument"]
+    extra = {"Effect": "Allow", "Action": "s3:DeleteBucket", "Resource": "*"}
+    wider = whole | {"Statement": [*whole["Statement"], extra]}
+    iam.put_role_policy(**place, PolicyDocument=json.dumps(wider))
+    found = instance.json("doctor", "--least-privilege", role.function)
+    group = f"arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/{role.function}:*"
+    bucket = birds.outputs["BucketName"]
+    endpoint = f"arn:aws:sagemaker:us-east-1:000000000000:endpoint/{birds.outputs['EndpointName']}"
+    assert found["policy"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": group,
+        },
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/birds/*"},
+        {"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": endpoint},
+        {"Effect": "Allow", "Action": "sns:Publish", "Resource": birds.outputs["TopicArn"]},
+    ]
+    unused = [(one["policy"], one["action"]) for one in found["beyond"] if not one["used"]]
+    assert unused == [(place["PolicyName"], "s3:DeleteBucket")]
+    assert "s3:DeleteBucket" in instance.alight("doctor", "--least-privilege", role.function).stdout
+    iam.put_role_policy(**place, PolicyDocument=json.dumps(found["policy"]))
+    succeeded, log = birds.run()
+    iam.put_role_policy(**place, PolicyDocument=json.dumps(whole))
+    assert succeeded, log
 
 
 def test_birds_whose_bucket_may_not_call_the_function(birds: Birds) -> None:

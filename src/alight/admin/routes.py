@@ -12,6 +12,7 @@ from typing import Any
 from alight.admin.events import Events
 from alight.admin.http import Request, Route
 from alight.admin.keeping import Keeping
+from alight.admin.privileges import Privileges
 from alight.admin.replay import Replay
 from alight.apis.api import Api
 from alight.clock import Clock
@@ -70,6 +71,7 @@ class Admin:
     new_link: Callable[[], str]
     events: Events
     keeping: Keeping
+    privileges: Privileges
     replay: Replay
     outputs: Callable[[], Awaitable[dict[str, Any]]]
     apply: Callable[[Path, bool], Awaitable[dict[str, Any]]]
@@ -90,6 +92,7 @@ class Admin:
             Route("GET", "api/outbox", self.deliveries),
             Route("POST", "api/outbox/redrive", self.redrive),
             Route("GET", "api/models", self.models),
+            Route("GET", "api/privileges/{name}", self.privileges.show),
             Route("GET", "api/logs", self.logs),
             Route("POST", "api/invoke", self.invoke),
             Route("POST", "api/apply", self.apply_template),

@@ -160,4 +160,4 @@ def _decoded(body: bytes | None) -> Any:
 
 
 def _detail(attributes: Json) -> str:
-    return " ".join(f"{name}={value}" for name, value in attributes.items())
+    return " ".join(f"{name}={value}" for name, value in attributes.items() if name != "needs")

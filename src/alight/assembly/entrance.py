@@ -11,6 +11,7 @@ from alight import __version__
 from alight.admin.events import Events
 from alight.admin.http import Api
 from alight.admin.keeping import Keeping
+from alight.admin.privileges import Privileges
 from alight.admin.replay import Replay
 from alight.admin.routes import About, Admin
 from alight.admin.story import Stories
@@ -30,6 +31,7 @@ from alight.gateway.asgi import Gateway, Mount
 from alight.gateway.authorize import Authorizer, strangers
 from alight.gateway.hosts import Hosts, configured_hosts
 from alight.gateway.keyring import Keyring
+from alight.gateway.policy import allowed
 from alight.gateway.route import Router
 from alight.gateway.server import Server, serve
 from alight.gateway.service_policy import service_may
@@ -132,6 +134,7 @@ async def listen(
         new_link=lambda: login_link(store, entry),
         events=Events(store.database, stories, running.queue, clock, settings.max_event_age),
         replay=Replay(store.database, store.objects, telling.rows, clock, doors.targets),
+        privileges=Privileges(running.catalogue, store.records, store.telemetry, doors.iam, allowed),
         keeping=Keeping(settings.data, store.objects, clock, __version__),
         outputs=templates.outputs,
         apply=templates.apply,

@@ -24,6 +24,7 @@ from alight.cli.examples import find_template
 from alight.cli.folder import data_folder, is_alive, read_facts
 from alight.cli.instance import open_door
 from alight.cli.options import AsJson, Data, command
+from alight.cli.privileges import least_privilege
 from alight.cli.terminal import cell, facts, show, table
 from alight.clock import SystemClock
 from alight.errors import AlightError
@@ -50,12 +51,24 @@ def doctor(
     template: Annotated[
         Path | None, typer.Argument(help="A folder with a template and alight.toml.", show_default=False)
     ] = None,
+    function: Annotated[
+        str,
+        typer.Option(
+            "--least-privilege",
+            metavar="FUNCTION",
+            show_default=False,
+            help="Instead: the smallest policy that this function's recorded calls needed.",
+        ),
+    ] = "",
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine and show the settings in force.
 
     Fails where Alight cannot run."""
+    if function:
+        least_privilege(function, data, as_json)
+        return
     folder = template or Path.cwd()
     settings = load_settings(folder if folder.is_dir() else folder.parent)
     place = data_folder(data)

@@ -1,10 +1,14 @@
-"""Every call that a function makes is a step of its event's story: one span per operation, with its time."""
+"""Every call that a function makes is a step of its event's story: one span per operation, with its time, and what the
+call needed to be let in (`needs`: action and resource)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from alight.calls import Call, Handler, Members, Operations
 from alight.clock import Clock
 from alight.errors import Fault
+from alight.services.permissions import needs
 from alight.store.telemetry import Telemetry
 
 #: Members that say on what an operation worked; short names and ids only, never contents.
@@ -29,7 +33,8 @@ def _traced(name: tuple[str, str], handler: Handler, telemetry: Telemetry, clock
             outcome = fault.code
             raise
         finally:
-            telling = {member: str(given[member]) for member in _TELLING if given.get(member)}
+            telling: dict[str, Any] = {member: str(given[member]) for member in _TELLING if given.get(member)}
+            telling["needs"] = [" ".join(need) for need in needs(*name, given)]
             telemetry.span(
                 call.attempt.request_id,
                 label,

@@ -53,6 +53,15 @@ class Iam:
         """The same of a role that a service acts with."""
         return self.policies_of(Principal("service", "", "", role=name, worker=""))
 
+    def named_policies_of_role(self, name: str) -> list[tuple[str, Members]]:
+        """The same with the names of inline policies and the ARNs of attached ones."""
+        role = self.roles.find(name)
+        if role is None:
+            return []
+        inline = [(policy, json.loads(text)) for policy, text in role.body["Policies"].items()]
+        attached = ((arn, self.policies.document(arn)) for arn in role.body["Attached"])
+        return [*inline, *((arn, document) for arn, document in attached if document is not None)]
+
     def _documents(self, principal: Principal) -> list[Members]:
         if principal.user:
             user = self.users.find(principal.user)
