@@ -66,6 +66,12 @@ def make_models(instance: Instance, *names: str, **environment: str) -> None:
         sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
 
 
+def denied(place: str) -> dict[str, Any]:
+    """A bucket policy's statement against the role."""
+    resource = f"arn:aws:s3:::{place}"
+    return {"Effect": "Deny", "Principal": {"AWS": ROLE}, "Action": "s3:PutObject", "Resource": resource}
+
+
 def in_service(instance: Instance, name: str, configuration: str) -> None:
     def settled() -> bool:
         found = instance.client("sagemaker").describe_endpoint(EndpointName=name)
@@ -180,6 +186,11 @@ def test_inferences_are_accepted_run_and_told_once_whatever_is_killed(start: Sta
     assert "The specified key does not exist" in message["failureReason"]
     dead = instance.json("events", "list", "--state", "dead")["events"]
     assert [event["function"] for event in dead] == ["endpoint/a", "endpoint/a"]
+    # The role writes nothing where the bucket's policy denies it
+    s3.put_bucket_policy(Bucket="models", Policy=json.dumps({"Statement": [denied("models/out/closed/*")]}))
+    ask("fine", S3OutputPathExtension="closed")
+    assert "not authorized to perform: s3:PutObject" in told(instance)["failureReason"]
+    s3.delete_bucket_policy(Bucket="models")
     # What was accepted survives the end of everything, runs again and is told once
     made = ask("slow", S3OutputPathExtension="sub", Filename="slow.txt", InvocationTimeoutSeconds=60)
     assert made["OutputLocation"] == "s3://models/out/sub/slow.txt"

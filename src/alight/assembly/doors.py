@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from alight.assembly.endpoints import build_sagemaker
 from alight.assembly.functions import build_lambda
-from alight.assembly.roles import callers_that_take, services_that_take
+from alight.assembly.roles import callers_that_take, services_that_take, what_roles_may
 from alight.assembly.running import Running
 from alight.assembly.store import FETCHED, MODELS, Store
 from alight.assembly.telling import Telling
 from alight.calls import Handler
-from alight.gateway.role_policy import roles
 from alight.gateway.service_policy import service_may
 from alight.services import passing
 from alight.services.apigateway import service as rest_service
@@ -66,7 +65,7 @@ def build_doors(
     iam = Iam(store.database, store.records, store.keys)
     sts = Sts(iam, store.keys, store.clock, callers_that_take(store.clock))
     resources = ResourcePolicies(store.records, service_may)
-    role_may = roles(iam.policies_of_role, store.clock, resources.policies_of)
+    role_may = what_roles_may(store, iam.policies_of_role, resources)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
     acting = Acting(lambda: operations, role_may)
     sagemaker = build_sagemaker(
