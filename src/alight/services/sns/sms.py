@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from alight.calls import Call, Members
 from alight.errors.common import NotImplemented_
 from alight.errors.sns import InvalidParameter
@@ -11,7 +13,11 @@ from alight.store.records import Records
 KIND = "sns:sms"
 NAME = "account"
 
-_KEPT = frozenset({"DefaultSMSType", "DefaultSenderID"})
+#: What is stored and shown, and what it looks like: empty, or one of two types; up to eleven letters, not digits alone.
+_FORMS = {
+    "DefaultSMSType": re.compile(r"|Promotional|Transactional"),
+    "DefaultSenderID": re.compile(r"|(?=.*[A-Za-z])[A-Za-z0-9-]{1,11}"),
+}
 _REFUSED = frozenset(
     {"MonthlySpendLimit", "DeliveryStatusIAMRole", "DeliveryStatusSuccessSamplingRate", "UsageReportS3Bucket"}
 )
@@ -28,8 +34,10 @@ class SmsOperations:
         for name in attributes:
             if name in _REFUSED:
                 raise NotImplemented_(f"Alight does not support the SMS attribute {name}.")
-            if name not in _KEPT:
+            if name not in _FORMS:
                 raise InvalidParameter(f"Invalid parameter: {name} is not a valid attribute")
+            if not _FORMS[name].fullmatch(attributes[name]):
+                raise InvalidParameter(f"Invalid parameter: {name} Reason: {attributes[name]} is not a valid value")
         await self._records.save(KIND, NAME, self._stored() | attributes)
         return {}
 

@@ -170,7 +170,9 @@ async def test_sms_attributes(open_house: OpenHouse) -> None:
     assert await house.call("GetSMSAttributes") == {"attributes": {"DefaultSMSType": "Transactional"}}
     assert await house.call("GetSMSAttributes", attributes=["DefaultSenderID"]) == {"attributes": {}}
     assert (await refusal(house, "SetSMSAttributes", attributes={"MonthlySpendLimit": "1"}))[0] == "NotImplemented"
-    assert (await refusal(house, "SetSMSAttributes", attributes={"Nonsense": "1"}))[0] == "InvalidParameter"
+    for wrong in ({"Nonsense": "1"}, {"DefaultSMSType": "Loud"}, {"DefaultSenderID": "12345"}):
+        assert (await refusal(house, "SetSMSAttributes", attributes=wrong))[0] == "InvalidParameter"
+    await house.call("SetSMSAttributes", attributes={"DefaultSenderID": "Birds1"})
 
 
 async def test_nobody_is_opted_out_of_texts(open_house: OpenHouse) -> None:
