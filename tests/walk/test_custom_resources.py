@@ -189,6 +189,19 @@ def test_what_a_function_does_not_make_is_taken_back(instance: Instance, text: s
     stacks.delete_stack(StackName=text)
 
 
+def test_what_an_answer_does_not_say_fails_who_asks_for_it(instance: Instance) -> None:
+    stacks = instance.client("cloudformation")
+    by_resource = THING.replace("DisplayName: !GetAtt Thing.Loud", "DisplayName: !GetAtt Thing.Nope")
+    by_output = THING.replace("{Value: !GetAtt Thing.Loud}", "{Value: !GetAtt Thing.Nope}")
+    for name, template, words in (("resource", by_resource, "[Sign]"), ("output", by_output, "Outputs.Loud.Value")):
+        stacks.create_stack(StackName=name, TemplateBody=template, Parameters=word("one"))
+        assert settled(stacks, name)["StackStatus"] == "ROLLBACK_COMPLETE"
+        told = stacks.describe_stack_events(StackName=name)["StackEvents"]
+        [why] = [one["ResourceStatusReason"] for one in told if one["ResourceStatus"] == "ROLLBACK_IN_PROGRESS"]
+        assert words in why
+        stacks.delete_stack(StackName=name)
+
+
 def test_topics_as_service_tokens_are_refused(instance: Instance) -> None:
     template = THING.replace("!ImportValue maker-maker", "arn:aws:sns:us-east-1:000000000000:t")
     with pytest.raises(ClientError, match="topics as service tokens are not offered"):

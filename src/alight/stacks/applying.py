@@ -14,7 +14,7 @@ from alight.errors import AlightError, Fault
 from alight.stacks.existing import Exists
 from alight.stacks.plan import Considered, Step, Walk
 from alight.stacks.prepare import Prepared
-from alight.stacks.problems import ApplyFailed, line_of, told
+from alight.stacks.problems import ApplyFailed, TemplateRefused, line_of, told
 from alight.stacks.provider import Surroundings
 from alight.stacks.record import Entry, Stack, physical_id
 from alight.stacks.removing import Remover, clear
@@ -81,7 +81,7 @@ class Applying:
 
     async def _take(self, logical_id: str) -> Considered | None:
         """Carry out one step; the answer is what has to be waited for, if anything."""
-        considered = await self._walk.consider(logical_id)
+        considered = await self._considered(logical_id)
         step = considered.step
         if step.action == "none":
             self.stack.entries[logical_id] = considered.entry
@@ -101,6 +101,19 @@ class Applying:
             self._note(considered, entry, "COMPLETE")
         await self.stack.save(self._records)
         return considered if considered.provider.settle else None
+
+    async def _considered(self, logical_id: str) -> Considered:
+        try:
+            return await self._walk.consider(logical_id)
+        except TemplateRefused as refused:
+            if self._exists is None:
+                raise
+            # What another resource's creation told does not fit: the failure is this resource's.
+            before = self.stack.entries.get(logical_id)
+            entry = before or Entry(self._prepared.resource(logical_id)["Type"], "", "creating", 0, {}, {})
+            status = "UPDATE_FAILED" if before else "CREATE_FAILED"
+            self.stack.note(self._around.clock.now(), logical_id, entry, status, refused.message)
+            raise ApplyFailed(refused.message, logical_id=logical_id) from refused
 
     async def _create(self, considered: Considered) -> Entry:
         step, before = considered.step, considered.before

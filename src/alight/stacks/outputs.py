@@ -28,9 +28,10 @@ class Output:
 
 
 async def outputs(records: Records, base_url: str = HERE) -> dict[str, Any]:
-    """Name → value over all stacks, in the order of their names. What was not applied yet is left out."""
+    """Name → value over all stacks, in the order of their names; what a template's file says comes before what a stack
+    of CloudFormation's operations says. What was not applied yet is left out."""
     found: dict[str, Any] = {}
-    for stack in all_stacks(records):
+    for stack in sorted(all_stacks(records), key=lambda stack: "Id" not in stack.body):
         found |= outputs_of(stack, base_url)
     return found
 
@@ -40,8 +41,9 @@ def outputs_of(stack: Stack, base_url: str) -> dict[str, Any]:
     return {output.name: output.value for output in told(stack, base_url)}
 
 
-def told(stack: Stack, base_url: str) -> Iterator[Output]:
-    """The same with what else the template says of them."""
+def told(stack: Stack, base_url: str, *, whole: bool = False) -> Iterator[Output]:
+    """The same with what else the template says of them. Raises `Unresolvable` for what has no value where the stack is
+    `whole`."""
     answers = {name: _answers(entry, base_url) for name, entry in stack.entries.items() if entry.status != "creating"}
     values = {**stack.body.get("Parameters", {}), **pseudo_parameters(stack.name, stack.body.get("Id", ""))}
     imports = stack.body.get("Imports", {})
@@ -60,6 +62,8 @@ def told(stack: Stack, base_url: str) -> Iterator[Output]:
                 export = resolver.value((output.get("Export") or {}).get("Name", ""), ("Outputs", name, "Export"))
                 yield Output(name, value, str(output.get("Description", "")), str(export))
         except Unresolvable:
+            if whole:
+                raise
             # A stack that failed half-way: its other outputs are still of use.
             continue
 

@@ -344,3 +344,25 @@ def test_a_stack_is_called_as_its_folder(tmp_path: Path, folder: str, name: str)
 def test_no_template_no_name(tmp_path: Path) -> None:
     with pytest.raises(AlightError, match="No template"):
         stack_name(tmp_path)
+
+
+async def test_a_change_that_came_half_way_is_undone_from_both_ends(scene: Scene) -> None:
+    """The tags were put, the rules of origin were not: going back takes the tags off again."""
+    template = "Resources:\n  Box: {Type: AWS::S3::Bucket, Properties: {BucketName: box, %s}}\n"
+    before = template % "WebsiteConfiguration: {IndexDocument: i}"
+    tags, rules = "Tags: [{Key: a, Value: b}]", "CorsConfiguration: {CorsRules: []}"
+    await scene.apply(before)
+    scene.services.answers["PutBucketCors"] = Refusing()
+    with pytest.raises(ApplyFailed):
+        await scene.apply(template % f"WebsiteConfiguration: {{IndexDocument: i}}, {tags}, {rules}")
+    assert "PutBucketTagging" in scene.services.operations()
+    await scene.apply(before)
+    assert scene.services.operations() == ["DeleteBucketTagging", "DeleteBucketCors"]
+    await scene.apply(before)
+    assert scene.services.operations() == []
+
+
+async def test_a_file_does_not_take_over_a_stack_of_cloudformation(scene: Scene) -> None:
+    await scene.records.save("stack:stack", "shop", {"Id": "arn:aws:cloudformation:us-east-1:1:stack/shop/1"})
+    with pytest.raises(AlightError, match="CloudFormation's own"):
+        await scene.apply(TOPIC_AND_QUEUE)

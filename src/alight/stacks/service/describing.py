@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from alight.calls import Call, Members
 from alight.errors.common import ValidationError
+from alight.services.paging import next_token, read_token
 from alight.stacks.outputs import Output, exports, told
 from alight.stacks.record import EVENT, GONE, Stack, physical_id, stack_of
 from alight.stacks.service.change_sets import ChangeSets
 from alight.stacks.service.ground import Ground
 from alight.stacks.service.moments import moment
-from alight.stacks.service.pages import page
+from alight.stacks.service.pages import SIZE, page
 
 #: What an `alight up` of before these statuses left behind.
 _OLD = {"applying": "UPDATE_IN_PROGRESS", "failed": "UPDATE_FAILED", "complete": "CREATE_COMPLETE"}
@@ -44,8 +45,11 @@ class Describing:
         if not given.get("StackName"):
             raise ValidationError("1 validation error detected: Value null at 'stackName' failed to satisfy constraint")
         stack = self._ground.described(given["StackName"])
-        shown, more = page(list(self._events(stack.arn)), given)
-        return more | {"StackEvents": [_event(body) for body in shown]}
+        # By name, not by number: what happens between two pages stands before the first.
+        after = read_token(given.get("NextToken"), ValidationError("The specified NextToken is not valid."))
+        found = self._ground.means().records.list(EVENT, f"{stack.arn}/", after, SIZE + 1)
+        more = next_token([record.name for record in found], SIZE)
+        return more | {"StackEvents": [_event(record.body) for record in found[:SIZE]]}
 
     async def describe_stack_resources(self, call: Call, given: Members) -> Members:
         physical = given.get("PhysicalResourceId")
@@ -129,12 +133,6 @@ class Describing:
             "Tags": definition.get("Tags", []),
             "EnableTerminationProtection": body.get("TerminationProtection", False),
         }
-
-    def _events(self, arn: str) -> Iterator[Members]:
-        after = ""
-        while found := self._ground.means().records.list(EVENT, f"{arn}/", after):
-            yield from (record.body for record in found)
-            after = found[-1].name
 
     def _gone(self) -> Iterator[Stack]:
         after = ""

@@ -26,6 +26,7 @@ from alight.stacks.plan import Step
 from alight.stacks.problems import ApplyFailed
 from alight.stacks.record import Stack
 from alight.stacks.removing import Remover
+from alight.stacks.resolve import Unresolvable
 from alight.stacks.service.definitions import prepared_for, surroundings
 from alight.stacks.service.forgetting import forget_templates
 from alight.stacks.service.ground import Ground
@@ -153,7 +154,7 @@ class Driver:
         job = await self._job(definition)
         job.begin()
         await job.make()
-        self._check_exports()
+        self._check_outputs()
 
     async def _job(self, definition: Members) -> Applying:
         stack = self._stack
@@ -184,10 +185,14 @@ class Driver:
         if minutes and self._stack.status == "CREATE_IN_PROGRESS" and self._clock.now() > end:
             raise AlightError("Stack creation time exceeded the specified timeout. Rolling back.")
 
-    def _check_exports(self) -> None:
-        """Names of exports are nobody else's, and what others import stays as it is."""
+    def _check_outputs(self) -> None:
+        """All have values, names of exports are nobody else's, and what others import stays as it is."""
         stack, means = self._stack, self._ground.means()
-        own = {output.export: output.value for output in told(stack, means.base_url) if output.export}
+        try:
+            outputs = list(told(stack, means.base_url, whole=True))
+        except Unresolvable as error:
+            raise AlightError(f"{'.'.join(map(str, error.steps))}: {error.message}") from None
+        own = {output.export: output.value for output in outputs if output.export}
         others = exports(means.records, means.base_url)
         for name in own:
             if name in others and others[name].stack != stack.arn:
