@@ -166,7 +166,7 @@ Resources:
   Box:
     Type: AWS::S3::Bucket
     Properties:
-      LifecycleConfiguration: {Rules: []}
+      ReplicationConfiguration: {Rules: []}
       Tags: []
   T:
     Type: AWS::SNS::Topic
@@ -177,7 +177,7 @@ Resources:
     with pytest.raises(TemplateRefused) as told:
         await scene.apply(text)
     assert [(problem.line, problem.where) for problem in told.value.problems] == [
-        (5, "Resources.Box.Properties.LifecycleConfiguration"),
+        (5, "Resources.Box.Properties.ReplicationConfiguration"),
         (10, "Resources.T.Properties.FifoTopic"),
     ]
     assert scene.services.asked == []
