@@ -139,15 +139,17 @@ class Poller:
             batching, now = self.batching, self._clock.monotonic()
             if now < self._rests_until:
                 return self._rests_until - now
-            if self._places(batching) <= 0:
-                return TROUBLE
+            # The queue first, as it is the cheaper question, and most wakings are for others.
             there = self._queues.visible(batching.queue, batching.size)
             if wait := self._gather(batching, there, now):
                 return wait
+            if self._places(batching) <= 0:
+                return TROUBLE
+            self._gathering_since = None
             batch = await self._queues.take(batching.queue, batching.size)
             if not batch:
                 # Gone to a dead-letter queue, to another reader, or damaged.
-                return RESPITE if there else IDLE
+                return TROUBLE
             self._start(batch)
             # Let it take its worker, so that the next look sees what is really free.
             await asyncio.sleep(0)
@@ -169,7 +171,6 @@ class Poller:
             left = self._gathering_since + batching.window - now
             if left > 0:
                 return left
-        self._gathering_since = None
         return 0.0
 
     def _start(self, batch: list[QueuedMessage]) -> None:

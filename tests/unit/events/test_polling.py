@@ -172,3 +172,16 @@ async def test_a_stop_gives_back_what_has_not_ended(bench: Bench) -> None:
     await bench.until(lambda: bench.left() == 0)
     assert bench.receives == [1, 1]
     await again.stop()
+
+
+async def test_a_window_that_is_over_does_not_begin_anew_for_a_busy_function(bench: Bench) -> None:
+    bench.free = 0
+    poller = bench.poller(size=5, window=5)
+    await bench.send("1")
+    await bench.until(lambda: poller._gathering_since is not None and bool(bench.clock._sleepers))
+    bench.clock.advance(5.1)
+    await bench.until(lambda: bool(bench.clock._sleepers))
+    bench.free = 1
+    poller.wake()
+    await bench.until(lambda: bench.seen == [["1"]])
+    await poller.stop()
