@@ -3,8 +3,6 @@ runtime that ended in the middle of the work."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,23 @@ from botocore.exceptions import ClientError
 from tests.labs.account import left
 from tests.labs.driving import LABS
 from tests.labs.machine import End, Machine
+from tests.labs.packages import HANDLER, package
 from tests.support import Start
 from tests.walk.conftest import EXAMPLE, PICTURES
 from tests.walk.gateways import Phones
 
 TEMPLATE = (LABS / "apps" / "stack" / "template.yaml").read_text()
-HANDLER = (LABS / "apps" / "birds" / "lambda_function.py").read_text()
+LABELS = (EXAMPLE / "src" / "labels.txt").read_text()
 ARTIFACTS, PHONE, STACK = "sagemaker-artifacts-lab", "+16035551212", "bw01-01"
-#: The package that the workshop's students have, for Python 3.6; an empty shell of it.
-NUMPY = {
-    "numpy/__init__.py": "from . import core",
-    "numpy/core/__init__.py": "from . import multiarray",
-    "numpy/core/multiarray.cpython-36m-x86_64-linux-gnu.so": "\x7fELF",
-    "numpy-1.15.4.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: cp36-cp36m-manylinux1_x86_64\n",
-}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def package(handler: str) -> bytes:
-    archive = io.BytesIO()
-    labels = (EXAMPLE / "src" / "labels.txt").read_text()
-    with zipfile.ZipFile(archive, "w") as file:
-        for name, text in {**NUMPY, "labels.txt": labels, "lambda_function.py": handler}.items():
-            file.writestr(name, text)
-    return archive.getvalue()
 
 
 def upload_artifacts(s3: Any) -> None:
     s3.create_bucket(Bucket=ARTIFACTS)
     s3.put_object(Bucket=ARTIFACTS, Key="model.tar.gz", Body=(EXAMPLE / "model.tar.gz").read_bytes())
-    s3.put_object(Bucket=ARTIFACTS, Key="one.zip", Body=package(HANDLER))
-    s3.put_object(Bucket=ARTIFACTS, Key="two.zip", Body=package(HANDLER.replace(" is a: ", " is surely a: ")))
+    s3.put_object(Bucket=ARTIFACTS, Key="one.zip", Body=package(LABELS))
+    s3.put_object(Bucket=ARTIFACTS, Key="two.zip", Body=package(LABELS, HANDLER.replace(" is a: ", " is surely a: ")))
 
 
 def given(code: str) -> dict[str, Any]:

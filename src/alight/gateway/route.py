@@ -47,6 +47,8 @@ SERVICES: dict[str, Names] = {
     "apigatewayv2": Names("apigateway", ("apigateway",)),
 }
 
+#: Signing names of the services whose REST is XML. All others speak JSON, and a GET does not show it.
+_SPEAK_XML = ("s3", "s3-outposts", "s3-object-lambda", "s3express", "cloudfront", "route53")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]*/([^/,\s]+)/aws4_request")
 
 
@@ -148,7 +150,7 @@ class Router:
         candidates = self._candidates(request, signing)
         if not candidates:
             fault = NotImplemented_(f"Alight does not offer the service {signing}.")
-            return Miss(signing or "s3", _spoken(request), fault)
+            return Miss(signing or "s3", _spoken(request, signing), fault)
         found = [self._in(name, request, bucket) for name in candidates]
         return next((item for item in found if not isinstance(item, Miss)), found[0])
 
@@ -219,12 +221,13 @@ def scope_of(request: Request) -> str | None:
     return parts[3] if len(parts) == 5 else None
 
 
-def _spoken(request: Request) -> str:
+def _spoken(request: Request, signing: str | None) -> str:
+    """The protocol of a service of which there is no model here, by what its clients send."""
     if "x-amz-target" in request.headers:
         return "json"
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return "query"
-    return "rest-json" if "json" in request.headers.get("content-type", "") else "rest-xml"
+    return "rest-xml" if signing in (None, *_SPEAK_XML) else "rest-json"
 
 
 def _is_service_host(host: str, prefixes: tuple[str, ...]) -> bool:

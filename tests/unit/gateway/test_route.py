@@ -155,6 +155,13 @@ def test_json_that_names_nothing(scope: str, target: str, service: str, status: 
     assert (miss.service, miss.fault.status, miss.protocol) == (service, status, "json")
 
 
+@pytest.mark.parametrize(("scope", "protocol"), [("iot", "rest-json"), ("cloudfront", "rest-xml")])
+def test_a_service_that_is_not_here_is_refused_as_it_speaks(scope: str, protocol: str) -> None:
+    miss = found("GET", "/things", scope=scope)
+    assert isinstance(miss, Miss)
+    assert (miss.fault.status, miss.protocol) == (501, protocol)
+
+
 def test_cbor_is_refused_by_name() -> None:
     miss = found("POST", "/service/x/operation/y", scope="monitoring", smithy_protocol="rpc-v2-cbor")
     assert isinstance(miss, Miss)
