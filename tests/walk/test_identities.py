@@ -273,3 +273,38 @@ def test_what_the_workshop_types(running: Instance, tmp_path: Path) -> None:
     iam.delete_access_key(UserName="bw01", AccessKeyId=key["AccessKeyId"])
     aws("iam", "delete-user", "--user-name", "bw01")
     assert iam.list_users()["Users"] == []
+
+
+TEMPLATE = """
+Resources:
+  Students:
+    Type: AWS::IAM::Group
+    Properties:
+      ManagedPolicyArns: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]
+  Student:
+    Type: AWS::IAM::User
+    Properties:
+      UserName: stu
+      Groups: [!Ref Students]
+      LoginProfile: {Password: Secret-1!}
+  Write:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: write
+      Users: [!Ref Student]
+      PolicyDocument: {Statement: {Effect: Allow, Action: "s3:CreateBucket", Resource: "*"}}
+Outputs:
+  Arn: {Value: !GetAtt Student.Arn}
+"""
+
+
+def test_users_of_a_template_are_those_of_the_calls(instance: Instance, tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(TEMPLATE)
+    applied = instance.json("apply", str(template))
+    assert applied["outputs"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/stu"
+    s3 = signing(instance, "s3", instance.client("iam").create_access_key(UserName="stu")["AccessKey"])
+    s3.create_bucket(Bucket="stus")
+    s3.list_objects_v2(Bucket="stus")
+    refused("AccessDenied", s3.delete_bucket, Bucket="stus")
+    assert instance.json("apply", str(template))["plan"] == []

@@ -302,6 +302,36 @@ async def test_a_policy_on_roles(scene: Scene) -> None:
     ]
 
 
+async def test_users_and_groups(scene: Scene) -> None:
+    given = {
+        "Groups": ["g"],
+        "LoginProfile": {"Password": "secret"},
+        "ManagedPolicyArns": ["arn:m"],
+        "Policies": [{"PolicyName": "p", "PolicyDocument": POLICY}],
+    }
+    name, asked = await created(scene, "AWS::IAM::User", **given)
+    assert [operation for operation, _ in asked] == [
+        "CreateUser", "CreateLoginProfile", "AddUserToGroup", "PutUserPolicy", "AttachUserPolicy",
+    ]  # fmt: skip
+    assert scene.services.given("AddUserToGroup") == {"UserName": name, "GroupName": "g"}
+    _, asked = await created(scene, "AWS::IAM::User", LoginProfile={"Password": "other"})
+    assert [operation for operation, _ in asked] == [
+        "UpdateLoginProfile", "RemoveUserFromGroup", "DeleteUserPolicy", "DetachUserPolicy",
+    ]  # fmt: skip
+
+
+async def test_a_group_and_who_is_in_it(scene: Scene) -> None:
+    name, asked = await created(scene, "AWS::IAM::Group", ManagedPolicyArns=["arn:m"])
+    assert asked == [
+        ("CreateGroup", {"GroupName": name}),
+        ("AttachGroupPolicy", {"GroupName": name, "PolicyArn": "arn:m"}),
+    ]
+    _, asked = await created(scene, "AWS::IAM::UserToGroupAddition", GroupName="g", Users=["a", "b"])
+    assert [given["UserName"] for operation, given in asked if operation == "AddUserToGroup"] == ["a", "b"]
+    _, asked = await created(scene, "AWS::IAM::UserToGroupAddition", GroupName="g", Users=["b"])
+    assert ("RemoveUserFromGroup", {"GroupName": "g", "UserName": "a"}) in asked
+
+
 async def test_a_managed_policy_gets_versions(scene: Scene) -> None:
     given = {"PolicyDocument": POLICY, "Roles": ["a"]}
     name, asked = await created(scene, "AWS::IAM::ManagedPolicy", **given)
@@ -533,8 +563,21 @@ async def test_the_services_know_every_member_that_is_given(scene: Scene, source
         },
         "Managed": {
             "Type": "AWS::IAM::ManagedPolicy",
-            "Properties": {"PolicyDocument": POLICY, "Roles": ["r"], "Tags": tags},
+            "Properties": {"PolicyDocument": POLICY, "Roles": ["r"], "Users": ["u"], "Groups": ["g"], "Tags": tags},
         },
+        "User": {
+            "Type": "AWS::IAM::User",
+            "Properties": {
+                "Path": "/",
+                "Groups": ["g"],
+                "ManagedPolicyArns": ["arn:m"],
+                "Tags": tags,
+                "LoginProfile": {"Password": "secret", "PasswordResetRequired": True},
+                "Policies": [{"PolicyName": "p", "PolicyDocument": POLICY}],
+            },
+        },
+        "Group": {"Type": "AWS::IAM::Group", "Properties": {"Path": "/", "ManagedPolicyArns": ["arn:m"]}},
+        "Members": {"Type": "AWS::IAM::UserToGroupAddition", "Properties": {"GroupName": "g", "Users": ["u"]}},
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "d", "Tags": tags}},
         "Feed": {
             "Type": "AWS::SNS::Subscription",

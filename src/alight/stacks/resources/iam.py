@@ -1,4 +1,4 @@
-"""AWS::IAM::Role, ::Policy and ::ManagedPolicy."""
+"""AWS::IAM::Role, ::User, ::Group, ::UserToGroupAddition, ::Policy and ::ManagedPolicy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def _create_role(work: Work) -> Members:
     trust = as_document(work.properties["AssumeRolePolicyDocument"])
     members = given(work.properties, "Path") | _described(work.properties) | tag_list(work.properties)
     made = await work.call("iam", "CreateRole", RoleName=work.name, AssumeRolePolicyDocument=trust, **members)
-    await _permit_role(work)
+    await _permit(work, "Role")
     return {"RoleId": made["Role"]["RoleId"]}
 
 
@@ -26,25 +26,36 @@ async def _update_role(work: Work) -> None:
     if work.changed("Description", "MaxSessionDuration"):
         members = {"Description": "", "MaxSessionDuration": 3600} | _described(work.properties)
         await work.call("iam", "UpdateRole", RoleName=work.name, **members)
-    await _permit_role(work)
+    await _permit(work, "Role")
 
 
 def _described(properties: Members) -> Members:
     return given(properties, "Description", "MaxSessionDuration")
 
 
-async def _permit_role(work: Work) -> None:
-    """Inline and attached policies as they are wanted; those of the last apply that are not, go."""
+async def _permit(work: Work, word: str) -> None:
+    """Inline and attached policies of a role, user or group (`word`) as they are wanted; those of the last apply that
+    are not, go."""
+    one = {f"{word}Name": work.name}
     wanted, before = _inline(work.properties), _inline(work.before)
     for name in wanted:
-        await work.call("iam", "PutRolePolicy", RoleName=work.name, PolicyName=name, PolicyDocument=wanted[name])
+        await work.call("iam", f"Put{word}Policy", **one, PolicyName=name, PolicyDocument=wanted[name])
     for name in before.keys() - wanted.keys():
-        await work.quietly("iam", "DeleteRolePolicy", RoleName=work.name, PolicyName=name)
+        await work.quietly("iam", f"Delete{word}Policy", **one, PolicyName=name)
     arns, old = work.properties.get("ManagedPolicyArns") or [], work.before.get("ManagedPolicyArns") or []
     for arn in arns:
-        await work.call("iam", "AttachRolePolicy", RoleName=work.name, PolicyArn=arn)
+        await work.call("iam", f"Attach{word}Policy", **one, PolicyArn=arn)
     for arn in set(old) - set(arns):
-        await work.quietly("iam", "DetachRolePolicy", RoleName=work.name, PolicyArn=arn)
+        await work.quietly("iam", f"Detach{word}Policy", **one, PolicyArn=arn)
+
+
+async def _strip(work: Work, word: str) -> None:
+    """Everything that `_permit` gave, before what has it goes."""
+    one = {f"{word}Name": work.name}
+    for name in _inline(work.properties):
+        await work.quietly("iam", f"Delete{word}Policy", **one, PolicyName=name)
+    for arn in work.properties.get("ManagedPolicyArns") or []:
+        await work.quietly("iam", f"Detach{word}Policy", **one, PolicyArn=arn)
 
 
 def _inline(properties: Members) -> dict[str, str]:
@@ -52,10 +63,7 @@ def _inline(properties: Members) -> dict[str, str]:
 
 
 async def _delete_role(work: Work) -> None:
-    for name in _inline(work.properties):
-        await work.quietly("iam", "DeleteRolePolicy", RoleName=work.name, PolicyName=name)
-    for arn in work.properties.get("ManagedPolicyArns") or []:
-        await work.quietly("iam", "DetachRolePolicy", RoleName=work.name, PolicyArn=arn)
+    await _strip(work, "Role")
     await work.quietly("iam", "DeleteRole", RoleName=work.name)
 
 
@@ -63,17 +71,93 @@ def _role(one: Named) -> Members:
     return {"Ref": one.name, "Arn": names.role_arn(one.name, one.properties.get("Path", "/"))}
 
 
+# Users and groups ----------------------------------------------------------------------------------------------------
+
+
+async def _create_user(work: Work) -> None:
+    await work.call(
+        "iam", "CreateUser", UserName=work.name, **given(work.properties, "Path"), **tag_list(work.properties)
+    )
+    await _update_user(work)
+
+
+async def _update_user(work: Work) -> None:
+    login, before = work.properties.get("LoginProfile"), work.before.get("LoginProfile")
+    if login and not before:
+        await work.call("iam", "CreateLoginProfile", UserName=work.name, **login)
+    elif login and login != before:
+        await work.call("iam", "UpdateLoginProfile", UserName=work.name, **login)
+    elif before and not login:
+        await work.quietly("iam", "DeleteLoginProfile", UserName=work.name)
+    groups, old = work.properties.get("Groups") or [], work.before.get("Groups") or []
+    for group in groups:
+        await work.call("iam", "AddUserToGroup", UserName=work.name, GroupName=group)
+    for group in set(old) - set(groups):
+        await work.quietly("iam", "RemoveUserFromGroup", UserName=work.name, GroupName=group)
+    await _permit(work, "User")
+
+
+async def _delete_user(work: Work) -> None:
+    await _strip(work, "User")
+    for group in work.properties.get("Groups") or []:
+        await work.quietly("iam", "RemoveUserFromGroup", UserName=work.name, GroupName=group)
+    if work.properties.get("LoginProfile"):
+        await work.quietly("iam", "DeleteLoginProfile", UserName=work.name)
+    await work.quietly("iam", "DeleteUser", UserName=work.name)
+
+
+async def _create_group(work: Work) -> None:
+    await work.call("iam", "CreateGroup", GroupName=work.name, **given(work.properties, "Path"))
+    await _permit(work, "Group")
+
+
+async def _update_group(work: Work) -> None:
+    await _permit(work, "Group")
+
+
+async def _delete_group(work: Work) -> None:
+    await _strip(work, "Group")
+    await work.quietly("iam", "DeleteGroup", GroupName=work.name)
+
+
+async def _put_members(work: Work) -> None:
+    group, users = work.properties["GroupName"], work.properties["Users"]
+    for user in users:
+        await work.call("iam", "AddUserToGroup", GroupName=group, UserName=user)
+    for user in set(work.before.get("Users") or []) - set(users):
+        await work.quietly("iam", "RemoveUserFromGroup", GroupName=group, UserName=user)
+
+
+async def _delete_members(work: Work) -> None:
+    for user in work.properties["Users"]:
+        await work.quietly("iam", "RemoveUserFromGroup", GroupName=work.properties["GroupName"], UserName=user)
+
+
+# Policies ------------------------------------------------------------------------------------------------------------
+
+#: Whom a policy names: the property, and IAM's word for one of them.
+_HOLDERS = (("Roles", "Role"), ("Users", "User"), ("Groups", "Group"))
+
+
 async def _put_policy(work: Work) -> None:
     document = as_document(work.properties["PolicyDocument"])
-    for role in work.properties.get("Roles") or []:
-        await work.call("iam", "PutRolePolicy", RoleName=role, PolicyName=work.name, PolicyDocument=document)
-    for role in set(work.before.get("Roles") or []) - set(work.properties.get("Roles") or []):
-        await work.quietly("iam", "DeleteRolePolicy", RoleName=role, PolicyName=work.name)
+    for member, word in _HOLDERS:
+        wanted = work.properties.get(member) or []
+        for name in wanted:
+            one = {f"{word}Name": name, "PolicyName": work.name}
+            await work.call("iam", f"Put{word}Policy", **one, PolicyDocument=document)
+        for name in set(work.before.get(member) or []) - set(wanted):
+            await work.quietly("iam", f"Delete{word}Policy", **{f"{word}Name": name}, PolicyName=work.name)
 
 
 async def _delete_policy(work: Work) -> None:
-    for role in work.properties.get("Roles") or []:
-        await work.quietly("iam", "DeleteRolePolicy", RoleName=role, PolicyName=work.name)
+    for member, word in _HOLDERS:
+        for name in work.properties.get(member) or []:
+            await work.quietly("iam", f"Delete{word}Policy", **{f"{word}Name": name}, PolicyName=work.name)
+
+
+def _group_arn(one: Named) -> str:
+    return str(names.Arn("iam", f"group{one.properties.get('Path', '/')}{one.name}", region=""))
 
 
 def _policy_arn(one: Named) -> str:
@@ -101,17 +185,20 @@ async def _update_managed(work: Work) -> None:
 
 
 async def _attach(work: Work) -> None:
-    roles, old = work.properties.get("Roles") or [], work.before.get("Roles") or []
-    for role in roles:
-        await work.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=_policy_arn(work))
-    for role in set(old) - set(roles):
-        await work.quietly("iam", "DetachRolePolicy", RoleName=role, PolicyArn=_policy_arn(work))
+    arn = _policy_arn(work)
+    for member, word in _HOLDERS:
+        wanted = work.properties.get(member) or []
+        for name in wanted:
+            await work.call("iam", f"Attach{word}Policy", **{f"{word}Name": name}, PolicyArn=arn)
+        for name in set(work.before.get(member) or []) - set(wanted):
+            await work.quietly("iam", f"Detach{word}Policy", **{f"{word}Name": name}, PolicyArn=arn)
 
 
 async def _delete_managed(work: Work) -> None:
     arn = _policy_arn(work)
-    for role in work.properties.get("Roles") or []:
-        await work.quietly("iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
+    for member, word in _HOLDERS:
+        for name in work.properties.get(member) or []:
+            await work.quietly("iam", f"Detach{word}Policy", **{f"{word}Name": name}, PolicyArn=arn)
     await work.quietly("iam", "DeletePolicy", PolicyArn=arn)
 
 
@@ -126,6 +213,36 @@ PROVIDERS = (
         replaced_by=frozenset({"RoleName", "Path"}),
         late=frozenset({"RoleId"}),
         needs=(("iam", "CreateRole"), ("iam", "PutRolePolicy"), ("iam", "AttachRolePolicy"), ("iam", "DeleteRole")),
+    ),
+    Provider(
+        type="AWS::IAM::User",
+        naming=Naming("UserName", 64),
+        create=_create_user,
+        update=_update_user,
+        delete=_delete_user,
+        attributes=lambda one: {"Ref": one.name, "Arn": names.user_arn(one.name, one.properties.get("Path", "/"))},
+        replaced_by=frozenset({"UserName", "Path"}),
+        needs=(("iam", "CreateUser"), ("iam", "AddUserToGroup"), ("iam", "DeleteUser")),
+    ),
+    Provider(
+        type="AWS::IAM::Group",
+        naming=Naming("GroupName", 128),
+        create=_create_group,
+        update=_update_group,
+        delete=_delete_group,
+        attributes=lambda one: {"Ref": one.name, "Arn": _group_arn(one)},
+        replaced_by=frozenset({"GroupName", "Path"}),
+        needs=(("iam", "CreateGroup"), ("iam", "PutGroupPolicy"), ("iam", "DeleteGroup")),
+    ),
+    Provider(
+        type="AWS::IAM::UserToGroupAddition",
+        naming=Naming(limit=128),
+        create=_put_members,
+        update=_put_members,
+        delete=_delete_members,
+        attributes=lambda one: {"Ref": one.name},
+        replaced_by=frozenset({"GroupName"}),
+        needs=(("iam", "AddUserToGroup"), ("iam", "RemoveUserFromGroup")),
     ),
     Provider(
         type="AWS::IAM::Policy",
