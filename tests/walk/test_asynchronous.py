@@ -276,5 +276,6 @@ def test_no_request_fails_while_an_endpoint_is_changed(start: Start, tmp_path: P
     described = sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]
     assert described["CurrentInstanceCount"] == 3
     sagemaker.delete_endpoint(EndpointName="e")
+    eventually(lambda: sagemaker.list_endpoints()["Endpoints"] == [], what="the end")
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.describe_endpoint(EndpointName="e")

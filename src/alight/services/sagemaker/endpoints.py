@@ -14,7 +14,7 @@ from alight.services.sagemaker.pages import listing
 from alight.store.records import Record
 
 #: Seconds that the answer to DeleteEndpoint waits for requests that are under way; an idle endpoint is gone with it.
-FAREWELL = 1.0
+FAREWELL = 3.0
 
 
 class EndpointHandlers:

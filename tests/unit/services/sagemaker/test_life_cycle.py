@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alight.errors.sagemaker import ValidationError, ValidationException
+from alight.services.sagemaker import endpoints
 from alight.store.records import Records
 from tests.unit.endpoints import tiny
 from tests.unit.services.sagemaker.conftest import Door, open_door, variant
@@ -84,7 +85,10 @@ async def test_of_two_changes_at_a_time_one_is_refused(shared: Door) -> None:
     assert (await shared.settled("ab"))["EndpointStatus"] == "InService"
 
 
-async def test_what_is_being_deleted_answers_what_it_has_and_frees_its_name(door: Door, tmp_path: Path) -> None:
+async def test_what_is_being_deleted_answers_what_it_has_and_frees_its_name(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "FAREWELL", 0.1)
     gate = tmp_path / "gate"
     text = "import os, time\n" + tiny.ECHO.replace(
         "return body\n\ndef output",

@@ -93,6 +93,7 @@ async def test_after_a_restart_they_are_loaded_again(many: Door, tmp_path: Path)
     assert await ask(again, "a") == b"x a"
     left = pids(again)
     await again.control("DeleteEndpoint", EndpointName="m")
+    await again.service.deployments.wait("m")
     assert not any(Path(f"/proc/{pid}").exists() for pid in left)
     await again.close()
 

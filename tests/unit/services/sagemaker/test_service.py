@@ -357,9 +357,10 @@ async def test_a_creation_that_a_restart_interrupted_is_finished(door: Door, tmp
     await again.close()
 
 
-async def test_a_deleted_endpoint_is_gone_at_once(door: Door, package: Path) -> None:
+async def test_a_deleted_endpoint_is_gone(door: Door, package: Path) -> None:
     await door.create("one", URL)
     await door.control("DeleteEndpoint", EndpointName="one")
+    await door.service.deployments.wait("one")
     with pytest.raises(ValidationException):
         await door.control("DescribeEndpoint", EndpointName="one")
     with pytest.raises(ValidationError):
@@ -374,6 +375,7 @@ async def test_deleting_while_creating_leaves_no_replica(door: Door, package: Pa
     await door.control("CreateEndpoint", EndpointName="one", EndpointConfigName="one")
     await asyncio.sleep(0)
     await door.control("DeleteEndpoint", EndpointName="one")
+    await door.service.deployments.wait("one")
     assert door.endpoints.status("one") is None
     await door.control("CreateEndpoint", EndpointName="one", EndpointConfigName="one")
     assert (await door.settled("one"))["EndpointStatus"] == "InService"
