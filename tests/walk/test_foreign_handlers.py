@@ -41,6 +41,8 @@ def test_a_put_reaches_powertools_data_class_logger_and_metrics(foreign: Foreign
     assert (said["service"], said["length"], said["correlation_id"]) == ("pictures", 9, read["request"])
     assert said["function_name"] == foreign.outputs["PowertoolsS3"]
     assert said["function_arn"].endswith(f":function:{said['function_name']}")
+    listed = foreign.instance.client("cloudwatch").list_metrics(MetricName="Pictures")["Metrics"]
+    assert [metric["Dimensions"] for metric in listed] == [[{"Name": "service", "Value": "pictures"}]]
 
 
 def _with_metrics(foreign: Foreign) -> list[dict[str, Any]]:

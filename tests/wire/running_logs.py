@@ -27,6 +27,15 @@ class Running:
     client: Any
     forget: Callable[[float], None]
     tails: Callable[[], int]
+    telemetry: Telemetry
+
+    def counted(self, namespace: str) -> list[tuple[str, dict[str, str], float, float]]:
+        """(metric, dimensions, sum, count) of what was counted; the client's last request has flushed it."""
+        found = []
+        for row in self.telemetry.series(namespace):
+            for minute in self.telemetry.minutes(namespace, row["name"], row["dimensions"]):
+                found.append((row["name"], row["dimensions"], minute.tally.sum, minute.tally.count))
+        return sorted(found, key=str)
 
     @property
     def url(self) -> str:
@@ -37,9 +46,9 @@ class Running:
 def running_logs(folder: Path) -> Iterator[Running]:
     """Serve in a thread with a loop of its own."""
     with loop_in_a_thread() as run:
-        port, service, tidy, stop = run(_start(folder))
+        port, service, telemetry, tidy, stop = run(_start(folder))
         tailing = service.tailing
-        here = Running(port, client("logs", port), lambda days: run(tidy(days)), lambda: tailing.sessions)
+        here = Running(port, client("logs", port), lambda days: run(tidy(days)), lambda: tailing.sessions, telemetry)
         try:
             yield here
         finally:
@@ -50,7 +59,7 @@ def running_logs(folder: Path) -> Iterator[Running]:
 Job = Callable[..., Coroutine[Any, Any, None]]
 
 
-async def _start(folder: Path) -> tuple[int, Logs, Job, Job]:
+async def _start(folder: Path) -> tuple[int, Logs, Telemetry, Job, Job]:
     clock = SystemClock()
     telemetry, database = await Telemetry.open(folder, clock), await Database.open(folder, clock, ballast=0)
     records = Records(database)
@@ -65,4 +74,4 @@ async def _start(folder: Path) -> tuple[int, Logs, Job, Job]:
         await telemetry.close()
         await database.close()
 
-    return server.port, service, tidy, stop
+    return server.port, service, telemetry, tidy, stop

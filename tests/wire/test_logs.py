@@ -189,6 +189,31 @@ def test_searches(running: Running) -> None:
     )
 
 
+def test_metrics_in_lines_are_counted(running: Running) -> None:
+    group, moment = made(running, "/embedded"), now()
+    metrics = [{"Name": "Pictures", "Unit": "Count"}, {"Name": "Took", "Unit": "Milliseconds"}, {"Name": "None"}]
+    about = {"Namespace": "Birds", "Dimensions": [["service"], []], "Metrics": metrics}
+    line = {
+        "_aws": {"Timestamp": moment, "CloudWatchMetrics": [about]},
+        "service": "s",
+        "Pictures": 2,
+        "Took": [1, 3.5],
+    }
+    broken = [
+        json.dumps(
+            {"_aws": {"Timestamp": moment, "CloudWatchMetrics": [about | change]}, "service": "s", "Pictures": 1}
+        )
+        for change in ({"Namespace": "AWS/Lambda"}, {"Dimensions": [["nobody"]]}, {"Metrics": 7})
+    ]
+    put(running, group, (moment, json.dumps(line)), *((moment, text) for text in (*broken, '{"CloudWatchMetrics"')))
+    assert len(running.client.filter_log_events(logGroupName=group)["events"]) == 5
+    assert running.counted("Birds") == [
+        ("Pictures", {"service": "s"}, 2.0, 1.0), ("Pictures", {}, 2.0, 1.0),
+        ("Took", {"service": "s"}, 4.5, 2.0), ("Took", {}, 4.5, 2.0),
+    ]  # fmt: skip
+    assert running.counted("AWS/Lambda") == []
+
+
 def test_a_live_tail(running: Running) -> None:
     """boto3 would ask at `stream-HOST`, which only AWS has."""
     group = made(running, "/live")

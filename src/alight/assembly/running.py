@@ -20,6 +20,7 @@ from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.invocations import Queue
 from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.runner import Runner
+from alight.services.logs.embedded import Embedded
 from alight.services.sagemaker.metrics import EndpointMetrics
 
 #: A worker's keys are good for twelve hours, the longest that a link may live, beyond the oldest that a worker gets.
@@ -50,7 +51,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         folder=settings.data / FUNCTIONS,
         credentials=lambda spec, worker: worker_environment(store, spec, worker),
         endpoint_url=store.address.local,
-        log=store.telemetry.log,
+        log=Embedded(store.telemetry, clock).log,
     )
     endpoint_metrics = EndpointMetrics(store.telemetry, clock)
     endpoints = Endpoints(

@@ -14,6 +14,7 @@ import pytest
 from alight.calls import Members
 from alight.errors.sagemaker import ValidationException
 from alight.services import sns, sqs
+from alight.services.cloudwatch.service import TABLE as CLOUDWATCH
 from alight.services.iam.service import TABLE as IAM
 from alight.services.lambda_.service import TABLE as LAMBDA
 from alight.services.logs.service import TABLE as LOGS
@@ -523,6 +524,34 @@ async def test_what_is_gone_already_is_as_it_should_be(scene: Scene, archive: Pa
     assert (await scene.apply(one("AWS::SNS::Topic"))).plan.changes == ()
 
 
+# Watching ------------------------------------------------------------------------------------------------------------
+
+ALARM = {
+    "Namespace": "N", "MetricName": "m", "Statistic": "Sum", "Period": "60", "EvaluationPeriods": 1, "Threshold": "5",
+    "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn:t"],
+}  # fmt: skip
+
+
+async def test_an_alarm_is_put_again_where_it_changes_and_goes_with_its_resource(scene: Scene) -> None:
+    name, asked = await created(scene, "AWS::CloudWatch::Alarm", **ALARM, Tags=[{"Key": "a", "Value": "b"}])
+    [(operation, given)] = asked
+    assert (operation, given["AlarmName"], given["Period"], given["Threshold"]) == ("PutMetricAlarm", name, 60, 5)
+    await scene.apply(one("AWS::CloudWatch::Alarm", **ALARM | {"Threshold": 7}))
+    assert scene.services.given("PutMetricAlarm")["Threshold"] == 7
+    arn = f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:{name}"
+    assert scene.services.given("UntagResource") == {"ResourceARN": arn, "TagKeys": ["a"]}
+    await scene.apply(template(Other={"Type": "AWS::SNS::Topic"}))
+    assert scene.services.given("DeleteAlarms") == {"AlarmNames": [name]}
+
+
+async def test_a_log_group_gets_other_tags(scene: Scene) -> None:
+    name, _ = await created(scene, "AWS::Logs::LogGroup", Tags=[{"Key": "a", "Value": "b"}])
+    await scene.apply(one("AWS::Logs::LogGroup", Tags=[{"Key": "c", "Value": "d"}]))
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}"
+    assert scene.services.given("UntagResource") == {"resourceArn": arn, "tagKeys": ["a"]}
+    assert scene.services.given("TagResource") == {"resourceArn": arn, "tags": {"c": "d"}}
+
+
 # All -----------------------------------------------------------------------------------------------------------------
 
 _TABLES: Mapping[str, Table] = {
@@ -533,6 +562,7 @@ _TABLES: Mapping[str, Table] = {
     "sns": sns.TABLE,
     "sqs": sqs.TABLE,
     "logs": LOGS,
+    "cloudwatch": CLOUDWATCH,
 }
 
 
@@ -597,6 +627,7 @@ async def test_the_services_know_every_member_that_is_given(scene: Scene, source
             },
         },
         "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": "b", "PolicyDocument": POLICY}},
+        "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": ALARM | {"Tags": tags, "AlarmDescription": "d"}},
         "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 1, "Tags": tags}},
         "Kept": {
             "Type": "AWS::SageMaker::EndpointConfig",

@@ -6,6 +6,7 @@ streams      streams: made, described, deleted
 writing      PutLogEvents
 reading      GetLogEvents, FilterLogEvents
 tailing      StartLiveTail
+embedded     metrics that stand in log lines
 places       which group and stream are meant; tokens, and moments in milliseconds
 retention    what is forgotten, and when
 patterns     filter patterns (pure); pattern_conditions and pattern_values are its parts

@@ -8,6 +8,7 @@ from itertools import pairwise
 from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.logs import InvalidParameterException
+from alight.services.logs.embedded import Embedded
 from alight.services.logs.places import Places, seconds
 from alight.store.telemetry import Telemetry
 
@@ -25,6 +26,7 @@ class Writing:
 
     def __init__(self, telemetry: Telemetry, places: Places, clock: Clock) -> None:
         self._telemetry = telemetry
+        self._embedded = Embedded(telemetry, clock)
         self._places = places
         self._clock = clock
 
@@ -39,6 +41,8 @@ class Writing:
         lines = [(seconds(event["timestamp"], 0.0), event["message"]) for event in events[first:last]]
         if lines:
             await self._telemetry.put_logs(group, name, lines)
+            for _, message in lines:
+                self._embedded.count(message)
         return {"nextSequenceToken": "0"} | ({"rejectedLogEventsInfo": refused} if refused else {})
 
     def _taken(self, group: str, moments: Sequence[float]) -> tuple[int, int, Members]:
