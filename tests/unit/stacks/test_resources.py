@@ -264,6 +264,27 @@ async def test_versions_and_aliases(scene: Scene) -> None:
     assert scene.services.given("UpdateAlias") == live | plain
 
 
+async def test_a_version_is_another_one_or_stays_as_it_is(scene: Scene) -> None:
+    properties: Members = {"FunctionName": "f"}
+    resources: dict[str, Members] = {
+        "V": {"Type": "AWS::Lambda::Version", "Properties": properties},
+        "A": {
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {"FunctionName": "f", "Name": "live", "FunctionVersion": {"Fn::GetAtt": ["V", "Version"]}},
+        },
+    }
+    await scene.apply(template(**resources))
+    properties["Description"] = "other"
+    with pytest.raises(ApplyFailed, match=r"A version for this Lambda function exists \( 7 \)"):
+        await scene.apply(template(**resources))
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f:8"
+    scene.services.answers["PublishVersion"] = {"Version": "8", "FunctionArn": arn}
+    scene.services.asked.clear()
+    await scene.apply(template(**resources))
+    assert scene.services.given("UpdateAlias")["FunctionVersion"] == "8"
+    assert scene.services.asked[-1] == ("DeleteFunction", {"FunctionName": "f", "Qualifier": "7"})
+
+
 # IAM -----------------------------------------------------------------------------------------------------------------
 
 

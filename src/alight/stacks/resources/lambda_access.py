@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alight import names
 from alight.calls import Members
+from alight.errors import AlightError
 from alight.stacks.provider import ALL, Named, Naming, Provider, Work
 from alight.stacks.resources.values import given, tag_map
 
@@ -77,8 +78,27 @@ async def _delete_mapping(work: Work) -> None:
 
 
 async def _publish_version(work: Work) -> Members:
+    return _version(await _published(work))
+
+
+async def _update_version(work: Work) -> Members:
+    """Another version in the place of the one that was there. Where the function has not changed it is that same one,
+    which cannot be described anew: a version never changes."""
+    made = await _published(work)
+    wanted, version = work.properties.get("Description"), str(made["Version"])
+    if version == work.known.get("Version") and wanted is not None and wanted != made.get("Description", ""):
+        raise AlightError(
+            f"A version for this Lambda function exists ( {version} ).", "Modify the function to create a new version."
+        )
+    return _version(made)
+
+
+async def _published(work: Work) -> Members:
     members = given(work.properties, "FunctionName", "Description", "CodeSha256")
-    made = await work.call("lambda", "PublishVersion", **members)
+    return await work.call("lambda", "PublishVersion", **members)
+
+
+def _version(made: Members) -> Members:
     version = str(made["Version"])
     arn = f"{str(made['FunctionArn']).removesuffix(':' + version)}:{version}"
     return {"Ref": arn, "FunctionArn": arn, "Version": version}
@@ -153,9 +173,10 @@ PROVIDERS = (
         type="AWS::Lambda::Version",
         naming=Naming(),
         create=_publish_version,
+        update=_update_version,
         delete=_delete_version,
         attributes=lambda one: {},
-        replaced_by=ALL,
+        replaced_by=frozenset({"FunctionName"}),
         late=frozenset({"Ref", "Version", "FunctionArn"}),
         needs=(("lambda", "PublishVersion"),),
     ),
