@@ -184,12 +184,12 @@ def test_what_leaves_the_template_goes_and_a_full_bucket_stays(start: Start, sho
 def test_findings_have_file_and_line_and_nothing_is_changed(start: Start, shop: Path) -> None:
     instance = start(shop)
     before = instance.json("outputs")
-    text = SHOP.replace("      Timeout: 20", "      Layers: [x]\n      VpcConfig: {}")
+    text = SHOP.replace("      Timeout: 20", "      ImageConfig: {}\n      VpcConfig: {}")
     (shop / "template.yaml").write_text(text)
     said = instance.alight("apply", str(shop))
     assert said.returncode != 0
     told = " ".join((said.stdout + said.stderr).split())
-    for name in ("Layers", "VpcConfig"):
+    for name in ("ImageConfig", "VpcConfig"):
         line = text[: text.index(name)].count("\n") + 1
         assert f"template.yaml:{line}: Resources.Worker.Properties.{name}" in told
     assert instance.json("outputs") == before
