@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from alight.errors import AlightError
 
@@ -124,3 +125,17 @@ def _coerce(name: str, value: Any, where: str) -> Any:
         return _READERS.get(name, str)(value)
     except (TypeError, ValueError):
         raise AlightError(f"{where}: {value!r} is not a value for {name}.") from None
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings in force, without what opens somebody's gateway."""
+    shown: dict[str, Any] = {}
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if item.name == "smtp_url" and value:
+            parts = urlsplit(value)
+            value = f"{parts.scheme}://{'***@' if parts.username else ''}{parts.hostname or ''}:{parts.port or ''}"
+        elif item.name == "sms_url" and value:
+            value = f"{value.partition(':')[0]}://***"
+        shown[item.name] = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.support import Instance, find_tool
 
 HOME = "/_alight/console"
-#: Where a run leaves its pictures, for people to look at.
-SHOTS = "screenshots"
+#: The setting that says where a run leaves its pictures, for people to look at; else they go with the test's folder.
+SHOTS = "ALIGHT_TEST_SCREENSHOTS"
 
 
 @dataclass
@@ -52,22 +53,24 @@ class Console:
             found = Axe().run(self.page).response["violations"]
             serious = [one for one in found if one["impact"] in ("serious", "critical")]
             assert not serious, [
-                (one["id"], [(node["html"][:200], node["failureSummary"]) for node in one["nodes"]][:3])
-                for one in serious
+                (one["id"], node["html"][:160], node["failureSummary"]) for one in serious for node in one["nodes"][:3]
             ]
         self.page.emulate_media(color_scheme="light")
-        assert self.wrongs == []
+        assert not self.wrongs, self.wrongs
 
 
 @contextmanager
 def opened(instance: Instance, shots: Path) -> Iterator[Console]:
     """A browser of its own, logged in by a link of `alight console`."""
+    shots = Path(os.environ.get(SHOTS) or shots)
     shots.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_tool("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         console = Console(instance, browser, page, shots)
-        page.on("console", lambda one: console.wrongs.append(one.text) if one.type == "error" else None)
+        page.on(
+            "console", lambda one: console.wrongs.append(f"{one.text} {one.location}") if one.type == "error" else None
+        )
         page.on("pageerror", lambda one: console.wrongs.append(str(one)))
         page.goto(instance.json("console")["url"])
         page.wait_for_url(f"{instance.url}{HOME}/")

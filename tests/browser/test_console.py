@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.console import HOME, SHOTS, Console, opened
+from tests.browser.console import HOME, Console, opened
 from tests.support import Instance, start_alight
 from tests.walk.conftest import EXAMPLE, PICTURES
 
@@ -27,7 +27,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture
 def console(instance: Instance, tmp_path: Path) -> Iterator[Console]:
-    with opened(instance, tmp_path / SHOTS) as made:
+    with opened(instance, tmp_path / "screenshots") as made:
         yield made
 
 

@@ -80,6 +80,13 @@ class Replay:
         keys = await asyncio.to_thread(self._keys, wanted, every)
         return self._lines(wanted, every, keys)
 
+    async def again(self, bucket: str, keys: list[str]) -> int:
+        """Tell of these objects now, as the bucket's rules say; how many functions' events that made."""
+        row = self._objects.get_bucket(bucket)
+        every = rules(row.settings.get("notification") or {}) if row else ()
+        wanted = Wanted(bucket, "", 0.0, 0, 0.0, dry_run=False, compare=False, quiet=False)
+        return len(await self._database.write(lambda tx: self._tell(tx, wanted, every, keys)))
+
     def _keys(self, wanted: Wanted, every: tuple[Rule, ...]) -> list[str]:
         """The keys that somebody wants to hear of; of a sample, drawn evenly from all, in their order."""
         found: list[str] = []

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import quote
+
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from alight import __version__
 from alight.admin.http import Request
 from alight.admin.routes import Admin
 from alight.admin.story import Stories
 from alight.assembly.doors import Doors
-from alight.assembly.store import Store
+from alight.assembly.store import FUNCTIONS, Store
 from alight.assembly.telling import Telling
 from alight.assembly.templates import OWNER
 from alight.calls import Call, Members
@@ -18,7 +23,9 @@ from alight.console.app import Console
 from alight.console.entry import Entry
 from alight.console.guard import HOME
 from alight.console.world import World
-from alight.names import new_request_id
+from alight.names import REGION, new_request_id
+from alight.services.lambda_.places import code_of
+from alight.settings import masked
 
 
 def login_link(store: Store, entry: Entry) -> str:
@@ -26,10 +33,20 @@ def login_link(store: Store, entry: Entry) -> str:
     return f"{store.address.public()}{HOME}/login?token={entry.link()}"
 
 
+def presigned(store: Store, bucket: str, key: str, seconds: int) -> str:
+    """A link to an object, signed with the owner's key."""
+    url = f"{store.address.public()}/{bucket}/{quote(key)}"
+    request = AWSRequest("GET", url)
+    keys = Credentials(store.keys.access_key_id, store.keys.secret_access_key)
+    S3SigV4QueryAuth(keys, "s3", REGION, seconds).add_auth(request)
+    return str(request.url)
+
+
 def build_console(
     store: Store, telling: Telling, doors: Doors, admin: Admin, stories: Stories, entry: Entry, exits: AsyncExitStack
 ) -> Console:
     """The pages; their process and their streams end with `exits`."""
+    catalogue = admin.catalogue
 
     async def call(service: str, operation: str, given: Members) -> Members:
         made = Call(service, operation, new_request_id(), OWNER, base_url=store.address.local())
@@ -46,6 +63,7 @@ def build_console(
             "events/replay-one": admin.events.replay,
             "outbox/redrive": admin.redrive,
             "verify": admin.keeping.verify,
+            "backup": admin.keeping.back_up,
         }
         return await handlers[what](Request(path, {}, body))
 
@@ -63,6 +81,11 @@ def build_console(
             show=stories.show,
             ask=ask,
             labels=doors.labels,
+            code_of=lambda name: code_of(catalogue.body(name)["Code"], store.settings.data / FUNCTIONS)[0],
+            presigned=lambda bucket, key, seconds: presigned(store, bucket, key, seconds),
+            tell_again=admin.replay.again,
+            settings=lambda: masked(store.settings),
+            data=store.settings.data,
             base_url=store.address.public,
             version=__version__,
             read_only=store.settings.console_read_only,

@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from alight.cli.privileges import least_privilege
 from alight.cli.terminal import cell, facts, show, table
 from alight.clock import SystemClock
 from alight.errors import AlightError
-from alight.settings import Settings, load_settings
+from alight.settings import Settings, load_settings, masked
 
 app = command("doctor")
 GIB = 2**30
@@ -200,20 +200,6 @@ def functions(data: Path) -> Check:
         return Check("functions", "ok", "asked of a running instance")
     warnings = open_door(data).get("status").get("warnings") or []
     return Check("functions", "warning" if warnings else "ok", "; ".join(map(str, warnings)) or "nothing to say")
-
-
-def masked(settings: Settings) -> dict[str, Any]:
-    """The settings in force, without what opens somebody's gateway."""
-    shown: dict[str, Any] = {}
-    for item in fields(settings):
-        value = getattr(settings, item.name)
-        if item.name == "smtp_url" and value:
-            parts = urlsplit(value)
-            value = f"{parts.scheme}://{'***@' if parts.username else ''}{parts.hostname or ''}:{parts.port or ''}"
-        elif item.name == "sms_url" and value:
-            value = f"{value.partition(':')[0]}://***"
-        shown[item.name] = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-    return shown
 
 
 def existing(folder: Path) -> Path:

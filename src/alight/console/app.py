@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -16,30 +15,46 @@ from starlette.types import ASGIApp
 
 from alight.asgi import ASGIApp as App
 from alight.console.guard import HOME, Guard
+from alight.console.pages.apis import Apis
+from alight.console.pages.buckets import Buckets
+from alight.console.pages.code import Code
+from alight.console.pages.dead import DeadLetters
+from alight.console.pages.endpoints import Endpoints
+from alight.console.pages.functions import Functions
 from alight.console.pages.login import Login
 from alight.console.pages.now import Now
+from alight.console.pages.outbox import Outbox
 from alight.console.pages.story import Story
+from alight.console.pages.system import System
+from alight.console.pages.topics import Topics
 from alight.console.pictures import Pictures
-from alight.console.render import FOLDER, MENU, Render
+from alight.console.render import FOLDER, Render
 from alight.console.world import World
 from alight.errors import AlightError, Fault
-
-log = logging.getLogger(__name__)
 
 
 class Console:
     """The ASGI app, and what has to be ended with it."""
 
     def __init__(self, world: World) -> None:
-        self._render = Render(world.version, world.read_only, frozenset(path for path, _ in MENU[:1]))
-        pictures, now = Pictures(world), Now(world, self._render)
-        pages = (Login(world, self._render), now, Story(world, self._render), pictures)
+        self._render = render = Render(world.version, world.read_only)
+        pictures, now = Pictures(world), Now(world, render)
+        pages = (
+            Login(world, render), now, Story(world, render), pictures, Functions(world, render), Code(world, render),
+            Buckets(world, render), Endpoints(world, render), Topics(world, render), Outbox(world, render),
+            Apis(world, render), DeadLetters(world, render), System(world, render),
+        )  # fmt: skip
         self._closing: tuple[Callable[[], Awaitable[None]], ...] = (now.close, pictures.close)
         static: ASGIApp = GZipMiddleware(StaticFiles(directory=str(FOLDER / "static")))
         routes = [route for page in pages for route in page.routes()]
         self._app = Starlette(
             routes=[Mount(HOME, routes=[*routes, Mount("/static", static), Route("/{rest:path}", _missing)])],
-            exception_handlers={HTTPException: self._refused, AlightError: self._told, Fault: self._told},
+            exception_handlers={
+                HTTPException: self._refused,
+                AlightError: self._told,
+                Fault: self._told,
+                Exception: self._broken,
+            },
         )
         self.app: App = Guard(self._app, world.entry, world.read_only)
 
@@ -58,10 +73,14 @@ class Console:
         assert isinstance(error, AlightError)
         return self._error(request, 400, f"{error.message} {error.hint}".strip())
 
+    async def _broken(self, request: Request, error: Exception) -> Response:
+        """Our own mistake; the guard writes it to the log."""
+        return self._error(request, 500, "Alight made a mistake; its log says which.")
+
     def _error(self, request: Request, status: int, text: str) -> Response:
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
             return PlainTextResponse(text, status)
-        return self._render.page(request, "error.html", status=status, text=text)
+        return self._render.page(request, "error.html", code=status, status=status, text=text)
 
 
 async def _missing(request: Request) -> Response:

@@ -6,6 +6,7 @@ token, may anything be changed at all. Every answer tells the browser to run not
 
 from __future__ import annotations
 
+import logging
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import MutableHeaders
@@ -14,6 +15,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alight.console.entry import COOKIE, Entry, Session, admits
+
+log = logging.getLogger(__name__)
 
 HOME = "/_alight/console"
 TOKEN_HEADER = "x-csrf-token"
@@ -65,7 +68,11 @@ class Guard:
         session = self._session(request)
         scope["alight.session"] = session
         refusal = self._refusal(request, session)
-        await (refusal or self._app)(scope, receive, sealed)
+        try:
+            await (refusal or self._app)(scope, receive, sealed)
+        except Exception:
+            # The page that says so has been sent.
+            log.exception("%s %s failed", request.method, request.url.path)
 
     def _refusal(self, request: Request, session: Session | None) -> Response | None:
         path = request.url.path.removeprefix(HOME)

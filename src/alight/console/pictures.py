@@ -28,6 +28,11 @@ LARGEST = 32 << 20
 REMEMBERED = 24 << 20
 #: Seconds that one picture may take.
 PATIENCE = 10.0
+#: What is shown where there is no picture any more, or never was one.
+NOTHING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 54"><rect width="72" height="54" fill="#8884"/>'
+    '<path d="M24 18h24v18H24zM24 18l24 18M48 18L24 36" fill="none" stroke="#888" stroke-width="2"/></svg>'
+)
 #: Types that a browser shows; everything else is saved.
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 SANDBOX = "sandbox; default-src 'none'"
@@ -46,14 +51,16 @@ class Pictures:
         return [Route("/thumbnail", self.thumbnail), Route("/object", self.object)]
 
     async def thumbnail(self, request: Request) -> Response:
-        row = self._row(request)
+        row = self._find(request)
+        if row is None:
+            return _nothing()
         side = SIDES.get(request.query_params.get("side", ""), SIDES["small"])
         place = (row.version_id, side)
         async with self._turn:
             made = self._made[place] if place in self._made else await self._make(row, side)
             self._remember(place, made)
         if not made:
-            raise HTTPException(415, "The object is no picture that can be shown.")
+            return _nothing()
         return Response(made, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     async def object(self, request: Request) -> Response:
@@ -75,9 +82,12 @@ class Pictures:
             process.kill()
             await process.wait()
 
-    def _row(self, request: Request) -> ObjectRow:
+    def _find(self, request: Request) -> ObjectRow | None:
         given = request.query_params
-        row = self._objects.get(given.get("bucket", ""), given.get("key", ""))
+        return self._objects.get(given.get("bucket", ""), given.get("key", ""))
+
+    def _row(self, request: Request) -> ObjectRow:
+        row = self._find(request)
         if row is None:
             raise HTTPException(404, "There is no such object any more.")
         return row
@@ -115,3 +125,7 @@ class Pictures:
         self._made.move_to_end(place)
         while sum(map(len, self._made.values())) > REMEMBERED:
             self._made.popitem(last=False)
+
+
+def _nothing() -> Response:
+    return Response(NOTHING, media_type="image/svg+xml")

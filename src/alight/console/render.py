@@ -32,9 +32,9 @@ MENU = (
 
 
 class Render:
-    """The Jinja2 environment; `pages` are the paths that are there, so that the menu leads nowhere else."""
+    """The Jinja2 environment."""
 
-    def __init__(self, version: str, read_only: bool, pages: frozenset[str]) -> None:
+    def __init__(self, version: str, read_only: bool) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(str(FOLDER / "templates")),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -48,12 +48,12 @@ class Render:
         }  # fmt: skip
         self._environment.globals |= {
             "home": HOME,
-            "menu": [(path, name) for path, name in MENU if path in pages],
+            "menu": MENU,
             "version": version,
             "read_only": read_only,
         }
 
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def page(self, request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
         """A whole page, or a part of one, as an answer to a request."""
         session: Session | None = request.scope.get("alight.session")
         shown = {
@@ -61,7 +61,7 @@ class Render:
             "token": session.token if session else "",
             **values,
         }
-        return HTMLResponse(self._environment.get_template(template).render(shown), status)
+        return HTMLResponse(self._environment.get_template(template).render(shown), code)
 
     def part(self, template: str, **values: Any) -> str:
         """A piece of a page, for streams."""

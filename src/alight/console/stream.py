@@ -14,6 +14,7 @@ from alight.clock import Clock
 from alight.console.stories import LATEST, Row, Stories, Wanted
 from alight.store import journal
 from alight.store.database import Database
+from alight.store.journal import State
 from alight.store.telemetry import Telemetry
 
 #: Seconds between two looks.
@@ -21,6 +22,8 @@ LOOK = 0.4
 #: Rows that one look finds at most, and that wait for one reader; more are left to the next loading of the page.
 MOST = 100
 WAITING = 400
+#: Seconds for which what is over is looked at again for a new reader: longer than a page takes to load.
+FRESH = 10.0
 #: Seconds after which a reader is told that the line is open.
 HEARTBEAT = 15.0
 
@@ -52,6 +55,7 @@ class Stream:
         """Server-sent events, each `{"id", "html"}`, until the reader goes."""
         reader = Reader(wanted)
         self._readers.add(reader)
+        self._take_up()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
@@ -76,8 +80,7 @@ class Stream:
     async def _look(self) -> None:
         """While anybody reads."""
         seq = journal.seq_before(self._database.read(), LATEST)
-        moment = self._clock.now()
-        self._open = {}
+        moment = self._clock.now() - FRESH
         while self._readers:
             for event in reversed(journal.newest(self._database.read(), limit=MOST)):
                 if event.seq >= seq:
@@ -89,6 +92,17 @@ class Stream:
             self._tell(self._stories.answered(fresh))
             self._tell(self._changed())
             await self._clock.sleep(LOOK)
+
+    def _take_up(self) -> None:
+        """What a page has shown as under way when it was made may be over before its stream is open: look again."""
+        for event in journal.newest(self._database.read(), limit=MOST):
+            if event.state in (State.PENDING, State.RUNNING) or (
+                event.finished is not None and self._is_fresh(event.finished)
+            ):
+                self._open.setdefault(event.id, Row(event.id, event.accepted, ""))
+
+    def _is_fresh(self, moment: float) -> bool:
+        return moment > self._clock.now() - FRESH
 
     def _changed(self) -> list[Row]:
         """Those of the open stories that are not as they were told; who is settled is told once more, then left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alight.calls import Members
@@ -40,6 +41,16 @@ class World:
     ask: Callable[[str, Json], Awaitable[Any]]
     #: The names of the classes of what an endpoint's variant serves.
     labels: Callable[[str, str], tuple[str, ...]]
+    #: The folder of a function's code; raises the service's `Fault` where there is no such function.
+    code_of: Callable[[str], Path]
+    #: (bucket, key, seconds) -> a link that anybody may use for so long.
+    presigned: Callable[[str, str, int], str]
+    #: Functions are told again of these keys of a bucket; how many events that made.
+    tell_again: Callable[[str, list[str]], Awaitable[int]]
+    #: Settings in force, secrets masked.
+    settings: Callable[[], dict[str, Any]]
+    #: The data folder.
+    data: Path
     base_url: Callable[[], str]
     version: str
     read_only: bool

@@ -29,6 +29,9 @@ __all__ = ["FILE_NAME", "FOREVER", "Telemetry"]
 
 FILE_NAME = "telemetry.db"
 
+#: Spans that are looked through for the requests to one API.
+RECENT_SPANS = 20_000
+
 
 class Telemetry(Metrics):
     """Owner of `telemetry.db`. Times are seconds since 1970; readers see what was flushed."""
@@ -166,6 +169,11 @@ class Telemetry(Metrics):
             rows = self._reader.all("telemetry.spans_of_event", event_id=event_id, limit=limit)
         else:
             rows = self._reader.all("telemetry.spans_of_request", request_id=request_id or "", limit=limit)
+        return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
+
+    def api_requests(self, api: str, limit: int) -> list[Row]:
+        """The newest requests to a deployed API (its name), as spans; of the last `RECENT_SPANS` of all."""
+        rows = self._reader.all("telemetry.api_requests", api=api, recent=RECENT_SPANS, limit=limit)
         return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
 
     def invocations(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alight.cli import doctor
-from alight.settings import Settings
+from alight.settings import Settings, masked
 from tests.unit.cli.conftest import Ask
 from tests.unit.cli.double import Answers
 
@@ -31,7 +31,7 @@ def test_people_get_a_table(say: Ask, tmp_path: Path) -> None:
 
 def test_secrets_are_masked() -> None:
     given = Settings(smtp_url="smtp://me:hunter2@mail:25", sms_url="twilio://sid:hunter2@+1555/{phone}")
-    shown = doctor.masked(given)
+    shown = masked(given)
     assert shown["smtp_url"] == "smtp://***@mail:25"
     assert shown["sms_url"] == "twilio://***"
     assert "hunter2" not in json.dumps(shown)

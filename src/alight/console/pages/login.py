@@ -49,7 +49,7 @@ class Login:
         token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0]
         cookie = self._world.entry.enter(token)
         if cookie is None:
-            return self._render.page(request, "login.html", status=403, link="", tried=token)
+            return self._render.page(request, "login.html", code=403, link="", tried=token)
         response = RedirectResponse(f"{HOME}/", 303)
         response.set_cookie(
             COOKIE,

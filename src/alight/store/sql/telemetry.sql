@@ -188,3 +188,10 @@ DELETE FROM log_streams WHERE coalesce(last_ts, created) < :before AND (:log_gro
 -- name: telemetry.delete_streams
 -- Forget a group's streams, or one of them.
 DELETE FROM log_streams WHERE log_group = :log_group AND (:stream IS NULL OR stream = :stream);
+
+-- name: telemetry.api_requests
+-- The newest requests to one deployed API, among the newest steps of all.
+SELECT request_id, name, start, end, attributes
+FROM (SELECT * FROM spans ORDER BY id DESC LIMIT :recent)
+WHERE name LIKE 'execute-api %' AND json_extract(attributes, '$.Api') = :api
+ORDER BY id DESC LIMIT :limit;

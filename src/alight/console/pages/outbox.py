@@ -1,0 +1,64 @@
+"""The outbox: every delivery with its state; and what phones and mailboxes would show of what is held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from alight.console.forms import read_form, shows_again
+from alight.console.render import Render
+from alight.console.world import World
+
+PAGE = 50
+STATES = ("ready", "sending", "sent", "held", "dead")
+#: What is shown as a phone, or as a mailbox, shows it.
+PHONES = 12
+
+
+class Outbox:
+    """`/outbox`."""
+
+    def __init__(self, world: World, render: Render) -> None:
+        self._world = world
+        self._render = render
+
+    def routes(self) -> list[Route]:
+        return [Route("/outbox", self.page), Route("/outbox/redrive", self.redrive, methods=["POST"])]
+
+    async def page(self, request: Request) -> Response:
+        given = request.query_params
+        state = given.get("state", "") if given.get("state") in STATES else ""
+        before = int(given["before"]) if given.get("before", "").isdecimal() else None
+        rows = self._world.outbox.deliveries(state, before, PAGE + 1)
+        held = self._world.outbox.deliveries("held", None, 200)
+        return self._render.page(
+            request,
+            "outbox.html",
+            rows=rows[:PAGE],
+            next=rows[PAGE - 1]["id"] if len(rows) > PAGE else None,
+            state=state,
+            states=STATES,
+            phones=by_target(held, ("sms",)),
+            mails=[row for row in held if row["protocol"].startswith("email")][:PHONES],
+        )
+
+    async def redrive(self, request: Request) -> Response:
+        form = await read_form(request)
+        ids = [int(id) for id in form.all("id") if id.isdecimal()]
+        if not ids:
+            raise HTTPException(400, "Nothing is chosen.")
+        await self._world.ask("outbox/redrive", {"ids": ids})
+        return shows_again(request)
+
+
+def by_target(rows: list[dict[str, Any]], protocols: tuple[str, ...]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """For each number its messages, the newest last, as a phone shows them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["protocol"] in protocols:
+            found.setdefault(row["target"], []).insert(0, row)
+    return list(found.items())[:PHONES]
