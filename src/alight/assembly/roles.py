@@ -34,7 +34,8 @@ def callers_that_take(clock: Clock) -> Takes:
     """Whether a caller may take a role, as AssumeRole asks it."""
 
     def takes(trust: Members, role: str, call: Call, given: Members) -> bool:
-        keys = request_context(call, clock.now()) | condition_keys(call.service, call.operation, given)
+        own = condition_keys(call.service, call.operation, given)
+        keys = {**request_context(call, clock.now()), **own}
         return caller_may_assume(trust, call.principal, role, keys)
 
     return takes

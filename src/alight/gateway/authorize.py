@@ -15,7 +15,7 @@ from alight.calls import Call, Members, Principal
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, AccessDeniedException, AuthorizationError, InvalidClientTokenId
-from alight.gateway.policy import NOBODY, Verdict, verdict, who
+from alight.gateway.policy import NOBODY, Context, Verdict, verdict, who
 from alight.names import ACCOUNT, REGION, role_arn
 
 Needs = Callable[[str, str, Members], Sequence[tuple[str, str]]]
@@ -26,9 +26,9 @@ Limits = Callable[[Principal], Sequence[Members] | None]
 #: A request with what it leaves unsaid: whose path, which user.
 Fill = Callable[[Call, Members], Members]
 #: (service, operation, members) -> condition keys and their values.
-KeysOf = Callable[[str, str, Members], Mapping[str, str]]
+KeysOf = Callable[[str, str, Members], Context]
 #: (policy, action, resource, call, further condition keys) -> allowed, denied, or None where it says nothing.
-Judge = Callable[[Members, str, str, Call, Mapping[str, str]], bool | None]
+Judge = Callable[[Members, str, str, Call, Context], bool | None]
 
 #: The services that do not say AccessDeniedException.
 _FAULTS: Mapping[str, type[Fault]] = {
@@ -53,7 +53,7 @@ def _as_given(call: Call, given: Members) -> Members:
     return given
 
 
-def _no_keys(service: str, operation: str, given: Members) -> Mapping[str, str]:
+def _no_keys(service: str, operation: str, given: Members) -> Context:
     return {}
 
 
@@ -94,7 +94,7 @@ class Authorizer:
             if why := self._refused(call, action, resource, context):
                 raise _refusal(call, action, resource, why)
 
-    def _refused(self, call: Call, action: str, resource: str, context: Mapping[str, str]) -> str:
+    def _refused(self, call: Call, action: str, resource: str, context: Context) -> str:
         """Why not; nothing where it is allowed."""
         own = verdict(self._policies_of(call.principal), action, resource, context)
         if own is Verdict.DENIED:
@@ -116,7 +116,7 @@ class Authorizer:
 def strangers(clock: Clock) -> Judge:
     """Judges calls that nobody signed by a resource's policy."""
 
-    def judge(policy: Members, action: str, resource: str, call: Call, keys: Mapping[str, str]) -> bool | None:
+    def judge(policy: Members, action: str, resource: str, call: Call, keys: Context) -> bool | None:
         context = {**request_context(call, clock.now()), **keys}
         return _ANSWERS[verdict([policy], action, resource, context, NOBODY)]
 

@@ -19,7 +19,8 @@ from typing import Any
 from alight.calls import Members, Principal
 from alight.names import ACCOUNT, role_arn
 
-Context = Mapping[str, str]
+#: Condition keys and their values; several of one key (`aws:TagKeys`) are a tuple.
+Context = Mapping[str, str | tuple[str, ...]]
 
 
 class Verdict(Enum):
@@ -191,6 +192,7 @@ def _filled(pattern: str, keys: Context) -> str | None:
         if name in _LITERAL:
             return _LITERAL[name]
         known = keys.get(name.strip().lower(), default.strip(" '") or None)
+        known = known if isinstance(known, str) else None
         missing = missing or known is None
         return (known or "").replace("*", _LITERAL["*"]).replace("?", _LITERAL["?"])
 
@@ -273,7 +275,16 @@ def _holds(operator: str, name: str, wanted: list[str], keys: Context) -> bool:
     filled = [value for value in (_filled(text, keys) for text in wanted) if value is not None]
     if test not in (_like, _arn_like):
         filled = ["".join(_UNLITERAL.get(part, part) for part in value) for value in filled]
-    return any(test(value, given) for value in filled) != (base in _NEGATIVE)
+    values, denied = (given,) if isinstance(given, str) else given, base in _NEGATIVE
+
+    def matches(one: str) -> bool:
+        return any(test(value, one) for value in filled)
+
+    if quantifier == "ForAllValues":
+        return all(matches(one) != denied for one in values)
+    if quantifier == "ForAnyValue":
+        return any(matches(one) != denied for one in values)
+    return any(map(matches, values)) != denied
 
 
 def _text(value: Any) -> str:

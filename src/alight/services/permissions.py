@@ -31,19 +31,31 @@ def needs(service: str, operation: str, given: Members) -> Needs:
     return [*own, ("iam:PassRole", passed[0])] if passed else own
 
 
-def condition_keys(service: str, operation: str, given: Members) -> dict[str, str]:
-    """The service's own condition keys that a request gives: what policies may ask beyond AWS's global ones."""
+def condition_keys(service: str, operation: str, given: Members) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys that a request gives: the service's own, and its tags."""
+    found: dict[str, str | tuple[str, ...]] = {**_tag_keys(given)}
     if passed := passed_role(service, operation, given):
-        return {"iam:PassedToService": passed[1]}
-    if service in _OTHER_KEYS:
-        return {key: str(given[member]) for key, member in _OTHER_KEYS[service] if given.get(member) is not None}
-    if service != "s3":
-        return {}
-    return {
-        key: str(given[member]).lower() if isinstance(given[member], bool) else str(given[member])
-        for key, member, operations in _S3_KEYS
-        if given.get(member) is not None and (not operations or operation in operations)
-    }
+        found["iam:PassedToService"] = passed[1]
+    for key, member in _OTHER_KEYS.get(service, ()):
+        if given.get(member) is not None:
+            found[key] = str(given[member])
+    if service == "s3":
+        found |= {
+            key: str(given[member]).lower() if isinstance(given[member], bool) else str(given[member])
+            for key, member, operations in _S3_KEYS
+            if given.get(member) is not None and (not operations or operation in operations)
+        }
+    return found
+
+
+def _tag_keys(given: Members) -> dict[str, str | tuple[str, ...]]:
+    """`aws:RequestTag/KEY` and `aws:TagKeys`, however the service spells its tags."""
+    tags = given.get("Tags") or given.get("tags") or {}
+    if isinstance(tags, list):
+        tags = {one.get("Key", one.get("key")): one.get("Value", one.get("value", "")) for one in tags}
+    names_of = [*tags, *(given.get("TagKeys") or given.get("tagKeys") or ())]
+    pairs: dict[str, str | tuple[str, ...]] = {f"aws:RequestTag/{key}": str(value) for key, value in tags.items()}
+    return pairs | {"aws:TagKeys": tuple(map(str, names_of))} if names_of else {}
 
 
 #: Of services but S3: (condition key, member).

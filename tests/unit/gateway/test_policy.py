@@ -85,7 +85,7 @@ def test_statements(statements: list[dict[str, Any]], expected: bool) -> None:
     assert allowed([policy(item) for item in statements], "s3:GetObject", OBJECT, context) is expected
 
 
-CONTEXT = {
+CONTEXT: dict[str, str | tuple[str, ...]] = {
     "aws:SourceIp": "10.1.2.3",
     "aws:PrincipalArn": "arn:aws:iam::000000000000:role/app/worker",
     "s3:prefix": "birds/",
@@ -93,6 +93,7 @@ CONTEXT = {
     "aws:EpochTime": "1767323045",
     "aws:SecureTransport": "false",
     "s3:max-keys": "100",
+    "aws:TagKeys": ("a", "b"),
 }
 
 
@@ -137,6 +138,13 @@ CONTEXT = {
         ({"ForAllValues:StringEquals": {"absent": "x"}}, True),
         ({"ForAnyValue:StringEquals": {"absent": "x"}}, False),
         ({"ForAnyValue:StringLike": {"s3:prefix": "b*"}}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b", "c"]}}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, False),
+        ({"ForAllValues:StringNotEquals": {"aws:TagKeys": "a"}}, False),
+        ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["b", "x"]}}, True),
+        ({"ForAnyValue:StringEquals": {"aws:TagKeys": "x"}}, False),
+        ({"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}}, True),
+        ({"StringEquals": {"aws:TagKeys": "${aws:TagKeys}"}}, False),
         ({"StringEquals": {"s3:prefix": "birds/"}, "Bool": {"aws:SecureTransport": "true"}}, False),
         ({"StringEquals": {"s3:prefix": "birds/", "absent": "x"}}, False),
         ({"Unheard": {"s3:prefix": "birds/"}}, False),

@@ -76,3 +76,10 @@ async def test_requests_that_hand_no_role_over() -> None:
 def test_policies_may_ask_to_whom_a_role_is_handed() -> None:
     assert condition_keys("lambda", "CreateFunction", {"Role": ROLE}) == {"iam:PassedToService": "lambda.amazonaws.com"}
     assert condition_keys("lambda", "GetFunction", {"FunctionName": "f"}) == {}
+
+
+def test_policies_may_ask_for_tags() -> None:
+    listed = condition_keys("iam", "CreateUser", {"UserName": "u", "Tags": [{"Key": "team", "Value": "birds"}]})
+    assert listed == {"aws:RequestTag/team": "birds", "aws:TagKeys": ("team",)}
+    assert condition_keys("lambda", "CreateFunction", {"Tags": {"team": "birds"}}) == listed
+    assert condition_keys("iam", "UntagUser", {"TagKeys": ["a", "b"]}) == {"aws:TagKeys": ("a", "b")}

@@ -18,8 +18,9 @@ from alight.services.s3.sharing import ACL, acl_opens, block_of, policy_of
 from alight.store.objects import ObjectStore
 from alight.store.shapes import Bucket, ObjectRow
 
+Keys = Mapping[str, str | tuple[str, ...]]
 #: (policy, action, resource, call, condition keys) -> allowed, denied, or None where it says nothing.
-Judge = Callable[[Members, str, str, Call, Mapping[str, str]], bool | None]
+Judge = Callable[[Members, str, str, Call, Keys], bool | None]
 
 GET, LIST = "s3:GetObject", "s3:ListBucket"
 
@@ -68,9 +69,7 @@ class Access:
         """May anybody know which keys there are?"""
         return self._may(call, bucket, LIST, bucket_arn(bucket.name), None, {})
 
-    def _may(
-        self, call: Call, bucket: Bucket, action: str, resource: str, row: ObjectRow | None, keys: Mapping[str, str]
-    ) -> bool:
+    def _may(self, call: Call, bucket: Bucket, action: str, resource: str, row: ObjectRow | None, keys: Keys) -> bool:
         policy = policy_of(bucket.settings)
         judged = None if policy is None else self._judge(policy, action, resource, call, keys)
         if judged is False:
