@@ -28,8 +28,10 @@ _QUESTIONS: Mapping[str, _Question] = {
     "AWS::CloudWatch::Alarm": (
         "cloudwatch", "DescribeAlarms", lambda work: {"AlarmNames": [work.name]}, "MetricAlarms",
     ),
+    "AWS::IAM::Group": ("iam", "GetGroup", lambda work: {"GroupName": work.name}, ""),
     "AWS::IAM::ManagedPolicy": ("iam", "GetPolicy", lambda work: {"PolicyArn": _policy_arn(work)}, ""),
     "AWS::IAM::Role": ("iam", "GetRole", lambda work: {"RoleName": work.name}, ""),
+    "AWS::IAM::User": ("iam", "GetUser", lambda work: {"UserName": work.name}, ""),
     "AWS::Lambda::Alias": (
         "lambda", "GetAlias", lambda work: {"FunctionName": work.properties["FunctionName"], "Name": work.name}, "",
     ),
