@@ -62,6 +62,9 @@ refused() {
     grep -qF -- "$text" "$WORK/wrong" || fail "refused with '$(cat "$WORK/wrong")', not with '$text': $*"
 }
 
+# commas FILE: how many it holds; one less than the numbers in it.
+commas() { tr -cd , < "$1" | wc -c | tr -d " "; }
+
 # in_order FILE LINE...: the file holds these, in this order.
 in_order() {
     local file=$1 line number=0 found
@@ -77,10 +80,11 @@ phone() { "${ALIGHT:-alight}" outbox --json --limit 100 --data "${ALIGHT_DATA:-.
 
 # metric NAMESPACE NAME DIMENSION...: the sum of these two hours.
 metric() {
-    local namespace=$1 name=$2
+    local namespace=$1 name=$2 now
+    now=$(date +%s)
     shift 2
     aws cloudwatch get-metric-statistics --namespace "$namespace" --metric-name "$name" --dimensions "$@" \
-        --start-time "$(date -u -d '-1 hour' +%FT%TZ)" --end-time "$(date -u -d '+1 hour' +%FT%TZ)" \
+        --start-time "$((now - 3600))" --end-time "$((now + 3600))" \
         --period 3600 --statistics Sum --query 'to_string(sum(Datapoints[].Sum))'
 }
 

@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.tool("aws2"),
     pytest.mark.tool("bash"),
-    pytest.mark.tool("jq"),
     pytest.mark.tool("zip"),
 ]
 
