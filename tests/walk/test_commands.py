@@ -108,14 +108,18 @@ def test_logs_follow_what_comes(birds: Birds) -> None:
     command = [str(BIN / "alight"), "logs", "-f", "--data", str(birds.instance.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment()) as following:
         assert following.stdout is not None
-        birds.put(DUCK, PICTURES["duck.jpg"])
-        for line in following.stdout:
-            if "msg: Bird" in line:
-                break
-        else:
-            pytest.fail("the log ended before the message")
-        following.send_signal(signal.SIGINT)
-        following.stdout.read()
+        try:
+            birds.put(DUCK, PICTURES["duck.jpg"])
+            for line in following.stdout:
+                if "msg: Bird" in line:
+                    break
+            else:
+                pytest.fail("the log ended before the message")
+            following.send_signal(signal.SIGINT)
+            following.stdout.read()
+        except BaseException:
+            following.kill()
+            raise
     assert following.returncode == 130
 
 

@@ -29,9 +29,6 @@ __all__ = ["FILE_NAME", "FOREVER", "Telemetry"]
 
 FILE_NAME = "telemetry.db"
 
-#: Spans that are looked through for the requests to one API.
-RECENT_SPANS = 20_000
-
 
 class Telemetry(Metrics):
     """Owner of `telemetry.db`. Times are seconds since 1970; readers see what was flushed."""
@@ -172,8 +169,8 @@ class Telemetry(Metrics):
         return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
 
     def api_requests(self, api: str, limit: int) -> list[Row]:
-        """The newest requests to a deployed API (its name), as spans; of the last `RECENT_SPANS` of all."""
-        rows = self._reader.all("telemetry.api_requests", api=api, recent=RECENT_SPANS, limit=limit)
+        """The newest requests to a deployed API (its name), as spans."""
+        rows = self._reader.all("telemetry.api_requests", api=api, limit=limit)
         return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
 
     def invocations(

@@ -190,8 +190,7 @@ DELETE FROM log_streams WHERE coalesce(last_ts, created) < :before AND (:log_gro
 DELETE FROM log_streams WHERE log_group = :log_group AND (:stream IS NULL OR stream = :stream);
 
 -- name: telemetry.api_requests
--- The newest requests to one deployed API, among the newest steps of all.
-SELECT request_id, name, start, end, attributes
-FROM (SELECT * FROM spans ORDER BY id DESC LIMIT :recent)
-WHERE name LIKE 'execute-api %' AND json_extract(attributes, '$.Api') = :api
+-- The newest requests to one deployed API.
+SELECT request_id, name, start, end, attributes FROM spans
+WHERE name >= 'execute-api ' AND name < 'execute-api!' AND json_extract(attributes, '$.Api') = :api
 ORDER BY id DESC LIMIT :limit;

@@ -1,4 +1,4 @@
--- What models answered to functions.
+-- What models answered to functions; what was asked of APIs.
 
 CREATE TABLE predictions (
     id              INTEGER PRIMARY KEY,
@@ -19,3 +19,7 @@ CREATE INDEX predictions_by_request ON predictions (request_id);
 CREATE INDEX predictions_by_label ON predictions (label, ts);
 CREATE INDEX predictions_by_age ON predictions (ts);
 CREATE INDEX predictions_alone ON predictions (ts) WHERE event_id = '';
+
+-- Requests to deployed APIs, by API.
+CREATE INDEX spans_of_apis ON spans (json_extract(attributes, '$.Api'), id)
+WHERE name >= 'execute-api ' AND name < 'execute-api!';
