@@ -27,6 +27,7 @@ def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) ->
     machine = Machine(start, tmp_path / "data", ALIGHT_SMS_URL=phones.url("json"))
     steps = drive("birds.sh", machine.instance, tmp_path, lambda step: machine.again(end))
     assert len(steps) > 10
+    phones.wait(lambda text: "Vulture(" in text.fields["message"])
     texts = [text.fields["message"] for text in phones.wait(lambda text: text.phone == PHONE)]
     greeting, flamingo, vulture = dict.fromkeys(texts)
     assert greeting == "birds> Machine learning is fun!"
