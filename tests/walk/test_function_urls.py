@@ -202,6 +202,15 @@ def test_answers_go_back_as_the_function_says(instance: Instance) -> None:
     assert (bare.status, bare.json) == (200, {"kind": "duck"})
     bytes_ = says({"statusCode": 200, "headers": {"content-type": "x/y"}, "body": "AAE=", "isBase64Encoded": True})
     assert (bytes_.body, bytes_.headers["content-type"]) == (b"\x00\x01", "x/y")
+    html = {"statusCode": 200, "headers": {"content-type": "text/html"}, "body": "<script>1</script>"}
+    # By path it shares the console's origin, and must not act as whoever is logged in there.
+    assert str(says(html).headers["content-security-policy"]).startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in str(says(html).headers["content-security-policy"])
+    assert says({"statusCode": 200, "body": "x"}).headers["content-security-policy"] is None
+    port, url_id = urlsplit(url).port, url.rstrip("/").rpartition("/")[2]
+    host = {"Host": f"{url_id}.lambda-url.us-east-1.localhost:{port}", "Content_Type": "application/json"}
+    by_host = ask(instance.url, "POST", json.dumps(html).encode(), **host)
+    assert (by_host.status, by_host.headers["content-security-policy"]) == (200, None)
     failed = says({"raise": "no"})
     assert (failed.status, failed.body) == (502, b"Internal Server Error")
     page = {"Origin": "https://page.example"}

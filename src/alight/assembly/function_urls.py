@@ -13,7 +13,7 @@ from typing import Any
 from alight.apis.calling import Missing, Ran, Signer
 from alight.apis.function_urls import LABEL, PREFIX, Called, Find, FunctionUrl, FunctionUrls
 from alight.apis.request import Incoming
-from alight.asgi import Scope
+from alight.asgi import Scope, sandboxed
 from alight.assembly.apis import Permits, find_function
 from alight.assembly.running import Running
 from alight.assembly.store import Store
@@ -47,8 +47,7 @@ def build_function_urls(
     guard = Guard(store, running, keys, policies_of, limits_of)
     urls = FunctionUrls(find, guard.admit, run, store.clock, lambda called: record(store.telemetry, called))
     # Any page may call it; whether it may read the answer is for the URL's CORS to say.
-    mount = Mount(urls, any_origin=True)
-    return {PREFIX: mount, LABEL: mount}
+    return {PREFIX: Mount(sandboxed(urls), any_origin=True), LABEL: Mount(urls, any_origin=True)}
 
 
 @dataclass(frozen=True, slots=True)

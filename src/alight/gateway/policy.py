@@ -148,8 +148,16 @@ def _listed(value: Any) -> list[Any]:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = ({"*": ".*", "?": "."}.get(part) or re.escape(_UNLITERAL.get(part, part)) for part in pattern)
-    return re.compile("".join(parts), re.DOTALL)
+    """What stands between two stars is taken where it is first found, and never looked for again: the time grows with
+    the text, not with a power of it, whatever pattern somebody has written."""
+    first, *others = ("".join(map(_literal, part)) for part in pattern.split("*"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    return re.compile(f"{first}{''.join(f'(?>.*?{part})' for part in others[:-1])}.*{others[-1]}", re.DOTALL)
+
+
+def _literal(sign: str) -> str:
+    return "." if sign == "?" else re.escape(_UNLITERAL.get(sign, sign))
 
 
 def _like(pattern: str, text: str) -> bool:

@@ -16,10 +16,17 @@ def service_may(policy: Members, service: str, action: str, resource: str, conte
 
 
 def _names(statement: Members, service: str) -> bool:
-    principal = statement.get("Principal")
+    if "Principal" not in statement:
+        # As for callers: one that names nobody, or all but some, can keep a service out and lets none in.
+        return statement.get("Effect") == "Deny" and service not in _services(statement.get("NotPrincipal"))
+    principal: object = statement["Principal"]
     if not isinstance(principal, dict):
         return principal == "*"
-    return service in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
+    return service in _services(principal) or "*" in _listed(principal.get("AWS"))
+
+
+def _services(principal: Any) -> list[Any]:
+    return _listed(principal.get("Service")) if isinstance(principal, dict) else []
 
 
 def _listed(value: Any) -> list[Any]:

@@ -208,3 +208,28 @@ def test_what_is_no_arn_keeps_a_statement_on_the_closed_side(resource: Any) -> N
     assert not allowed([policy(statement(resource=resource))], "s3:GetObject", OBJECT, {})
     assert not allowed([policy(without("Resource", NotResource=resource))], "s3:GetObject", OBJECT, {})
     assert allowed([policy(statement(resource=["no arn", OBJECT]))], "s3:GetObject", OBJECT, {})
+
+
+@pytest.mark.timeout(20)
+def test_a_pattern_of_many_stars_takes_no_longer_than_another() -> None:
+    """Whoever may write a policy could stop everybody's requests with it."""
+    stars, key = "arn:aws:s3:::pics/" + "*a" * 40, "arn:aws:s3:::pics/" + "a" * 1000
+    assert allowed([policy(statement(resource=stars))], "s3:GetObject", key, {})
+    assert not allowed([policy(statement(resource=f"{stars}b"))], "s3:GetObject", key, {})
+    like = {"StringLike": {"aws:UserAgent": "*a" * 40 + "b"}}
+    assert not allowed([policy(statement(Condition=like))], "s3:GetObject", key, {"aws:UserAgent": "a" * 1000})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*bird*ca?d*", True),
+        ("b*b*", False),
+        ("*r*r*d*", True),
+        ("*jpg*g", False),
+        ("*.j*g", True),
+        ("?irds/*d.jpg", True),
+    ],
+)
+def test_stars_in_the_middle(pattern: str, expected: bool) -> None:
+    assert allowed([policy(statement(resource=f"arn:aws:s3:::pics/{pattern}"))], "s3:GetObject", OBJECT, {}) is expected

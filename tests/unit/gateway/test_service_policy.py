@@ -34,3 +34,16 @@ def test_another_service_may_where_the_policy_names_it(more: dict[str, Any], sou
     context = {"aws:SourceArn": f"{arn}{source}", "aws:SourceAccount": "000000000000"}
     asked = ("apigateway.amazonaws.com", "lambda:InvokeFunction", FUNCTION, context)
     assert service_may({"Version": "2012-10-17", "Statement": [statement]}, *asked) is expected
+
+
+@pytest.mark.parametrize(
+    ("spared", "expected"),
+    [({"Service": "s3.amazonaws.com"}, True), ({"Service": "sns.amazonaws.com"}, False), ({"AWS": "1" * 12}, False)],
+)
+def test_a_denial_of_all_but_some_denies_services_too(spared: dict[str, str], expected: bool) -> None:
+    base = {"Action": "lambda:InvokeFunction", "Resource": FUNCTION}
+    statements = [{"Effect": "Allow", "Principal": "*", **base}, {"Effect": "Deny", "NotPrincipal": spared, **base}]
+    asked = ("s3.amazonaws.com", "lambda:InvokeFunction", FUNCTION, {"aws:SourceAccount": "0" * 12})
+    assert service_may({"Statement": statements}, *asked) is expected
+    open_to_others = [{"Effect": "Allow", "NotPrincipal": spared, **base}]
+    assert not service_may({"Statement": open_to_others}, *asked)

@@ -65,7 +65,9 @@ def _equality(literal: str, number: float | None) -> Test:
             as_number(value) == limit if not isinstance(value, str) else _same_text(value, literal, limit)
         )
     if "*" in literal:
-        pattern = re.compile(".*".join(map(re.escape, literal.split("*"))), re.DOTALL)
+        first, *others = map(re.escape, literal.split("*"))
+        # What stands between two stars is taken where it is first found: no time that grows with their number's power.
+        pattern = re.compile(f"{first}{''.join(f'(?>.*?{part})' for part in others[:-1])}.*{others[-1]}", re.DOTALL)
         return lambda value: pattern.fullmatch(as_text(value)) is not None
     return lambda value: as_text(value) == literal
 
