@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -50,6 +51,12 @@ def subscription_arn(topic: str, subscription_id: str) -> str:
 
 def queue_arn(name: str) -> str:
     return str(Arn("sqs", name))
+
+
+def queue_in(url: str) -> str:
+    """The name of the queue behind a URL. Whoever serves a queue and whoever says who may both ask here: read in two
+    ways, one address would be two queues."""
+    return urlsplit(url).path.rstrip("/").rpartition("/")[2] or url
 
 
 def endpoint_arn(name: str) -> str:

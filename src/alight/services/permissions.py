@@ -198,6 +198,9 @@ def _lambda(operation: str, given: Members) -> Needs:
     return needed
 
 
+_BEFORE_FUNCTION = re.compile(r"\A(?:arn:aws:lambda:[a-z0-9-]+:)?\d{12}:function:")
+
+
 def _layer(given: Members) -> str:
     """The ARN behind a layer's name or ARN, with the version that is asked for."""
     arn = str(names.Arn("lambda", f"layer:{given['LayerName'].rpartition(':')[2]}"))
@@ -206,8 +209,8 @@ def _layer(given: Members) -> str:
 
 def _function(given: Members) -> str:
     """The ARN behind a name, a partial ARN or an ARN."""
-    name = given["FunctionName"].rpartition("function:")[2]
-    name, _, own = name.partition(":")
+    # Only what stands before a name goes: `my-function:live` is an alias of my-function.
+    name, _, own = _BEFORE_FUNCTION.sub("", given["FunctionName"]).partition(":")
     return names.function_arn(name, given.get("Qualifier") or own)
 
 
@@ -233,7 +236,7 @@ def _sqs(operation: str, given: Members) -> Needs:
         return [(f"sqs:{action}", given["SourceArn"]) for action in _MOVES] + (
             [("sqs:SendMessage", target)] if target else []
         )
-    name = given.get("QueueName") or str(given.get("QueueUrl") or "").rstrip("/").rpartition("/")[2]
+    name = given.get("QueueName") or names.queue_in(str(given.get("QueueUrl") or ""))
     resource = names.queue_arn(name) if name else given.get("SourceArn") or _moved(given.get("TaskHandle") or "")
     return [(f"sqs:{operation.removesuffix('Batch')}", resource)]
 

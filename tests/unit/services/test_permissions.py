@@ -82,6 +82,14 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
         ("lambda", "Invoke", {"FunctionName": "f"}, [f"lambda:InvokeFunction {FUNCTION}"]),
         ("lambda", "Invoke", {"FunctionName": f"{FUNCTION}:live"}, [f"lambda:InvokeFunction {FUNCTION}:live"]),
         ("lambda", "Invoke", {"FunctionName": "f", "Qualifier": "2"}, [f"lambda:InvokeFunction {FUNCTION}:2"]),
+        ("lambda", "Invoke", {"FunctionName": "a-function:f"}, [f"lambda:InvokeFunction {FUNCTION[:-1]}a-function:f"]),
+        (
+            "lambda",
+            "DeleteFunction",
+            {"FunctionName": f"{FUNCTION[:-1]}function:f"},
+            [f"lambda:DeleteFunction {FUNCTION[:-1]}function:f"],
+        ),
+        ("lambda", "Invoke", {"FunctionName": "000000000000:function:f"}, [f"lambda:InvokeFunction {FUNCTION}"]),
         ("lambda", "ListFunctions", {}, ["lambda:ListFunctions *"]),
         (
             "lambda",
@@ -97,6 +105,8 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
         ("sns", "Unsubscribe", {"SubscriptionArn": f"{TOPIC}:1"}, [f"sns:Unsubscribe {TOPIC}"]),
         ("sqs", "SendMessageBatch", {"QueueUrl": "http://h:1/000000000000/q"}, [f"sqs:SendMessage {QUEUE}"]),
         ("sqs", "DeleteMessageBatch", {"QueueUrl": "http://h:1/000000000000/q"}, [f"sqs:DeleteMessage {QUEUE}"]),
+        ("sqs", "ReceiveMessage", {"QueueUrl": "http://h:1/000000000000/q?/mine"}, [f"sqs:ReceiveMessage {QUEUE}"]),
+        ("sqs", "ReceiveMessage", {"QueueUrl": "http://h:1/000000000000/q#/mine"}, [f"sqs:ReceiveMessage {QUEUE}"]),
         ("sqs", "GetQueueUrl", {"QueueName": "q"}, [f"sqs:GetQueueUrl {QUEUE}"]),
         ("sqs", "ListQueues", {}, ["sqs:ListQueues *"]),
         (

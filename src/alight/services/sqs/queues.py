@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from alight.calls import Call, Members
 from alight.clock import Clock
@@ -18,7 +17,7 @@ from alight.errors.sqs import (
     QueueDoesNotExist,
     QueueNameExists,
 )
-from alight.names import ACCOUNT, queue_arn
+from alight.names import ACCOUNT, queue_arn, queue_in
 from alight.services.paging import next_token, read_token
 from alight.services.sqs import attributes as rules
 from alight.store.database import Database, Tx
@@ -86,7 +85,7 @@ class QueueOperations:
 
     def find(self, url: str, tx: Tx | None = None) -> Queue:
         """The queue behind a URL, whatever host it was reached by. Raises `QueueDoesNotExist`."""
-        return self.named(urlsplit(url).path.rstrip("/").rpartition("/")[2] or url, tx)
+        return self.named(queue_in(url), tx)
 
     def named(self, name: str, tx: Tx | None = None) -> Queue:
         record = self._records.get(KIND, name, tx)
