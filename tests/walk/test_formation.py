@@ -73,6 +73,12 @@ def settled(stacks: Any, name: str) -> dict[str, Any]:
     return found
 
 
+def shown(stacks: Any, stack: str, logical_id: str) -> tuple[str, str]:
+    """What the stack says its resource is, and how it is."""
+    detail = stacks.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)["StackResourceDetail"]
+    return detail["PhysicalResourceId"], detail["ResourceStatus"]
+
+
 def history(stacks: Any, name: str) -> list[tuple[str, str]]:
     """(logical id, status) of every event, oldest first."""
     pages = stacks.get_paginator("describe_stack_events").paginate(StackName=name)
@@ -215,6 +221,7 @@ def test_a_failed_update_goes_back_to_what_was(instance: Instance, stacks: Any) 
     stack = settled(stacks, "back")
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", history(stacks, "back")
     assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == ["box-one"]
+    assert shown(stacks, "back", "Box") == ("box-one", "UPDATE_COMPLETE")
     assert s3.head_object(Bucket="box-one", Key="precious")["ContentLength"] == 1
     assert sns.get_topic_attributes(TopicArn=news)["Attributes"]["DisplayName"] == "before"
     assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["taken"]
@@ -224,6 +231,7 @@ def test_a_failed_update_goes_back_to_what_was(instance: Instance, stacks: Any) 
     assert settled(stacks, "back")["StackStatus"] == "UPDATE_COMPLETE"
     # The old bucket holds something: its removal failed, is told, and the update stands.
     assert ("Box", "DELETE_FAILED") in history(stacks, "back")
+    assert shown(stacks, "back", "Box") == ("box-two", "UPDATE_COMPLETE")
     assert {one["Name"] for one in s3.list_buckets()["Buckets"]} == {"box-one", "box-two"}
     with pytest.raises(ClientError):
         stacks.delete_stack(StackName="back", RetainResources=["Box"])

@@ -93,13 +93,15 @@ class Stack:
         self.body |= {"StackStatus": status, "StackStatusReason": reason}
         self._tell(now, self.name, self.arn, TYPE, status, reason)
 
-    def note(self, now: float, logical_id: str, entry: Entry, status: str, reason: str = "") -> None:
-        """Something happened to one resource."""
+    def note(
+        self, now: float, logical_id: str, entry: Entry, status: str, reason: str = "", *, current: bool = True
+    ) -> None:
+        """Something happened to one resource, or to the one before it (not `current`): of that only the events tell."""
         physical = physical_id(entry)
-        statuses = self.body.setdefault("Statuses", {})
-        statuses[logical_id] = {
-            "Type": entry.type, "Physical": physical, "Status": status, "Reason": reason, "Time": now,
-        }  # fmt: skip
+        if current:
+            self.body.setdefault("Statuses", {})[logical_id] = {
+                "Type": entry.type, "Physical": physical, "Status": status, "Reason": reason, "Time": now,
+            }  # fmt: skip
         self._tell(now, logical_id, physical, entry.type, status, reason, masked(entry.properties, self._secrets()))
 
     def _secrets(self) -> list[str]:

@@ -74,9 +74,9 @@ class Remover:
         self._on_step(step)
         clock = self._around.clock
         if step.action == "keep":
-            self._stack.note(clock.now(), logical_id, entry, "DELETE_SKIPPED")
+            self._stack.note(clock.now(), logical_id, entry, "DELETE_SKIPPED", current=current)
             return
-        self._stack.note(clock.now(), logical_id, entry, "DELETE_IN_PROGRESS")
+        self._stack.note(clock.now(), logical_id, entry, "DELETE_IN_PROGRESS", current=current)
         await self._stack.save(self._records)
         provider, work = work_of(entry, self._around, logical_id)
         try:
@@ -98,14 +98,14 @@ class Remover:
             if not await self._never_was(entry, work):
                 self._fail(logical_id, entry, told(error), current)
                 return
-        self._stack.note(clock.now(), logical_id, entry, "DELETE_COMPLETE")
+        self._stack.note(clock.now(), logical_id, entry, "DELETE_COMPLETE", current=current)
 
     async def _never_was(self, entry: Entry, work: Work) -> bool:
         """Its creation was begun and came to nothing, so that there is nothing to delete."""
         return entry.status == "creating" and self._exists is not None and not await self._exists(entry.type, work)
 
     def _fail(self, logical_id: str, entry: Entry, reason: str, current: bool) -> None:
-        self._stack.note(self._around.clock.now(), logical_id, entry, "DELETE_FAILED", reason)
+        self._stack.note(self._around.clock.now(), logical_id, entry, "DELETE_FAILED", reason, current=current)
         if current:
             self.failed[logical_id] = reason
 

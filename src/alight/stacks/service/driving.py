@@ -105,6 +105,9 @@ class Driver:
         except _FAILURES as error:
             await self.turn("UPDATE_ROLLBACK_FAILED", _failed("update", error))
         else:
+            for logical_id in dict(stack.leftovers):
+                if logical_id in stack.entries:  # was replaced, and is what it was again
+                    stack.note(self._clock.now(), logical_id, stack.entries[logical_id], "UPDATE_COMPLETE")
             await self.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
 
     async def clean_up(self) -> None:
