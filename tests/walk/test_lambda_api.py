@@ -185,6 +185,8 @@ def test_permissions_are_kept_as_a_policy(functions: Any, make: Any) -> None:
         "SourceArn": "arn:aws:s3:::pics",
     }
     refused("PreconditionFailedException", functions.add_permission, **statement, RevisionId="other")
+    refused("ValidationException", functions.add_permission, **statement | {"Action": "s3:GetObject"})
+    refused("InvalidParameterValueException", functions.add_permission, **statement | {"Principal": "cat"})
     functions.add_permission(**statement)
     refused("ResourceConflictException", functions.add_permission, **statement)
     [kept] = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
@@ -217,7 +219,8 @@ def test_bad_input_gets_lambdas_errors(functions: Any, make: Any) -> None:
     bad = {"FunctionName": "bad", "Runtime": "python3.11", "Role": ROLE, "Handler": "app.echo"}
     good = {"Code": {"ZipFile": package()}}
     create, invalid = functions.create_function, "InvalidParameterValueException"
-    refused(invalid, create, **bad, Code={"ZipFile": b"not a zip"})
+    error = refused(invalid, create, **bad, Code={"ZipFile": b"not a zip"})
+    assert error.response["Error"]["Message"].startswith("ZipFile cannot be unpacked: File is not a zip file.")
     refused(invalid, create, **bad, **good, Environment={"Variables": {"AWS_REGION": "moon"}})
     refused("NotImplemented", create, **bad, **good, VpcConfig={"SubnetIds": ["x"]})
     assert functions.get_function_configuration(FunctionName=name)["State"] == "Active", "nothing was lost"

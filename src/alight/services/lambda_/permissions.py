@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from alight.calls import Call, Members
+from alight.errors.common import ValidationException
 from alight.errors.lambda_ import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -16,6 +18,9 @@ from alight.services.lambda_.definitions import at_revision, revised
 from alight.services.lambda_.qualifiers import LATEST
 
 URL_ACTION = "lambda:InvokeFunctionUrl"
+_ACTION = re.compile(r"(lambda:[*]|lambda:[a-zA-Z]+|[*])")
+#: Everybody, a service, an account, or somebody by ARN.
+_PRINCIPAL = re.compile(r"\*|[a-z0-9.-]+\.amazon(aws)?\.com(\.cn)?|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:.+")
 #: (condition key, member that gives its value)
 _EQUAL = (("AWS:SourceAccount", "SourceAccount"), ("lambda:FunctionUrlAuthType", "FunctionUrlAuthType"))
 
@@ -32,6 +37,7 @@ class Permissions:
             raise InvalidParameterValueException(
                 "We currently do not support adding policies for $LATEST.", Type="User"
             )
+        _check_words(given)
         if given.get("FunctionUrlAuthType") and given["Action"] != URL_ACTION:
             raise InvalidParameterValueException(
                 f"FunctionUrlAuthType is only supported for {URL_ACTION} action", Type="User"
@@ -70,9 +76,22 @@ class Permissions:
         return {"Policy": json.dumps(document), "RevisionId": body["Configuration"]["RevisionId"]}
 
 
+def _check_words(given: Members) -> None:
+    """An action that no call to a function needs, or a principal that nobody is, would stand there and do nothing."""
+    if not _ACTION.fullmatch(given["Action"]):
+        raise ValidationException(
+            f"1 validation error detected: Value '{given['Action']}' at 'action' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {_ACTION.pattern}"
+        )
+    if not _PRINCIPAL.fullmatch(given["Principal"]):
+        raise InvalidParameterValueException(
+            "The provided principal was invalid. Please check the principal and try again.", Type="User"
+        )
+
+
 def _statement(given: Members, arn: str) -> Members:
     principal: Any = given["Principal"]
-    if principal.endswith(".amazonaws.com"):
+    if principal.endswith((".amazonaws.com", ".amazon.com")):
         principal = {"Service": principal}
     elif principal != "*":
         principal = {"AWS": principal}

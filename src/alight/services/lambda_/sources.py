@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -54,10 +55,10 @@ class Sources:
                 return self._record(await unpack(Path(given["Local"])))
             if given.get("ZipFile"):
                 _check_length(call, given["ZipFile"])
-                with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-                    file.write(given["ZipFile"])
-                    file.flush()
-                    return self._record(await unpack(Path(file.name)))
+                with tempfile.TemporaryDirectory() as folder:
+                    file = Path(folder, "ZipFile")  # as messages about it call it
+                    await asyncio.to_thread(file.write_bytes, given["ZipFile"])
+                    return self._record(await unpack(file))
             if given.get("S3Bucket") and given.get("S3Key"):
                 version = given.get("S3ObjectVersion") or ""
                 return self._record(await unpack(await self._fetch(given["S3Bucket"], given["S3Key"], version)))
