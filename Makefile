@@ -60,7 +60,7 @@ bench-http: $(VENV)/.dev
 	@$(BIN)/python bench/http
 
 chaos: $(VENV)/.dev
-	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash tests/walk/test_kill.py
+	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash tests/walk/test_kill.py tests/labs
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.laws.coverage

@@ -35,7 +35,7 @@ def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) ->
     assert vulture.startswith("birds> Bird [birds/vulture.jpg] is, I am sure, a: Vulture(0.")
     repeated = [item for item in machine.instance.json("outbox")["deliveries"] if item["uncertain"]]
     assert len(texts) <= 3 + len(repeated), "a text came twice that may not"
-    assert end is Instance.kill or len(texts) == 3
+    assert end is not Instance.stop or len(texts) == 3
 
 
 @pytest.mark.tool("curl")
