@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.console import HOME, Console, opened
-from tests.support import Instance, start_alight
+from tests.support import Instance, start_alight, sweep
 from tests.walk.conftest import EXAMPLE, PICTURES
 
 pytestmark = pytest.mark.tool("chromium")
@@ -23,6 +23,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     running = start_alight(tmp_path_factory.mktemp("console") / "data", EXAMPLE, timeout=90)
     yield running
     running.stop()
+    sweep(running.process)
 
 
 @pytest.fixture
@@ -84,6 +85,15 @@ def test_filters_leave_out_what_does_not_fit(console: Console) -> None:
     ):  # fmt: skip
         console.open(f"/{query}")
         expect(page.locator("li.story", has_text="birds/filter.jpg")).to_have_count(int(there))
+
+
+def test_the_date_field_speaks_of_the_readers_zone(console: Console) -> None:
+    far = console.browser.new_page(timezone_id="Pacific/Auckland", storage_state=console.page.context.storage_state())
+    far.goto(f"{console.instance.url}{HOME}/")
+    far.get_by_label("Until").fill("2026-01-02T03:04")
+    far.get_by_role("button", name="Show").click()
+    far.wait_for_url(lambda url: "until=2026-01-01T14%3A04%3A00.000Z" in url)
+    assert far.get_by_label("Until").input_value() == "2026-01-02T03:04"
 
 
 def test_nobody_gets_in_without_a_link(instance: Instance, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.console import Console, opened
-from tests.support import Instance, eventually, start_alight
+from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.conftest import EXAMPLE
 
 pytestmark = [pytest.mark.tool("chromium"), pytest.mark.timeout(240)]
@@ -26,6 +27,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     )
     yield running
     running.stop()
+    sweep(running.process)
 
 
 @pytest.fixture
@@ -39,8 +41,17 @@ def test_a_dropped_picture_tells_its_story(console: Console) -> None:
     console.open("/buckets")
     page.get_by_role("link", name=bucket).click()
     console.open(f"/buckets/{bucket}?prefix=birds/")
+    dropped = page.evaluate_handle(
+        """([name, text]) => {
+            const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+            const carried = new DataTransfer();
+            carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            return carried;
+        }""",
+        [PICTURE.name, base64.b64encode(PICTURE.read_bytes()).decode()],
+    )
     with page.expect_navigation():
-        page.set_input_files("input[type=file]", PICTURE)
+        page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
     expect(page.locator("tbody")).to_contain_text("toucan.jpg")
     console.check()
     console.shoot("bucket")
@@ -253,3 +264,25 @@ def test_the_keyboard_is_enough(console: Console) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url.endswith("/outbox"))
+
+
+def test_the_keyboard_is_enough_for_a_test_of_a_function(console: Console) -> None:
+    """A function is found in its list, its sample event is changed and sent, without a mouse."""
+    page = console.page
+    console.open("/functions")
+    name = page.locator("tbody a").first.inner_text()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == name:
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url.endswith(f"/functions/{name}"))
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "event":
+            break
+    page.keyboard.press("Control+A")
+    page.keyboard.type('{"Records": []}')
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tested")).to_contain_text("success", timeout=60_000)

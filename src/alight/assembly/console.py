@@ -24,6 +24,8 @@ from alight.console.entry import Entry
 from alight.console.guard import HOME
 from alight.console.world import World
 from alight.names import REGION, new_request_id
+from alight.notifications.envelope import sms_text
+from alight.notifications.message import TOPIC, to_topic
 from alight.services.lambda_.places import code_of
 from alight.settings import masked
 
@@ -40,6 +42,15 @@ def presigned(store: Store, bucket: str, key: str, seconds: int) -> str:
     keys = Credentials(store.keys.access_key_id, store.keys.secret_access_key)
     S3SigV4QueryAuth(keys, "s3", REGION, seconds).add_auth(request)
     return str(request.url)
+
+
+def text_on_phones(store: Store, telling: Telling, message_id: str) -> str:
+    """What a phone shows of a message, the topic's display name before it; empty where the message is forgotten."""
+    message = telling.rows.message(message_id)
+    if message is None:
+        return ""
+    record = store.records.get(TOPIC, message.topic) if message.topic else None
+    return sms_text(message, to_topic(record.body) if record else None)
 
 
 def build_console(
@@ -83,6 +94,7 @@ def build_console(
             labels=doors.labels,
             code_of=lambda name: code_of(catalogue.body(name)["Code"], store.settings.data / FUNCTIONS)[0],
             presigned=lambda bucket, key, seconds: presigned(store, bucket, key, seconds),
+            text_on_phones=lambda id: text_on_phones(store, telling, id),
             tell_again=admin.replay.again,
             settings=lambda: masked(store.settings),
             data=store.settings.data,

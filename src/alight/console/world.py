@@ -45,6 +45,8 @@ class World:
     code_of: Callable[[str], Path]
     #: (bucket, key, seconds) -> a link that anybody may use for so long.
     presigned: Callable[[str, str, int], str]
+    #: What a phone shows of a message, by its id.
+    text_on_phones: Callable[[str], str]
     #: Functions are told again of these keys of a bucket; how many events that made.
     tell_again: Callable[[str, list[str]], Awaitable[int]]
     #: Settings in force, secrets masked.
@@ -54,3 +56,8 @@ class World:
     base_url: Callable[[], str]
     version: str
     read_only: bool
+
+    async def roles_for(self, service: str) -> list[Members]:
+        """Roles that a service ("lambda.amazonaws.com") may take, as a form offers them; the service itself decides."""
+        found = (await self.call("iam", "ListRoles", {}))["Roles"]
+        return [one for one in found if service in str(one["AssumeRolePolicyDocument"])]

@@ -55,7 +55,7 @@ class Endpoints:
 
     async def index(self, request: Request) -> Response:
         found = (await self._world.ask("models", {}))["endpoints"]
-        roles = (await self._world.call("iam", "ListRoles", {}))["Roles"]
+        roles = await self._world.roles_for("sagemaker.amazonaws.com")
         buckets = [bucket.name for bucket in self._world.objects.list_buckets()]
         return self._render.page(request, "endpoints.html", endpoints=found, roles=roles, buckets=buckets)
 

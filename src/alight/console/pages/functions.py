@@ -61,7 +61,7 @@ class Functions:
     async def index(self, request: Request) -> Response:
         answer = await self._world.call("lambda", "ListFunctions", {})
         rows = await asyncio.gather(*(self._row(one) for one in answer["Functions"]))
-        roles = (await self._world.call("iam", "ListRoles", {}))["Roles"]
+        roles = await self._world.roles_for("lambda.amazonaws.com")
         return self._render.page(
             request,
             "functions.html",

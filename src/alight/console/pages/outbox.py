@@ -42,9 +42,18 @@ class Outbox:
             next=rows[PAGE - 1]["id"] if len(rows) > PAGE else None,
             state=state,
             states=STATES,
-            phones=by_target(held, ("sms",)),
+            phones=self._phones(held),
             mails=[row for row in held if row["protocol"].startswith("email")][:PHONES],
         )
+
+    def _phones(self, held: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+        """For each number its messages, the newest last, as a phone shows them."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in held:
+            if row["protocol"] == "sms":
+                shown = row | {"body": self._world.text_on_phones(row["message_id"])}
+                found.setdefault(row["target"], []).insert(0, shown)
+        return list(found.items())[:PHONES]
 
     async def redrive(self, request: Request) -> Response:
         form = await read_form(request)
@@ -53,12 +62,3 @@ class Outbox:
             raise HTTPException(400, "Nothing is chosen.")
         await self._world.ask("outbox/redrive", {"ids": ids})
         return shows_again(request)
-
-
-def by_target(rows: list[dict[str, Any]], protocols: tuple[str, ...]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """For each number its messages, the newest last, as a phone shows them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["protocol"] in protocols:
-            found.setdefault(row["target"], []).insert(0, row)
-    return list(found.items())[:PHONES]

@@ -30,6 +30,21 @@ function localTimes(root) {
   }
 }
 
+// A date field is filled in the reader's zone; what is sent names the moment, wherever Alight runs.
+function zoned(field) {
+  const sent = document.createElement("input");
+  sent.type = "hidden";
+  sent.name = field.name;
+  field.removeAttribute("name");
+  field.after(sent);
+  const known = new Date(field.dataset.moment);
+  if (!isNaN(known)) {
+    field.value = new Date(known - known.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    sent.value = known.toISOString();
+  }
+  field.addEventListener("change", () => { sent.value = field.value ? new Date(field.value).toISOString() : ""; });
+}
+
 // New rows are gathered and drawn once a frame; old ones leave at the bottom, so that the page stays light.
 function follow(list) {
   const kept = 200;
@@ -257,6 +272,7 @@ const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 localTimes(document);
 document.addEventListener("htmx:after:swap", () => localTimes(document));
+for (const field of document.querySelectorAll("[data-moment]")) zoned(field);
 for (const list of document.querySelectorAll("[data-stream]")) follow(list);
 for (const form of document.querySelectorAll("[data-send-now]")) form.submit();
 for (const list of document.querySelectorAll("[data-log]")) tail(list);
