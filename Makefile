@@ -6,7 +6,7 @@
 #   make check     format, lint, types, the laws of the house
 #   make bench     latency and throughput of the walk, beside a bare loop
 #   make bench-http  the same of reviews through a public API
-#   make chaos     the crash tests, many rounds
+#   make chaos     the crash tests at length: EVENTS=10000 KILLS=200 SYSCALLS=300 (about an hour)
 #   make docs      docs/reference/coverage.md anew from the tables of the services
 #   make lock      requirements/*.txt anew from pyproject.toml
 #   make clean     removes .venv, .venv-bench and caches
@@ -19,6 +19,9 @@ INSTALL := $(PIP) install --no-deps
 TESTS ?= tests
 EXAMPLE ?= birds
 ROUNDS ?= 20
+EVENTS ?= 10000
+KILLS ?= 200
+SYSCALLS ?= 300
 
 .PHONY: help demo test check bench bench-http chaos docs lock clean venv
 .DEFAULT_GOAL := help
@@ -60,7 +63,8 @@ bench-http: $(VENV)/.dev
 	@$(BIN)/python bench/http
 
 chaos: $(VENV)/.dev
-	@ALIGHT_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --verbose tests/crash tests/walk/test_kill.py tests/labs
+	@ALIGHT_TEST_ROUNDS=$(ROUNDS) ALIGHT_CHAOS_EVENTS=$(EVENTS) ALIGHT_CHAOS_KILLS=$(KILLS) \
+		ALIGHT_CHAOS_SYSCALLS=$(SYSCALLS) $(BIN)/pytest --verbose --capture=no tests/crash tests/walk/test_kill.py tests/labs
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.laws.coverage

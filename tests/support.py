@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -103,15 +103,27 @@ def run_alight(*words: str, timeout: float = 60, **environment: str) -> subproce
 
 
 def start_alight(
-    data: Path, template: Path | None = None, *, timeout: float = 30, port: int = 0, **environment: str
+    data: Path,
+    template: Path | None = None,
+    *,
+    timeout: float = 30,
+    port: int = 0,
+    before: Sequence[str] = (),
+    **environment: str,
 ) -> Instance:
-    """`alight up` on `data`, in a session of its own; returns once it has said that it is ready."""
+    """`alight up` on `data`, in a session of its own; returns once it has said that it is ready.
+
+    `before` is a command that runs the runtime's process itself, as `strace` does.
+    """
     data.parent.mkdir(parents=True, exist_ok=True)
     stderr = data.parent / f"{data.name}.stderr"
-    command = [str(BIN / "alight"), "up", *([str(template)] if template else [])]
+    flags = ["--port", str(port), "--data", str(data)]
+    command = [str(BIN / "alight"), "up", *([str(template)] if template else []), *flags]
+    if before:
+        command = [*before, sys.executable, "-m", "alight.app", *flags]
     with stderr.open("a") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port), "--data", str(data)],
+            command,
             stdout=subprocess.PIPE,
             stderr=log,
             stdin=subprocess.DEVNULL,

@@ -76,8 +76,8 @@ class AnyPort(Controller):
 
 
 @contextmanager
-def mail_server() -> Iterator[Mailbox]:
-    box = Mailbox()
+def mail_server(given: Mailbox | None = None) -> Iterator[Mailbox]:
+    box = given if given is not None else Mailbox()
     controller = AnyPort(box, hostname="127.0.0.1", port=0)
     controller.start()
     box.url = f"smtp://127.0.0.1:{controller.port}"
@@ -106,8 +106,8 @@ class Phones(Collected[Text]):
 
 
 @contextmanager
-def sms_gateway() -> Iterator[Phones]:
-    phones = Phones()
+def sms_gateway(given: Phones | None = None) -> Iterator[Phones]:
+    phones = given if given is not None else Phones()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

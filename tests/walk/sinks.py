@@ -67,9 +67,9 @@ class Webhook:
 
 
 @contextmanager
-def webhook() -> Iterator[Webhook]:
-    """A webhook that listens on a free port of loopback."""
-    sink = Webhook()
+def webhook(given: Webhook | None = None) -> Iterator[Webhook]:
+    """A webhook that listens on a free port of loopback; `given` where it is to be one of the test's own kind."""
+    sink = given or Webhook()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -37,6 +37,8 @@ _SETTINGS = ("InstanceType", "RoutingConfig", "ServerlessConfig")
 _RETAINED = {"DesiredInstanceCount": "instances", "DesiredWeight": "weight"}
 #: What an endpoint's record takes over from its configuration as it stands there.
 CARRIED = ("DataCaptureConfig", "AsyncInferenceConfig")
+#: Seconds between tries to bring back what served before a restart; after the last one it has failed.
+RETURN_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 _log = logging.getLogger(__name__)
 
 
@@ -184,7 +186,7 @@ class Deployments:
         if record is None:
             return
         try:
-            changes = await self._serve(record)
+            changes = await self._return(record) if self._served(record) else await self._serve(record)
         except (CannotServe, Fault, AlightError) as reason:
             changes = self._failed(name, str(reason))
         except Exception:
@@ -199,6 +201,20 @@ class Deployments:
     async def _remove(self, name: str) -> None:
         await self._endpoints.remove(name)
         await self._ledger.remove(ENDPOINT, name)
+
+    def _served(self, record: Record) -> bool:
+        """Whether it is to come back as it was before a restart."""
+        return self.restoring(record.name) and record.body["EndpointStatus"] == "InService"
+
+    async def _return(self, record: Record) -> Members:
+        """A replica that is killed while it starts is no reason to give up for good what worked until now."""
+        for pause in RETURN_PAUSES:
+            try:
+                return await self._serve(record)
+            except CannotServe as reason:
+                _log.warning("Endpoint %s is not back yet, the next try is in %g s: %s", record.name, pause, reason)
+                await asyncio.sleep(pause)
+        return await self._serve(record)
 
     async def _serve(self, record: Record) -> Members:
         wanted = record.body["Wanted"] or record.body

@@ -162,3 +162,24 @@ async def test_tags_are_kept_beside_what_they_tag(door: Door, tmp_path: Path) ->
     with pytest.raises(ValidationException, match="names nothing"):
         await again.control("AddTags", ResourceArn="arn:aws:s3:::bucket", Tags=[])
     await again.close()
+
+
+async def test_what_served_comes_back_though_its_replica_is_killed_while_it_starts(door: Door, tmp_path: Path) -> None:
+    # Given an endpoint whose replica will be killed once, as soon as it starts after the restart
+    mark = tmp_path / "mark"
+    there = f"os.path.exists({str(mark)!r})"
+    killed = f"import os\nif {there}:\n    os.unlink({str(mark)!r})\n    os.kill(os.getpid(), 9)\n"
+    path = tmp_path / "killed.tar.gz"
+    path.write_bytes(tiny.packed(tiny.script(tmp_path / "killed", killed + tiny.ECHO)))
+    door.objects[URL] = path
+    await door.create("one", URL)
+    await door.close()
+    mark.touch()
+    # When Alight starts again
+    again = await open_door(tmp_path)
+    await again.service.resume()
+    # Then a request waits for the second try, and the endpoint has not failed
+    assert (await again.invoke("one", b"x"))["Body"] == b"x"
+    assert not mark.exists()
+    assert (await again.control("DescribeEndpoint", EndpointName="one"))["EndpointStatus"] == "InService"
+    await again.close()

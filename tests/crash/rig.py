@@ -1,0 +1,232 @@
+"""What is broken in the chaos tests: a bucket, a function that asks an endpoint, a topic, and three ways to be told.
+
+Everything here is outside the blast radius but the instance itself: the client's threads, the sinks, the books.
+"""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.crash.accountant import Balance, Books, balance, read_ledger
+from tests.support import Instance, eventually, start_alight, sweep
+from tests.walk.gateways import Mailbox, Phones, Text, link_in, mail_server, sms_gateway
+from tests.walk.making import books as counts
+from tests.walk.making import let_in, make_endpoint, make_function, make_role
+from tests.walk.sinks import Arrival, Webhook, webhook
+
+BUCKET = "chaos"
+MAIL, PHONE = "told@example.org", "+4915112345678"
+
+#: Notes the attempt on disk, asks the model, and tells the answer.
+CODE = """
+import json, os, uuid
+from urllib.parse import unquote_plus
+import boto3
+runtime, sns = boto3.client("sagemaker-runtime"), boto3.client("sns")
+def handler(event, context):
+    key = unquote_plus(event["Records"][0]["s3"]["object"]["key"])
+    line = {"kind": "attempt", "key": key, "event": context.aws_request_id}
+    books = os.open(os.environ["BOOKS"], os.O_WRONLY | os.O_APPEND)
+    os.write(books, (json.dumps(line) + chr(10)).encode())
+    os.fdatasync(books)
+    os.close(books)
+    asked = runtime.invoke_endpoint(EndpointName="same", ContentType="text/plain", Body=key.encode())
+    answer = asked["Body"].read().decode()
+    sns.publish(TopicArn=os.environ["TOPIC"], Message=f"{key} {context.aws_request_id} {uuid.uuid4().hex} {answer}")
+"""
+
+#: A model that answers what it was asked.
+INFERENCE = """
+def model_fn(model_dir):
+    return None
+def input_fn(body, content_type):
+    return body
+def predict_fn(body, model):
+    return body if isinstance(body, str) else body.decode()
+def output_fn(answer, accept):
+    return answer, "text/plain"
+"""
+
+
+@dataclass
+class NotedWebhook(Webhook):
+    """Each arrival is in the books before it is answered."""
+
+    books: Books | None = None
+
+    def take(self, arrival: Arrival) -> int:
+        if self.books and arrival.envelope.get("Type") == "Notification":
+            self.books.arrive("webhook", arrival.message_id, arrival.message)
+        return super().take(arrival)
+
+
+@dataclass
+class NotedMailbox(Mailbox):
+    books: Books | None = None
+
+    def add(self, item: EmailMessage) -> None:
+        if self.books and "Confirmation" not in str(item["Subject"]):
+            self.books.arrive("email", str(item["Message-ID"]), item.get_content())
+        super().add(item)
+
+
+@dataclass
+class NotedPhones(Phones):
+    books: Books | None = None
+
+    def add(self, item: Text) -> None:
+        if self.books:
+            self.books.arrive("sms", "", item.fields["message"])
+        super().add(item)
+
+
+@dataclass
+class Rig:
+    """One data folder and whoever lives on it. `instance` is None between two lives."""
+
+    folder: Path
+    books: Books
+    hook: Webhook
+    mailbox: Mailbox
+    settings: dict[str, Any]
+    instance: Instance | None = None
+    port: int = 0
+    client: Any = None
+    asked: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def begin(self, *before: str) -> Instance:
+        """The next life, on the same port; `before` is put before the command. Raises `AssertionError` where it ends
+        before it serves."""
+        if self.instance is not None:
+            sweep(self.instance.process)
+        self.instance = start_alight(self.data, timeout=60, port=self.port, before=before, **self.settings)
+        return self.instance
+
+    def prepare(self) -> None:
+        """The first life: what there is, and who is told."""
+        instance = self.begin()
+        self.port = int(instance.url.rpartition(":")[2])
+        self.client = instance.client("s3", connect_timeout=5, read_timeout=20)
+        make_role(instance)
+        sns = instance.client("sns")
+        topic = sns.create_topic(Name="told")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=self.hook.url)
+        sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint=PHONE)
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=MAIL)
+        [question] = self.mailbox.to(MAIL)
+        with urllib.request.urlopen(link_in(question.get_content(), "ConfirmSubscription"), timeout=20) as answer:
+            answer.read()
+        assert self.hook.confirmed.wait(20)
+        make_endpoint(instance, "same", INFERENCE, replicas=2)
+        arn = make_function(instance, "tells", CODE, TOPIC=topic, BOOKS=str(self.books.path))
+        let_in(instance, arn, "s3", f"arn:aws:s3:::{BUCKET}")
+        self.client.create_bucket(Bucket=BUCKET)
+        rule = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        self.client.put_bucket_notification_configuration(
+            Bucket=BUCKET, NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
+        )
+
+    def put(self) -> bool:
+        """Ask for one object under a key of its own; whether it was answered with 200."""
+        with self.lock:
+            self.asked += 1
+            key = f"object-{self.asked:06}"
+        self.books.note("ask", key=key)
+        try:
+            self.client.put_object(Bucket=BUCKET, Key=key, Body=key.encode() * 20)
+        except (BotoCoreError, ClientError) as error:
+            self.books.note("answer", key=key, status=0, error=str(error))
+            return False
+        self.books.note("answer", key=key, status=200)
+        return True
+
+    def settle(self, timeout: float = 60) -> Balance:
+        """Wait until nothing is under way any more, stop the instance, and compare the ledgers."""
+        assert self.instance is not None
+        instance = self.instance
+
+        def quiet() -> bool:
+            found = counts(instance)
+            outbox = found["outbox"]
+            return not (found["pending"] or found["running"] or outbox["ready"] or outbox["sending"])
+
+        # What does not come to its end is told by the ledgers, by name.
+        try:
+            eventually(quiet, timeout)
+        except AssertionError:
+            print(f"not quiet after {timeout:g} s: {counts(instance)}")
+        assert instance.stop() == 0
+        assert instance.alight("verify", timeout=120).returncode == 0
+        return balance(self.books.lines(), read_ledger(self.data, BUCKET))
+
+
+@contextmanager
+def rig(folder: Path) -> Iterator[Rig]:
+    """Sinks, books, and an instance that is ready to be broken."""
+    books = Books(folder / "books")
+    sinks = NotedWebhook(books=books), NotedMailbox(books=books), NotedPhones(books=books)
+    with webhook(sinks[0]) as hook, mail_server(sinks[1]) as box, sms_gateway(sinks[2]) as phones:
+        settings: dict[str, Any] = {
+            "ALIGHT_SMTP_URL": box.url,
+            "ALIGHT_SMTP_FROM": "chaos@example.org",
+            "ALIGHT_SMS_URL": phones.url("json"),
+            "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1",
+            "ALIGHT_RETRY_DELAYS": "0.05,0.2",
+        }
+        made = Rig(folder, books, hook, box, settings)
+        try:
+            made.prepare()
+            yield made
+        finally:
+            if made.instance is not None:
+                sweep(made.instance.process)
+            books.close()
+
+
+class Load:
+    """Threads that put objects one after another, each with a pause after an answer, until `end`."""
+
+    def __init__(self, rig: Rig, threads: int, pause: float) -> None:
+        self.answered = 0
+        self._enough = threading.Event()
+        self._rig, self._pause = rig, pause
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self) -> None:
+        while not self._enough.is_set():
+            answered = self._rig.put()
+            with self._rig.lock:
+                self.answered += answered
+            # Nobody hammers at a door that is closed for a second.
+            self._enough.wait(self._pause if answered else 0.3)
+
+    def end(self) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def say(found: Balance, seed: int, what: str) -> None:
+    """The table on stdout; fails where the books do not balance."""
+    print(f"\n{what}{found.table(seed)}")
+    assert found.wrong == [], f"seed {seed}"
+    # The handler never fails by itself: each of a dead letter's three attempts was ended by a kill or a pause.
+    disturbed = found.numbers["kills"] + found.numbers["pauses"]
+    assert found.numbers["of them dead letters"] * 3 <= disturbed, f"seed {seed}"
