@@ -85,6 +85,14 @@ def test_a_student_clicks_from_the_bucket_to_the_phone(console: Console) -> None
     page.get_by_role("button", name="Create bucket").click()
     page.wait_for_url(lambda url: url.endswith(BUCKET))
 
+    # Step 3's end: an endpoint from a package (the role may read buckets with "sagemaker" in their names, as on AWS).
+    go(page, "Endpoints")
+    page.get_by_label("Name", exact=True).fill("uploaded")
+    page.locator("select[name=bucket]").select_option(BUCKET)
+    page.set_input_files("form[data-package] input[type=file]", EXAMPLE / "model.tar.gz")
+    page.get_by_role("button", name="Create endpoint").click()
+    page.wait_for_url(lambda url: url.endswith("/endpoints/uploaded"))
+
     # Step 4: the function from a blueprint with a role that is there; its trigger; its setting.
     go(page, "Functions")
     page.get_by_label("Name", exact=True).fill(FUNCTION)

@@ -273,6 +273,7 @@ if (theme) document.documentElement.dataset.theme = theme;
 localTimes(document);
 document.addEventListener("htmx:after:swap", () => localTimes(document));
 for (const field of document.querySelectorAll("[data-moment]")) zoned(field);
+for (const list of document.querySelectorAll(".phone ol")) list.scrollTop = list.scrollHeight;
 for (const list of document.querySelectorAll("[data-stream]")) follow(list);
 for (const form of document.querySelectorAll("[data-send-now]")) form.submit();
 for (const list of document.querySelectorAll("[data-log]")) tail(list);
