@@ -24,6 +24,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     yield running
     running.stop()
     sweep(running.process)
+    sweep(running.process)
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class Guard:
             return None
         if not admits(session, request.headers.get(TOKEN_HEADER, "")):
             return PlainTextResponse("This page is out of date: load it again.", 403)
-        if self._read_only:
+        if self._read_only and path != "/logout":
             return PlainTextResponse("The console only shows: console_read_only is set.", 403)
         return None
 

@@ -26,6 +26,8 @@ SIDES = {"small": 160, "large": 960}
 #: Bytes of the largest object that a thumbnail is made of, and of all thumbnails that are remembered.
 LARGEST = 32 << 20
 REMEMBERED = 24 << 20
+#: Thumbnails that are remembered, those of what is no picture included.
+MOST = 5_000
 #: Seconds that one picture may take.
 PATIENCE = 10.0
 #: What is shown where there is no picture any more, or never was one.
@@ -111,7 +113,7 @@ class Pictures:
     async def _shrink(self, content: bytes, side: int) -> bytes:
         if self._process is None or self._process.returncode is not None:
             command = (sys.executable, "-I", "-m", "alight.console.shrinker")
-            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env={})
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -123,7 +125,7 @@ class Pictures:
     def _remember(self, place: tuple[str, int], made: bytes) -> None:
         self._made[place] = made
         self._made.move_to_end(place)
-        while sum(map(len, self._made.values())) > REMEMBERED:
+        while len(self._made) > MOST or sum(map(len, self._made.values())) > REMEMBERED:
             self._made.popitem(last=False)
 
 

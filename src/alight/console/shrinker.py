@@ -1,15 +1,15 @@
 """The process that makes thumbnails: `python -m alight.console.shrinker`.
 
-Decoders are native code that meets strangers' bytes, so they run apart from the runtime, without rights and with
-little room. It reads frames from stdin and writes one to stdout for each: `>II` side and length, then the picture; back
-comes `>I` length, then a JPEG, or nothing where it was no picture. Used by `pictures`, which kills it where it hangs.
+Decoders are native code that meets strangers' bytes, so they run apart from the runtime: with no environment, no new
+privileges and little room (files and the network stay within their reach). It reads frames from stdin (`>II` side and
+length, then the picture) and writes one to stdout for each (`>I` length, then a JPEG, or nothing where it was no
+picture). Used by `pictures`, which kills it where it hangs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
-import os
 import resource
 import struct
 import sys
@@ -52,7 +52,6 @@ def close_in() -> None:
         system = ctypes.CDLL(None)
         system.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
         system.prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
-    os.environ.clear()
 
 
 def serve(incoming: IO[bytes], outgoing: IO[bytes]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from alight.errors.s3 import NoSuchKey, NoSuchVersion
+from alight.errors.s3 import NoSuchBucket, NoSuchKey, NoSuchVersion
 from alight.names import new_request_id
 from alight.store.objects import ObjectStore
 
@@ -19,7 +19,9 @@ class Fetcher:
         self._folder = folder
 
     async def object(self, bucket: str, key: str, version: str = "") -> Path:
-        """Raises `NoSuchKey` or `NoSuchVersion`. The file is the caller's to read, not to change."""
+        """Raises `NoSuchBucket`, `NoSuchKey` or `NoSuchVersion`. The file is the caller's to read, not to change."""
+        if self._objects.get_bucket(bucket) is None:
+            raise NoSuchBucket(BucketName=bucket)
         row = self._objects.get(bucket, key, version=version)
         if row is None or row.marker:
             raise NoSuchVersion(Key=key, VersionId=version) if version else NoSuchKey(Key=key)

@@ -13,7 +13,7 @@ from alight.calls import Call, Members
 from alight.errors import AlightError
 from alight.errors.common import NotImplemented_
 from alight.errors.lambda_ import InvalidParameterValueException, RequestEntityTooLargeException
-from alight.errors.s3 import NoSuchKey, NoSuchVersion
+from alight.errors.s3 import NoSuchBucket, NoSuchKey, NoSuchVersion
 from alight.functions import package
 from alight.functions.package import Package
 from alight.services.lambda_.places import named
@@ -62,7 +62,7 @@ class Sources:
             if given.get("S3Bucket") and given.get("S3Key"):
                 version = given.get("S3ObjectVersion") or ""
                 return self._record(await unpack(await self._fetch(given["S3Bucket"], given["S3Key"], version)))
-        except (NoSuchKey, NoSuchVersion) as fault:
+        except (NoSuchBucket, NoSuchKey, NoSuchVersion) as fault:
             raise InvalidParameterValueException(
                 f"Error occurred while GetObject. S3 Error Code: {fault.code}. S3 Error Message: {fault.message}",
                 Type="User",

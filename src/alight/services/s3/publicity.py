@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from alight.calls import Members
+from alight.services.policy_words import listed
 
 #: Keys that tie a caller down, where their values are fixed (no wildcard, no variable).
 _FIXING = frozenset(
@@ -56,8 +57,8 @@ def opened_actions(policy: Members) -> list[str]:
     """What everybody may do, as the policy says it: for people to read."""
     actions: list[str] = []
     for statement in public_statements(policy):
-        named = statement.get("Action", [f"all but {name}" for name in _listed(statement.get("NotAction", []))])
-        actions += [str(action) for action in _listed(named) if str(action) not in actions]
+        named = statement.get("Action", [f"all but {name}" for name in listed(statement.get("NotAction", []))])
+        actions += [str(action) for action in listed(named) if str(action) not in actions]
     return actions
 
 
@@ -71,7 +72,7 @@ def _means_everybody(statement: Members) -> bool:
     principal = statement.get("Principal")
     if not isinstance(principal, dict):
         return principal == "*"
-    return any("*" in _listed(values) for values in principal.values())
+    return any("*" in listed(values) for values in principal.values())
 
 
 def _is_tied(conditions: Any) -> bool:
@@ -79,7 +80,7 @@ def _is_tied(conditions: Any) -> bool:
     if not isinstance(conditions, dict):
         return False
     return any(
-        operator in _SAYING and str(key).lower() in _FIXING and _are_fixed(_listed(values))
+        operator in _SAYING and str(key).lower() in _FIXING and _are_fixed(listed(values))
         for operator, tests in conditions.items()
         if isinstance(tests, dict)
         for key, values in tests.items()
@@ -96,10 +97,6 @@ def _is_fixed(value: str) -> bool:
     except ValueError:
         return not any(mark in value for mark in ("*", "?", "${"))
     return network.prefixlen >= _WIDEST[network.version]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def opening(type_name: str, properties: Members) -> str:
