@@ -26,9 +26,10 @@ from tests.walk.sinks import Arrival, Webhook, webhook
 BUCKET = "chaos"
 MAIL, PHONE = "told@example.org", "+4915112345678"
 
-#: Notes the attempt on disk, asks the model, and tells the answer.
+#: Notes the attempt on disk, asks the model, tells the answer, and is a while in coming to its end, so that kills find
+#: what was published by attempts that never ended.
 CODE = """
-import json, os, uuid
+import json, os, random, time, uuid
 from urllib.parse import unquote_plus
 import boto3
 runtime, sns = boto3.client("sagemaker-runtime"), boto3.client("sns")
@@ -42,6 +43,7 @@ def handler(event, context):
     asked = runtime.invoke_endpoint(EndpointName="same", ContentType="text/plain", Body=key.encode())
     answer = asked["Body"].read().decode()
     sns.publish(TopicArn=os.environ["TOPIC"], Message=f"{key} {context.aws_request_id} {uuid.uuid4().hex} {answer}")
+    time.sleep(random.uniform(0, 0.2))
 """
 
 #: A model that answers what it was asked.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -66,6 +67,17 @@ class Webhook:
         self.confirmed.set()
 
 
+class LoopbackServer(ThreadingHTTPServer):
+    """Does not mind that a client is killed in the middle of a request."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, (ConnectionError, json.JSONDecodeError)):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def webhook(given: Webhook | None = None) -> Iterator[Webhook]:
     """A webhook that listens on a free port of loopback; `given` where it is to be one of the test's own kind."""
@@ -88,8 +100,7 @@ def webhook(given: Webhook | None = None) -> Iterator[Webhook]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     sink.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
