@@ -61,10 +61,13 @@ class Predictions:
     ) -> list[Prediction]:
         """From the newest before `before` back: of this label, at least so sure, of this endpoint; `alone` are
         those that no event caused (somebody waited for them)."""
-        statement = "telemetry.predictions_of_label" if label else "telemetry.predictions"
-        rows = self._reader.all(
-            statement, label=label, least=least, before=before, endpoint=endpoint, alone=int(alone), limit=limit
-        )
+        statement = "telemetry.predictions_alone" if alone else "telemetry.predictions"
+        if label:
+            statement = "telemetry.predictions_of_label"
+        given: dict[str, Any] = {"least": least, "before": before, "endpoint": endpoint, "limit": limit}
+        if statement == "telemetry.predictions_of_label":
+            given |= {"label": label, "alone": int(alone)}
+        rows = self._reader.all(statement, **given)
         return [_prediction(row) for row in rows]
 
 

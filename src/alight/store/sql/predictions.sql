@@ -13,7 +13,12 @@ SELECT * FROM predictions WHERE request_id IN (SELECT value FROM json_each(:ids)
 -- The newest answers before a moment.
 SELECT * FROM predictions
 WHERE ts < :before AND coalesce(confidence, 1) >= :least AND (:endpoint = '' OR endpoint = :endpoint)
-  AND (NOT :alone OR event_id = '')
+ORDER BY ts DESC, id DESC LIMIT :limit;
+
+-- name: telemetry.predictions_alone
+-- The newest answers that no event caused: literally, so that their own small index serves.
+SELECT * FROM predictions
+WHERE event_id = '' AND ts < :before AND coalesce(confidence, 1) >= :least AND (:endpoint = '' OR endpoint = :endpoint)
 ORDER BY ts DESC, id DESC LIMIT :limit;
 
 -- name: telemetry.predictions_of_label
