@@ -92,7 +92,7 @@ def test_what_is_no_zip_of_code_is_refused(instance: Instance) -> None:
     image = {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:latest"}
     assert "ImageUri" in refused("NotImplemented", {}, Code=image, PackageType="Image")
     nowhere = {"S3Bucket": "box", "S3Key": "k"}
-    assert "S3 Error Code: NoSuchKey" in refused("InvalidParameterValueException", {}, Code=nowhere)
+    assert "S3 Error Code: NoSuchBucket" in refused("InvalidParameterValueException", {}, Code=nowhere)
     refused("InvalidParameterValueException", {"../app.py": b""})
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
