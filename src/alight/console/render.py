@@ -44,7 +44,7 @@ class Render:
         )
         self._environment.filters |= {
             "moment": moment, "size": size, "duration": duration, "percent": percent, "segment": segment,
-            "pretty": pretty, "excerpt": excerpt,
+            "pretty": pretty, "excerpt": excerpt, "stamp": stamp,
         }  # fmt: skip
         self._environment.globals |= {
             "home": HOME,
@@ -76,6 +76,11 @@ def moment(seconds: float | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         when.isoformat(timespec="milliseconds"), when.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
+
+
+def stamp(text: str) -> Markup:
+    """The same of a time in Lambda's form (`2026-01-02T03:04:05.678+0000`)."""
+    return moment(datetime.fromisoformat(text).timestamp())
 
 
 def size(number: float) -> str:
