@@ -37,7 +37,9 @@ def context(event, context):
 def package(code: str = CODE) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", code)
+        entry = zipfile.ZipInfo("app.py")  # without the time, so that equal code is an equal package
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, code)
     return buffer.getvalue()
 
 
