@@ -214,17 +214,18 @@ def told(instance: Instance, id: str) -> Any:
     return json.loads(answer.stdout)["steps"] if answer.returncode == 0 else None
 
 
+@pytest.mark.timeout(300)
 def test_what_fails_comes_again_and_then_goes_to_the_dead_letters(instance: Instance, tmp_path: Path) -> None:
     whole = Reading(instance, tmp_path, "fails", "whole")
     each = Reading(instance, tmp_path, "partly", "each")
     whole.map()
-    uuid = each.map(FunctionResponseTypes=["ReportBatchItemFailures"], BatchSize=3, MaximumBatchingWindowInSeconds=20)
+    uuid = each.map(FunctionResponseTypes=["ReportBatchItemFailures"], BatchSize=3, MaximumBatchingWindowInSeconds=8)
     eventually(lambda: each.state(uuid) == "Enabled", what="Enabled")
     whole.send("bad")
     each.send("good", "bad", "good too")
-    eventually(lambda: whole.left(whole.dead) == 1, 60, "the dead letter of the failed batch")
+    eventually(lambda: whole.left(whole.dead) == 1, 120, "the dead letter of the failed batch")
     each.functions.update_event_source_mapping(UUID=uuid, MaximumBatchingWindowInSeconds=0)
-    eventually(lambda: each.left(each.dead) == 1, 60, "the dead letter of the message that was named")
+    eventually(lambda: each.left(each.dead) == 1, 120, "the dead letter of the message that was named")
     assert whole.bodies() == ["bad", "bad"]
     assert each.bodies() == ["good", "bad", "good too", "bad"]
     assert (whole.left(whole.queue), each.left(each.queue)) == (0, 0)

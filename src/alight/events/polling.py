@@ -140,8 +140,10 @@ class Poller:
             if now < self._rests_until:
                 return self._rests_until - now
             # The queue first, as it is the cheaper question, and most wakings are for others.
+            # What shows up between the two questions is seen by the second one.
+            shows_up = self._queues.next_visible(batching.queue)
             there = self._queues.visible(batching.queue, batching.size)
-            if wait := self._gather(batching, there, now):
+            if wait := self._gather(batching, there, shows_up, now):
                 return wait
             if self._places(batching) <= 0:
                 return TROUBLE
@@ -159,11 +161,10 @@ class Poller:
         free = self._free()
         return free if batching.most is None else min(free, batching.most - len(self._running))
 
-    def _gather(self, batching: Batching, there: int, now: float) -> float:
+    def _gather(self, batching: Batching, there: int, shows_up: float | None, now: float) -> float:
         """Seconds to wait before a batch is taken; 0 where it may be."""
         if not there:
             self._gathering_since = None
-            shows_up = self._queues.next_visible(batching.queue)
             return IDLE if shows_up is None else min(max(shows_up, 0.001), IDLE)
         if there < batching.size and batching.window:
             if self._gathering_since is None:

@@ -185,3 +185,22 @@ async def test_a_window_that_is_over_does_not_begin_anew_for_a_busy_function(ben
     poller.wake()
     await bench.until(lambda: bench.seen == [["1"]])
     await poller.stop()
+
+
+async def test_what_shows_up_during_a_look_is_not_slept_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer = type(bench.sqs.consumer)
+    asked = consumer.visible
+
+    def visible(self: object, arn: str, limit: int) -> int:
+        there = asked(self, arn, limit)  # type: ignore[arg-type]
+        if len(bench.seen) == 1 and not there and not poller._running and bench.fails:
+            bench.fails.clear()
+            bench.clock.advance(31)  # its time of hiding ends right behind the question
+        return there
+
+    monkeypatch.setattr(consumer, "visible", visible)
+    bench.fails = {"1"}
+    await bench.send("1")
+    poller = bench.poller()
+    await bench.until(lambda: bench.seen == [["1"], ["1"]])
+    await poller.stop()
