@@ -35,12 +35,18 @@ class Form:
 
 async def read_form(request: Request) -> Form:
     """Raises 413 for what is too long."""
+    body = await read_body(request, LONGEST, "The form is too long.")
+    return Form(parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def read_body(request: Request, longest: int, refusal: str) -> bytes:
+    """All bytes of a request. Raises 413 with `refusal` as soon as there are more than `longest`."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST:
-            raise HTTPException(413, "The form is too long.")
-    return Form(parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if len(body) > longest:
+            raise HTTPException(413, refusal)
+    return body
 
 
 def goes_to(request: Request, path: str) -> Response:

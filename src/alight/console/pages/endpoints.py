@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from alight.calls import Members
 from alight.console.charts import Line, chart, figure
-from alight.console.forms import goes_to, read_form, shows_again
+from alight.console.forms import goes_to, read_body, read_form, shows_again
 from alight.console.pages.buckets import Upload
 from alight.console.render import Render, segment
 from alight.console.world import World
@@ -142,11 +142,7 @@ class Endpoints:
 
     async def attempt(self, request: Request) -> Response:
         """What came in goes to the model as it is; back come the raw answer and one to read."""
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LONGEST:
-                raise HTTPException(413, "A request may have 6 MB.")
+        body = await read_body(request, LONGEST, "A request may have 6 MB.")
         name = request.path_params["name"]
         given: Members = {"EndpointName": name, "Body": body, "ContentType": request.headers.get("content-type", "")}
         started = self._world.clock.monotonic()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from alight.console.entry import COOKIE, SESSION_SECONDS
+from alight.console.forms import read_body
 from alight.console.guard import HOME
 from alight.console.render import Render
 from alight.console.world import World
@@ -41,11 +41,7 @@ class Login:
         return self._render.page(request, "login.html", link=link if self._world.entry.knows(link) else "", tried=link)
 
     async def enter(self, request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LONGEST:
-                raise HTTPException(413, "This is no login.")
+        body = await read_body(request, LONGEST, "This is no login.")
         token = parse_qs(body.decode("ascii", "replace")).get("token", [""])[0]
         cookie = self._world.entry.enter(token)
         if cookie is None:

@@ -8,10 +8,10 @@ from urllib.parse import unquote_plus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from alight.console.guard import HOME
+from alight.console.forms import goes_to
 from alight.console.render import Render
 from alight.console.stories import IMAGES
 from alight.console.world import Json, World
@@ -80,18 +80,11 @@ class Story:
 
     async def replay(self, request: Request) -> Response:
         made = await self._world.ask("events/replay-one", {"id": request.path_params["id"]})
-        return _sent_to(request, f"{HOME}/stories/{made['id']}")
+        return goes_to(request, f"/stories/{made['id']}")
 
     async def redrive(self, request: Request) -> Response:
         await self._world.ask("events/redrive", {"ids": [request.path_params["id"]]})
-        return _sent_to(request, f"{HOME}/stories/{request.path_params['id']}")
-
-
-def _sent_to(request: Request, path: str) -> Response:
-    """Where a button leads: htmx follows a header, a form a redirect."""
-    if "hx-request" in request.headers:
-        return Response(status_code=204, headers={"HX-Redirect": path})
-    return RedirectResponse(path, 303)
+        return goes_to(request, f"/stories/{request.path_params['id']}")
 
 
 def timeline(event: Json, steps: list[Json], messages: list[Json]) -> list[Bar]:
