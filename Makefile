@@ -4,12 +4,13 @@
 #                  EXAMPLE=sentiment: a page, reviews in, answers out
 #   make test      every test, in parallel, with a closing list of what was skipped and why
 #   make check     format, lint, types, the laws of the house
-#   make bench     latency and throughput of the walk, beside a bare loop
-#   make bench-http  the same of reviews through a public API
-#   make chaos     the crash tests at length: EVENTS=10000 KILLS=200 SYSCALLS=300 (about an hour)
+#   make bench     everything that is measured, beside bare limits and peers, into docs/benchmarks.md (wrk, redis-server
+#                  if they are there; half an hour); ONLY=put,api: some of it, printed
+#   make chaos     the crash tests at length: EVENTS=10000 KILLS=200 SYSCALLS=300 CUTS=1000 ... (about two hours)
 #   make docs      docs/reference/coverage.md anew from the tables of the services
+#   make parts     what Alight is made of, as a CycloneDX document, for scanners
 #   make lock      requirements/*.txt anew from pyproject.toml
-#   make clean     removes .venv, .venv-bench and caches
+#   make clean     removes .venv, .venv-bench-* and caches
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,8 +23,32 @@ ROUNDS ?= 20
 EVENTS ?= 10000
 KILLS ?= 200
 SYSCALLS ?= 300
+SMALL_KILLS ?= 3000
+WORKER_KILLS ?= 100
+CUTS ?= 1000
+OBJECT_CUTS ?= 100
+DISK_ERRORS ?= 24
+UNREADABLE ?= 4
+PENDING ?= 100000
+FULL ?= 50
+FLIPS ?= 500
+SIMULATIONS ?= 10000
+STORIES ?= 60
+FUZZ ?= 20000
+DRIBBLED ?= 4000
+FORGED ?= 100000
+FUZZED ?= 20000
+OVERLOAD ?= 30
+SLOW_EVENTS ?= 200
 
-.PHONY: help demo test check bench bench-http chaos docs lock clean venv
+# Every process that a test starts would compile the whole package again (half a second each) where this is set. What
+# runs Alight is compiled when it is installed, for those who have it set in their shell.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Libraries that tests and benches load themselves are to be quiet, too (src/alight/quiet.py).
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help demo test check bench chaos docs parts lock clean venv
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +60,7 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --require-hashes --requirement requirements/run.txt
 	@$(INSTALL) --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
@@ -57,17 +83,30 @@ check: $(VENV)/.dev
 	@$(BIN)/pytest --quiet tests/laws
 
 bench: $(VENV)/.dev
-	@$(BIN)/python bench/pipeline.py
-
-bench-http: $(VENV)/.dev
-	@$(BIN)/python bench/http
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY),--write)
 
 chaos: $(VENV)/.dev
 	@ALIGHT_TEST_ROUNDS=$(ROUNDS) ALIGHT_CHAOS_EVENTS=$(EVENTS) ALIGHT_CHAOS_KILLS=$(KILLS) \
-		ALIGHT_CHAOS_SYSCALLS=$(SYSCALLS) $(BIN)/pytest --verbose --capture=no tests/crash tests/walk/test_kill.py tests/labs
+		ALIGHT_CHAOS_SYSCALLS=$(SYSCALLS) ALIGHT_CHAOS_CUTS=$(CUTS) ALIGHT_CHAOS_OBJECT_CUTS=$(OBJECT_CUTS) \
+		ALIGHT_CHAOS_SMALL_KILLS=$(SMALL_KILLS) ALIGHT_CHAOS_WORKER_KILLS=$(WORKER_KILLS) \
+		ALIGHT_CHAOS_DISK_ERRORS=$(DISK_ERRORS) ALIGHT_CHAOS_FULL=$(FULL) ALIGHT_CHAOS_FLIPS=$(FLIPS) \
+		ALIGHT_CHAOS_PENDING=$(PENDING) ALIGHT_CHAOS_UNREADABLE=$(UNREADABLE) \
+		ALIGHT_CHAOS_SIMULATIONS=$(SIMULATIONS) ALIGHT_CHAOS_STORIES=1000 \
+		ALIGHT_CHAOS_OBJECT_STORIES=$(STORIES) ALIGHT_CHAOS_OBJECT_STEPS=60 ALIGHT_CHAOS_OBJECT_KILLS=4 \
+		ALIGHT_CHAOS_FUZZ=$(FUZZ) ALIGHT_CHAOS_DRIBBLED=$(DRIBBLED) ALIGHT_CHAOS_PICTURES=1 ALIGHT_CHAOS_BENCH=1 \
+		ALIGHT_CHAOS_OVERLOAD=$(OVERLOAD) ALIGHT_CHAOS_SLOW_EVENTS=$(SLOW_EVENTS) \
+		ALIGHT_CHAOS_FORGED=$(FORGED) ALIGHT_CHAOS_FUZZED=$(FUZZED) ALIGHT_CHAOS_GRID=1 \
+		$(BIN)/pytest --verbose --capture=no tests/crash tests/sim tests/unit/store/test_journal_machine.py tests/walk/test_kill.py \
+		tests/walk/test_fuzz.py tests/fuzz tests/walk/test_slowloris.py tests/walk/test_overload.py tests/walk/test_backpressure.py \
+		tests/unit/endpoints/test_picture_corpus.py tests/labs tests/house/test_bench.py tests/unit/gateway/test_auth_grid.py \
+		tests/unit/gateway/test_forged.py tests/unit/gateway/test_forged_forms.py tests/walk/test_auth_grid.py \
+		tests/unit/notifications/test_ssrf.py tests/walk/test_canaries.py tests/walk/test_hostile.py
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.laws.coverage
+
+parts: $(VENV)/.dev
+	@$(BIN)/python -m tests.house.parts
 
 LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE)
@@ -78,4 +117,4 @@ lock: $(VENV)/.dev
 	@! grep -nE '://|^-' requirements/run.txt requirements/dev.txt || { echo "A list names an address: not to be committed."; exit 1; }
 
 clean:
-	@rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf $(VENV) .venv-bench .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

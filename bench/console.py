@@ -29,11 +29,11 @@ TIMES = 20
 EVENTS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count),
 e AS (SELECT 'bench-' || i AS id, json_object('bucket', 'pictures', 'key', 'birds/' || i || '.txt') AS source,
-             :start + i AS accepted, :start + i + 21600 AS expires FROM n)
+             :start + i AS accepted, :start + i + 21600 AS expires, :function || iif(i = 7, '-rare', '') AS name FROM n)
 INSERT INTO events (id, function, payload, source, state, attempts, leases, fence, not_before, accepted, expires,
                     retries, finished, result, crc)
-SELECT id, :function, x'7b7d', source, 'succeeded', 1, 1, 1, accepted, accepted, expires, 2, accepted + 0.1, x'7b7d',
-       row_crc(id, :function, x'7b7d', source, accepted, expires, 2) FROM e
+SELECT id, name, x'7b7d', source, 'succeeded', 1, 1, 1, accepted, accepted, expires, 2, accepted + 0.1, x'7b7d',
+       row_crc(id, name, x'7b7d', source, accepted, expires, 2) FROM e
 """
 PREDICTIONS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
@@ -45,7 +45,7 @@ SELECT 'bench-' || i, 'bench-' || i, 'species', 'AllTraffic', :start + i, 0.02, 
 
 
 def fill(data: Path, count: int) -> None:
-    """Stories of the last day, all of one function that is there no more."""
+    """One story a second, all but one of one function; neither is there any more."""
     given = {
         "count": count,
         "start": time.time() - count - 60,
@@ -101,14 +101,17 @@ def main() -> None:
         try:
             opener = enter(instance)
             back = time.time() - count / 2
-            queries = ("", "?outcome=succeeded", "?outcome=dead", "?function=b", "?label=Toucan", "?label=nobody",
-                       "?least=95", f"?before={back}")  # fmt: skip
+            queries = (
+                "", "?outcome=succeeded", "?outcome=dead", "?function=b", "?function=b-rare", "?function=nobody",
+                "?function=b-rare&outcome=dead", "?function=b&outcome=dead", "?label=Toucan", "?label=nobody",
+                "?least=50", "?least=95", "?label=Drake&least=95", "?function=b-rare&label=Drake", f"?before={back}",
+            )  # fmt: skip
             for query in queries:
                 median, worst, page = measure(opener, f"{instance.url}{HOME}/{query}")
                 rows = page.count(b'class="story')
-                print(f"{query[:24] or 'first page':24} {median:7.1f} ms, worst {worst:7.1f} ms, {rows} stories")
+                print(f"{query[:27] or 'first page':27} {median:7.1f} ms, worst {worst:7.1f} ms, {rows} stories")
                 if not query:
-                    print(f"{'in all, compressed':24} {weight(opener, instance.url, page) / 1000:7.1f} KB")
+                    print(f"{'in all, compressed':27} {weight(opener, instance.url, page) / 1000:7.1f} KB")
         except Exception:
             print(instance.stderr.read_text()[-1500:])
             raise

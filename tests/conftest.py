@@ -7,15 +7,26 @@ or fails where REQUIRE_TOOLS=1 (as in CI). What was skipped is listed at the end
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
 
+from alight.quiet import NO_TELEMETRY
+from tests.loaded import Loaded, loading
 from tests.support import Instance, Start, find_tool, start_alight, sweep
+
+#: The Alights that a test has started by `start`.
+STARTED = pytest.StashKey[list[Instance]]()
+
+
+def pytest_configure() -> None:
+    """Tests talk to the loopback only, and so do libraries that they load into their own process."""
+    os.environ.update(NO_TELEMETRY)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -43,6 +54,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(f"{count:4d}  {reason}")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails is reported with what the Alights that it used have said last."""
+    report = yield
+    if report.failed:
+        used = [getattr(value, "instance", value) for value in item.funcargs.values()]
+        instances = [one for one in [*used, *item.stash.get(STARTED, [])] if isinstance(one, Instance)]
+        said = {one.url: one.stderr.read_text()[-8000:] for one in instances if one.stderr.exists()}
+        report.sections += [(f"stderr of {url}", text) for url, text in said.items()]
+    return report
+
+
 @pytest.fixture(autouse=True)
 def every_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An answer whose body nobody reads keeps its connection, which is then found open in whichever test comes when it
@@ -62,10 +85,17 @@ def every_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert not left, f"{len(left)} answers of boto3 were not read to their end"
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Loaded]:
+    """`loaded("aws2")`: a program that does what the tool does, without its start."""
+    with tempfile.TemporaryDirectory() as folder, loading(Path(folder)) as tools:
+        yield tools
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Start any number of Alights: `start(template=None, data=None, port=0, **environment)`; all are ended."""
-    started: list[Instance] = []
+    started = request.node.stash.setdefault(STARTED, [])
 
     def begin(template: Path | None = None, data: Path | None = None, **more: Any) -> Instance:
         instance = start_alight(data or tmp_path / "data", template, **more)

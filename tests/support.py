@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -20,10 +21,17 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from alight import cli
+from alight.cli.env import variables
+from tests.translations import hand_over, take_over
+
 READY = "Alight ready at "
 BIN = Path(sys.executable).parent
-#: Settings that would change what a test sees, and keys that must never leave the machine.
-STRANGERS = ("ALIGHT_", "AWS_")
+#: Settings that would change what a test sees, keys that must never leave the machine, and what would make every
+#: process compile the package anew.
+STRANGERS = ("ALIGHT_", "AWS_", "PYTHONDONTWRITEBYTECODE")
+#: Held by whoever has turned this process's output into a command's answer.
+ASKING = threading.Lock()
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -58,11 +66,14 @@ class Instance:
         return run_alight(*words, "--data", str(self.data), timeout=timeout)
 
     def json(self, *words: str) -> Any:
-        """What `alight WORDS --json` answers; raises where it fails."""
-        result = self.alight(*words, "--json")
-        if result.returncode:
-            raise AssertionError(f"alight {' '.join(words)}: exit {result.returncode}: {result.stderr}")
-        return json.loads(result.stdout)
+        """What `alight WORDS --json` answers; raises where it fails. It is asked in this process, without the start of
+        another, since many tests ask again and again."""
+        out, err = io.StringIO(), io.StringIO()
+        with ASKING, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.main([*words, "--data", str(self.data), "--json"])
+        if code:
+            raise AssertionError(f"alight {' '.join(words)}: exit {code}: {err.getvalue()}")
+        return json.loads(out.getvalue())
 
     def kill(self) -> None:
         """`kill -9` of the runtime, as a power cut of the process."""
@@ -116,6 +127,8 @@ def start_alight(
     `before` is a command that runs the runtime's process itself, as `strace` does.
     """
     data.parent.mkdir(parents=True, exist_ok=True)
+    if template:
+        hand_over(data)
     stderr = data.parent / f"{data.name}.stderr"
     flags = ["--port", str(port), "--data", str(data)]
     command = [str(BIN / "alight"), "up", *([str(template)] if template else []), *flags]
@@ -133,8 +146,8 @@ def start_alight(
         )
     try:
         url = _wait_ready(process, timeout)
-        answer = run_alight("env", "--json", "--data", str(data))
-        return Instance(process, url, data, stderr, json.loads(answer.stdout))
+        take_over(data)
+        return Instance(process, url, data, stderr, variables(data))
     except BaseException as error:
         sweep(process)
         error.add_note(f"stderr of alight up:\n{stderr.read_text()[-4000:]}")

@@ -7,13 +7,18 @@ that refuses a write ends it at once: what was not flushed was not promised.
 
 from __future__ import annotations
 
+import gc
+import sys
+
+if __name__ == "__main__":
+    gc.disable()  # until all is imported, which stays: looking for garbage in it would cost a sixth of the start
+    sys.modules["awscrt.auth"] = None  # type: ignore[assignment]  # botocore goes without: it takes 30 ms to load
+
 import argparse
 import asyncio
 import json
-import logging
 import os
 import signal
-import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -22,12 +27,14 @@ from typing import Any
 
 import uvloop
 
-from alight import __version__
+from alight import __version__, late, openfiles
 from alight.assembly.console import login_link
 from alight.assembly.doors import build_doors
 from alight.assembly.entrance import build_authorizer, listen
 from alight.assembly.formation import build_formation, with_formation
 from alight.assembly.housekeeping import keep_tidy, report_damage, tidy_before_serving
+from alight.assembly.log import begin_log, say
+from alight.assembly.reach import check_reach
 from alight.assembly.running import build_running
 from alight.assembly.store import Store, open_store
 from alight.assembly.telling import build_telling
@@ -35,6 +42,7 @@ from alight.assembly.templates import Templates
 from alight.clock import SystemClock
 from alight.console.entry import Entry
 from alight.errors import AlightError
+from alight.fence import tiers
 from alight.gateway.route import Router
 from alight.gateway.service_policy import service_may
 from alight.services.resource_policies import ResourcePolicies
@@ -44,6 +52,8 @@ from alight.services.targets import Targets
 from alight.settings import Settings, load_settings
 from alight.stacks.answers import Answers
 from alight.stacks.record import KIND as STACK
+from alight.store.checksums import CRCS
+from alight.store.connections import unreadable
 
 #: Seconds that running work gets at SIGTERM.
 GRACE = 5.0
@@ -52,6 +62,10 @@ GRACE = 5.0
 async def run(settings: Settings, template: Path | None, stopping: asyncio.Event) -> None:
     """The runtime's life: build, serve, apply the template, say that it is ready, work until `stopping`."""
     clock = SystemClock()
+    if warning := check_reach(settings):
+        say(warning)
+    # In a process of its own, beside what follows.
+    probing = asyncio.create_task(asyncio.to_thread(tiers.offered), name="fence")
     async with AsyncExitStack() as exits:
         store = await open_store(settings, clock, exits)
         store.database.on_fatal = die
@@ -61,6 +75,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         policies = ResourcePolicies(store.records, service_may)
         targets: Targets
         telling = await build_telling(store, lambda: targets, sqs, policies, exits)
+        await probing
         running = build_running(store, telling.topics, exits)
         targets = Targets(store.records, running.catalogue, running.queue, telling.topics, sqs.send, policies.admits)
         doors = build_doors(store, running, telling, targets, sqs, say)
@@ -84,7 +99,7 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         exits.push_async_callback(formation.runs.close)
         if template is not None and not await unless_stopped(stopping, bring_up(store, templates, template)):
             return
-        await telling.outbox.start()
+        sending = await telling.outbox.start()
         exits.push_async_callback(telling.outbox.close)
         dispatching = asyncio.create_task(running.dispatcher.run(), name="dispatcher")
         polling = asyncio.create_task(doors.pollers.run(), name="pollers")
@@ -93,17 +108,13 @@ async def run(settings: Settings, template: Path | None, stopping: asyncio.Event
         announce(store)
         say(f"Console: {login_link(store, entry)}")
         await asyncio.to_thread(router.warm)
-        await wait_for(stopping, dispatching, polling)
+        await late.load(CRCS)
+        gc.freeze()  # the models stay, too
+        await wait_for(stopping, dispatching, polling, sending)
         for task in (tidying, watching, dispatching, polling):
             task.cancel()
         await asyncio.gather(running.dispatcher.close(GRACE), doors.pollers.close(GRACE))
         (settings.data / "instance.json").unlink(missing_ok=True)
-
-
-def say(text: str) -> None:
-    """One line to the people at the terminal; stdout belongs to the ready line."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def announce(store: Store) -> None:
@@ -118,7 +129,7 @@ def announce(store: Store) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(facts))
     temporary.rename(path)
-    sys.stdout.write(f"Alight ready at {store.address.local()}\n")
+    sys.stdout.write(f"Alight ready at {store.address.outer()}\n")
     sys.stdout.flush()
 
 
@@ -152,18 +163,20 @@ async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]
 
 
 async def wait_for(stopping: asyncio.Event, *working: asyncio.Task[None]) -> None:
-    """Until somebody asks to stop; a dispatcher that ends by itself is a fault of ours."""
+    """Until somebody asks to stop; a loop that ends by itself is a fault of ours, or the disk cannot read."""
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait({asked, *working}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     for task in working:
-        if task.done():
+        if task.done() and not task.cancelled():
+            if unreadable(error := task.exception()):
+                die(error, "a read")
             task.result()
 
 
-def die(error: BaseException) -> None:
+def die(error: BaseException | None, what: str = "a write") -> None:
     """The disk refused: nothing more may be promised, and what was promised is on it."""
-    say(f"Alight stops: the disk refused a write ({error}). Start it again once the disk is well.")
+    say(f"Alight stops: the disk refused {what} ({error}). Start it again once the disk is well.")
     os._exit(74)
 
 
@@ -173,9 +186,13 @@ def parse(words: Sequence[str]) -> tuple[Settings, Path | None]:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--tls-cert")
+    parser.add_argument("--tls-key")
+    parser.add_argument("--insecure", action="store_const", const=True)
     given = parser.parse_args(words)
     folder = given.template.parent if given.template else Path.cwd()
-    settings = load_settings(folder, host=given.host, port=given.port, data=given.data)
+    flags = {name: value for name, value in vars(given).items() if name != "template"}
+    settings = load_settings(folder, **flags)
     return replace(settings, data=settings.data.absolute()), given.template
 
 
@@ -188,9 +205,14 @@ async def serve_until_signal(settings: Settings, template: Path | None) -> None:
 
 
 def main(words: Sequence[str]) -> int:
+    sys.modules.pop("awscrt.auth", None)
+    # What was imported stays, and is never looked through again.
+    gc.freeze()
+    gc.enable()
     # The writer's thread commits what the loop waits for: it must not wait five milliseconds for its turn.
     sys.setswitchinterval(0.0005)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    openfiles.raise_limit()
+    begin_log()
     try:
         settings, template = parse(words)
         uvloop.run(serve_until_signal(settings, template))

@@ -49,7 +49,8 @@ ANONYMOUS = Principal("anonymous", "anonymous", "ANONYMOUS")
 class Attempt:
     """The invocation on whose behalf a worker calls. `event_id` is None for synchronous invocations.
 
-    `staged` says that publishes wait for the deciding attempt (design, decision 3).
+    `staged` says that publishes wait for the deciding attempt (design, decision 3). Of an invocation without an event,
+    `chain` says how often each function was called in the chain up to it (JSON).
     """
 
     request_id: str
@@ -57,6 +58,12 @@ class Attempt:
     event_id: str | None = None
     fence: int = 0
     staged: bool = False
+    chain: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Of what is done on its behalf: an event's id, or the chain itself."""
+        return self.event_id or self.chain
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import hmac
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from alight.errors import AlightError
@@ -27,9 +27,9 @@ class Credentials:
     """`admin_token` opens `/_alight/api`; `session_secret` derives the keys of workers."""
 
     access_key_id: str
-    secret_access_key: str
-    admin_token: str
-    session_secret: str
+    secret_access_key: str = field(repr=False)
+    admin_token: str = field(repr=False)
+    session_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class SessionKey:
     """The three values that make temporary credentials."""
 
     access_key_id: str
-    secret_access_key: str
-    session_token: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
 
 
 def load_or_create(folder: Path) -> Credentials:

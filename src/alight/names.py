@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 ACCOUNT = "000000000000"
@@ -25,6 +27,7 @@ class Arn:
         return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
 
 
+@lru_cache(maxsize=512)
 def parse_arn(text: str) -> Arn:
     """Raises `ValueError` where `text` is not an ARN."""
     parts = text.split(":", 5)
@@ -83,10 +86,19 @@ def new_short_id(length: int = 10) -> str:
 def new_request_id() -> str:
     """A UUID: the id of a request, an event, a message or an invocation."""
     # uuid4 in text; the class would cost five times as much, and each picture needs half a dozen.
-    drawn = secrets.token_hex(16)
+    drawn = os.urandom(16).hex()
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{'89ab'[int(drawn[16], 16) & 3]}{drawn[17:20]}-{drawn[20:]}"
 
 
 def new_version_id() -> str:
     """32 letters and digits, unguessable: the name of one stored body."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
+
+
+def without_password(address: str) -> str:
+    """A subscriber's address as people are shown it, and AWS's callers too: `https://user:****@host/`."""
+    scheme, mark, rest = address.partition("://")
+    login, at, place = rest.partition("/")[0].rpartition("@")
+    if not mark or not at or ":" not in login:
+        return address
+    return f"{scheme}://{login.partition(':')[0]}:****@{place}{rest[len(login) + 1 + len(place) :]}"

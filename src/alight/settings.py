@@ -27,6 +27,11 @@ class Settings:
     host: str = "127.0.0.1"
     #: 0 picks a free one.
     port: int = 4566
+    #: Files with a certificate (and its chain) and its key, in PEM: with them, the address speaks TLS.
+    tls_cert: str = ""
+    tls_key: str = ""
+    #: Plain HTTP may be reached from other machines.
+    insecure: bool = False
     #: How others reach this instance; used for links that leave the machine, and allowed as Host.
     public_url: str = ""
     #: Further Host names that are let in.
@@ -41,6 +46,12 @@ class Settings:
     idle_timeout: float = 300.0
     #: Replicas of an endpoint whose configuration asks for one; 0 means one per core.
     replicas: int = 0
+    #: The fence around functions and models: auto, none, landlock or seccomp.
+    worker_sandbox: str = "auto"
+    #: Folders beyond the fence that all of them may read and write.
+    worker_paths: tuple[str, ...] = ()
+    #: The calls of workers' boto3 to Alight itself skip what these do not need.
+    quick_boto3: bool = True
     #: Private addresses that webhooks may reach.
     webhook_allow: tuple[str, ...] = ()
     #: `smtp://user:password@host:port` or `smtps://`; empty keeps emails in the outbox.
@@ -114,8 +125,11 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "idle_timeout": float,
     "retention_days": float,
     "console_read_only": _yes,
+    "insecure": _yes,
+    "quick_boto3": _yes,
     "retry_delays": _numbers,
     "webhook_allow": _strings,
+    "worker_paths": _strings,
     "allowed_hosts": _strings,
 }
 

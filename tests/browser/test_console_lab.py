@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.console import Console, opened
 from tests.support import start_alight, sweep
@@ -34,13 +34,13 @@ TRUST = {
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+def console(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("lab")
     running = start_alight(folder / "data", EXAMPLE, timeout=90)
     iam = running.client("iam")
     iam.create_role(Path="/service-role/", RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.put_role_policy(RoleName=ROLE, PolicyName="workshop", PolicyDocument=json.dumps(POLICIES))
-    with opened(running, folder / "screenshots") as made:
+    with opened(running, browser) as made:
         yield made
     running.stop()
     sweep(running.process)

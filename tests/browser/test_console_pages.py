@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import re
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.console import Console, opened
+from tests.browser.console import Console, drop, opened
 from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.conftest import EXAMPLE
 
 pytestmark = [pytest.mark.tool("chromium"), pytest.mark.timeout(240)]
 
 PICTURE = EXAMPLE / "pictures" / "toucan.jpg"
+#: How long the button that chooses a file takes for a change of its colours.
+STILL = """(() => {
+    const look = getComputedStyle(document.querySelector('input[type=file]'), '::file-selector-button');
+    return look.transitionProperty === 'none' ? 'none' : look.transitionDuration;
+})()"""
+#: The first chart has a dozen pixels or more of the colour that its first line has in this scheme.
+POINT = """() => {
+    const canvas = document.querySelector('.charts canvas'), probe = document.createElement('canvas').getContext('2d');
+    probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--ember');
+    probe.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    for (let place = 0; place < data.length; place += 4)
+        if (data[place] === red && data[place + 1] === green && data[place + 2] === blue) found += 1;
+    return found >= 12;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -32,27 +50,39 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.fixture
-def console(instance: Instance, tmp_path: Path) -> Iterator[Console]:
-    with opened(instance, tmp_path / "screenshots") as made:
+def console(instance: Instance, browser: Browser) -> Iterator[Console]:
+    with opened(instance, browser) as made:
         yield made
+
+
+def bar_values(console: Console) -> list[float]:
+    """What bars of progress show from now on, in the order in which they do."""
+    shown: list[float] = []
+    console.page.expose_function("shown", lambda value: shown.append(value))
+    console.page.evaluate(
+        """() => {
+            const own = Object.getOwnPropertyDescriptor(HTMLProgressElement.prototype, "value");
+            const set = function (value) { window.shown(value); own.set.call(this, value); };
+            Object.defineProperty(HTMLProgressElement.prototype, "value", { ...own, set });
+        }"""
+    )
+    return shown
 
 
 def test_a_dropped_picture_tells_its_story(console: Console) -> None:
     page, bucket = console.page, console.instance.json("outputs")["BucketName"]
     console.open("/buckets")
+    console.check()
+    console.shoot("buckets")
     page.get_by_role("link", name=bucket).click()
     console.open(f"/buckets/{bucket}?prefix=birds/")
-    dropped = page.evaluate_handle(
-        """([name, text]) => {
-            const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-            const carried = new DataTransfer();
-            carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
-            return carried;
-        }""",
-        [PICTURE.name, base64.b64encode(PICTURE.read_bytes()).decode()],
-    )
+    shown = bar_values(console)
     with page.expect_navigation():
-        page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
+        drop(console, "[data-drop]", PICTURE.name, PICTURE.read_bytes(), "image/jpeg")
+    # Empty, then as far as it has gone, then full.
+    size = PICTURE.stat().st_size
+    assert shown == sorted(shown)
+    assert (shown[0], shown[-2] > 0, shown[-1]) == (0, True, size)
     expect(page.locator("tbody")).to_contain_text("toucan.jpg")
     console.check()
     console.shoot("bucket")
@@ -96,12 +126,19 @@ def test_a_function_is_made_changed_and_tested(console: Console) -> None:
     page.locator("textarea").fill('def lambda_handler(event, context):\n    return "changed by hand"\n')
     with page.expect_navigation():
         page.get_by_role("button", name="Save and publish").click()
+    expect(page.locator("main [role=status]")).to_contain_text("published as version 1")
     console.check()
     console.shoot("code")
     page.get_by_role("link", name="Back to the function").click()
     page.get_by_role("button", name="Test", exact=True).click()
     expect(page.locator("#tested")).to_contain_text("changed by hand", timeout=60_000)
     expect(page.locator("table", has_text="$LATEST")).to_contain_text("1")
+    for version in ("1", "$LATEST"):
+        page.get_by_label("Alias", exact=True).fill("live")
+        page.get_by_label("points at version").select_option(version)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Set alias").click()
+        expect(page.locator("tr", has=page.get_by_role("rowheader", name=version, exact=True))).to_contain_text("live")
 
     page.get_by_label("Name of a new variable").fill("API_TOKEN")
     page.get_by_label("Value of the new variable").fill("canary-in-the-page")
@@ -161,6 +198,25 @@ def test_a_dead_letter_is_brought_back(console: Console) -> None:
     eventually(lambda: console.instance.json("status")["books"]["dead"] == 1, what="the second end")
     attempts = console.instance.json("events", "list", "--function", "failing")["events"][0]["attempts"]
     assert attempts == 3
+    id = console.instance.json("events", "list", "--function", "failing")["events"][0]["id"]
+    console.open(f"/stories/{id}")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Redrive").click()
+    eventually(lambda: len(console.instance.json("events", "show", id)["history"]) == 9, what="the third end")
+
+
+def drawn(console: Console) -> bool:
+    """Whether the one point of the first chart is seen, in the colour of the scheme, by day and by night; if not yet,
+    the page is loaded again."""
+    page = console.page
+    for scheme in ("light", "dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_selector(".charts canvas, .charts p.muted")
+        if not page.locator(".charts canvas").count():
+            page.reload()
+            return False
+        console.until(POINT)
+    return True
 
 
 def test_an_endpoint_is_asked_and_one_is_made(console: Console) -> None:
@@ -168,13 +224,20 @@ def test_an_endpoint_is_asked_and_one_is_made(console: Console) -> None:
     console.open("/endpoints")
     console.check()
     console.shoot("endpoints")
+    # Who wants no motion sees the button of a file change with the scheme at once, as all else does.
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(STILL) in ("none", "0s")
     page.get_by_role("link", name=name).click()
+    page.wait_for_url(lambda url: url.endswith(f"/endpoints/{name}"))
     page.set_input_files("form[data-try] input[type=file]", PICTURE)
     page.get_by_role("button", name="Ask the model").click()
     expect(page.locator("#answer .guesses li").first).to_contain_text("Toucan", timeout=60_000)
     expect(page.locator("#answer pre")).to_contain_text("[")
     console.check()
     console.shoot("endpoint")
+    expect(page.locator("main button").last).to_have_text("Delete endpoint")
+    page.reload()
+    eventually(lambda: drawn(console), what="a chart with its one point")
     page.locator("input[name=weight]").fill("2")
     with page.expect_navigation():
         page.get_by_role("button", name="Change weights").click()
@@ -187,6 +250,7 @@ def test_the_held_message_is_read_on_a_phone(console: Console) -> None:
     page = console.page
     console.open("/topics")
     console.check()
+    console.shoot("topics")
     page.get_by_label("Name", exact=True).fill("arrivals")
     page.get_by_role("button", name="Create topic").click()
     page.wait_for_url(lambda url: url.endswith("/topics/arrivals"))
@@ -196,6 +260,7 @@ def test_the_held_message_is_read_on_a_phone(console: Console) -> None:
     expect(page.locator("table")).to_contain_text("+16035551212")
     console.check()
     console.shoot("topic")
+    expect(page.locator("main button").last).to_have_text("Delete topic")
     page.get_by_label("Message", exact=True).fill("Machine learning is fun!")
     page.get_by_role("button", name="Publish").click()
     page.wait_for_url(lambda url: url.endswith("/outbox"))
@@ -208,6 +273,8 @@ def test_an_api_is_made_for_a_function_and_tried(console: Console) -> None:
     page, functions = console.page, console.instance.client("lambda")
     name = functions.list_functions()["Functions"][0]["FunctionName"]
     console.open("/apis")
+    console.check()
+    console.shoot("apis")
     page.get_by_label("Name").fill("trial")
     page.get_by_label("Lambda function (proxy)").select_option(name)
     page.get_by_role("button", name="Create and deploy").click()
@@ -229,18 +296,30 @@ def test_the_system_says_how_it_is(console: Console, tmp_path: Path) -> None:
     expect(page.locator("main")).to_contain_text("balanced")
     page.get_by_label("New folder").fill(str(tmp_path / "copy"))
     page.get_by_role("button", name="Back up").click()
-    expect(page.locator("#kept")).to_contain_text("Everything is as it was written", timeout=60_000)
+    expect(page.locator("#backed")).to_contain_text("Everything is as it was written", timeout=60_000)
     assert (tmp_path / "copy" / "backup.json").exists()
     page.get_by_role("button", name="Verify all data").click()
-    expect(page.locator("#kept")).to_contain_text("verified", timeout=60_000)
+    expect(page.locator("#verified")).to_contain_text("verified", timeout=60_000)
+    # One answer does not take the other away; and the next visitor sees when and where it was.
+    expect(page.locator("#backed")).to_contain_text("backed up to")
+    page.reload()
+    expect(page.locator("#backed")).to_contain_text(f"at {tmp_path / 'copy'}")
+    expect(page.locator("#backed time[data-local]")).to_have_count(1)
     console.check()
     console.shoot("system")
+    expect(page.locator("section[aria-labelledby=disk]")).to_contain_text(
+        re.compile(r"B of [\d.,]+ [KMGT]i?B are free")
+    )
+    expect(page.locator("section[aria-labelledby=settings]")).to_contain_text(str(console.instance.data))
 
 
 def test_an_error_is_told_and_nothing_is_lost(console: Console) -> None:
     page = console.page
     console.open("/topics/nobodys")
     expect(page.locator("main")).to_contain_text("Topic does not exist")
+    console.wrongs.clear()
+    console.check()
+    console.shoot("error")
     console.open("/buckets")
     page.get_by_label("Name").fill("a..b")
     page.get_by_role("button", name="Create bucket").click()
@@ -250,40 +329,60 @@ def test_an_error_is_told_and_nothing_is_lost(console: Console) -> None:
 
 
 def test_the_keyboard_is_enough(console: Console) -> None:
-    """A topic is made, and a message published, without a mouse."""
+    """A topic is found in the menu, made, and a message published, without a mouse."""
     page = console.page
-    console.open("/topics")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
+    console.tab_to(page.get_by_role("link", name="Topics"))
     page.keyboard.press("Enter")
-    page.get_by_label("Name", exact=True).focus()
+    page.wait_for_url(lambda url: url.endswith("/topics"))
+    skip = page.get_by_role("link", name="Skip to the page")
+    console.tab_to(skip)
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    console.tab_to(page.get_by_label("Name", exact=True))
     page.keyboard.type("typed")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url.endswith("/topics/typed"))
-    page.get_by_label("Message", exact=True).focus()
+    console.tab_to(page.get_by_label("Message", exact=True))
     page.keyboard.type("by keys")
-    page.keyboard.press("Tab")
+    console.tab_to(page.get_by_role("button", name="Publish"))
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url.endswith("/outbox"))
+
+
+def test_on_a_phone_the_keyboard_goes_as_the_eye_does(console: Console) -> None:
+    """Through the head of a page: from left to right, line by line."""
+    page = console.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    console.open("/system")
+    page.keyboard.press("Tab")
+    seen: list[tuple[float, float]] = []
+    while True:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => { const one = document.activeElement, { bottom, left } = one.getBoundingClientRect();
+            return one.closest('header.top') ? [bottom, left] : null }"""
+        )
+        if stop is None:
+            break
+        seen.append(tuple(stop))
+    assert len(seen) == 12
+    for (bottom, left), (next_bottom, next_left) in pairwise(seen):
+        assert next_bottom > bottom + 8 or next_left > left, seen
+        assert next_bottom > bottom - 8, seen
 
 
 def test_the_keyboard_is_enough_for_a_test_of_a_function(console: Console) -> None:
     """A function is found in its list, its sample event is changed and sent, without a mouse."""
     page = console.page
     console.open("/functions")
-    name = page.locator("tbody a").first.inner_text()
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == name:
-            break
+    first = page.locator("tbody a").first
+    name = first.inner_text()
+    console.tab_to(first)
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url.endswith(f"/functions/{name}"))
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "event":
-            break
+    console.tab_to(page.locator("#event"))
     page.keyboard.press("Control+A")
     page.keyboard.type('{"Records": []}')
-    page.keyboard.press("Tab")
+    console.tab_to(page.get_by_role("button", name="Test", exact=True))
     page.keyboard.press("Enter")
     expect(page.locator("#tested")).to_contain_text("success", timeout=60_000)

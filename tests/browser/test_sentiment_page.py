@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.reviews import BAD, EXAMPLE, GOOD, Judge
 from tests.support import find_tool
@@ -20,10 +20,6 @@ from tests.walk.sentiments import Sentiments, sentiments
 
 pytest.importorskip("xgboost")
 pytestmark = pytest.mark.tool("chromium")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 #: Milliseconds for one answer.
 PATIENCE = 30_000
 
@@ -58,15 +54,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sentiments]:
 
 
 @pytest.fixture
-def context(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A browser with a profile of its own; `indirect` parameters are options of the context."""
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """What a page keeps is its own; `indirect` parameters are options of the context."""
     options: dict[str, Any] = getattr(request, "param", {})
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=find_tool("chromium"), args=list(QUIET), **options
-        )
-        yield opened
-        opened.close()
+    opened = browser.new_context(**options)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

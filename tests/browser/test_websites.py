@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from alight.gateway.asgi import Mount
-from tests.support import find_tool
+from alight.gateway.mounts import Mount
 from tests.wire.running_s3 import Running, running_s3
 from tests.wire.test_website import open_up
 
@@ -72,12 +71,10 @@ def fill(s3: Any, bucket: str) -> None:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_tool("chromium"), args=["--no-sandbox"])
-        opened = browser.new_page()
-        yield opened
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page()
+    yield opened
+    opened.close()
 
 
 def address(here: Running, form: str, bucket: str = "site") -> str:

@@ -20,7 +20,7 @@ from alight.store.objects import ObjectStore
 from alight.store.shapes import ObjectInfo
 from alight.store.verify import verify
 
-ROUNDS = 10
+ROUNDS = int(os.environ.get("ALIGHT_CHAOS_FULL") or 10)
 OBJECTS = 30
 BEFORE = 10
 
@@ -41,22 +41,26 @@ async def put(database: Database, store: ObjectStore, key: str, data: bytes) -> 
 async def fill_and_free(database: Database, store: ObjectStore, number: int) -> dict[str, int]:
     """One round: PUT, let somebody else fill the disk, PUT until it is refused, delete all that was acknowledged."""
     happened: Counter[str] = Counter()
-    kept = []
+    kept: dict[str, bytes] = {}
     stranger = database.folder.parent / "stranger"
     for index in range(OBJECTS):
         if index == BEFORE:
             fill(stranger)
         key = f"{number}/{index}"
+        data = os.urandom((30_000, 150_000)[index % 2])
         try:
-            await put(database, store, key, os.urandom((30_000, 150_000)[index % 2]))
+            await put(database, store, key, data)
         except Fault as fault:
             happened[fault.code] += 1
             # Nothing comes in any more where the ballast is in use, as with the reserve of a real disk.
             if not (database.folder / "ballast").exists():
                 break
         else:
-            kept.append(key)
+            kept[key] = data
     happened["stored"] = len(kept)
+    for key, data in kept.items():
+        row = store.get("bucket", key)
+        happened["read"] += row is not None and b"".join([chunk async for chunk in store.open_body(row)]) == data
     for key in kept:
         row = await database.write(partial(store.delete, bucket="bucket", key=key))
         happened["deleted"] += row is not None

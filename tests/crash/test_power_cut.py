@@ -7,6 +7,7 @@ harness would see a loss.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 from contextlib import suppress
@@ -28,7 +29,7 @@ from alight.store.verify import verify
 from alight.store.versions import columns
 from tests.crash.unsynced import ForgetfulDisk
 
-CUTS = 120
+CUTS = int(os.environ.get("ALIGHT_CHAOS_CUTS") or 120)
 WRITERS = 6
 JOBS = 8
 
@@ -106,10 +107,11 @@ def run(
     return disk, asyncio.run(work(disk, before, synchronous))
 
 
-def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int) -> Outcome:
+def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int, first: int = 1) -> Outcome:
+    """Cut at a place that each of the seeds from `first` on draws."""
     whole, _ = run(template, tmp_path, 0, None, synchronous)
     outcome = Outcome()
-    for seed in range(1, cuts + 1):
+    for seed in range(first, first + cuts):
         disk, acknowledged = run(
             template, tmp_path, seed, random.Random(seed).randrange(1, whole.operations), synchronous
         )
@@ -120,6 +122,7 @@ def cut_often(template: bytes, tmp_path: Path, synchronous: str, cuts: int) -> O
         if synchronous != "OFF":
             shutil.copy(tmp_path / f"before-{synchronous}-{seed}" / "witness", after)
         judge(after, acknowledged, outcome)
+        shutil.rmtree(after)
     return outcome
 
 
@@ -161,8 +164,11 @@ def keys(folder: Path, table: str) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
+@pytest.mark.timeout(120 + CUTS)
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:
-    outcome = cut_often(template, tmp_path, DURABLE, CUTS)
+    seed = int(os.environ.get("ALIGHT_TEST_SEED") or random.randrange(1, 1 << 32))
+    outcome = cut_often(template, tmp_path, DURABLE, CUTS, seed)
+    print(f"\nseed {seed}: {outcome}")
     assert outcome.acknowledged > CUTS
     assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt, outcome.refused) == (CUTS, 0, 0, 0, 0)
 

@@ -1,7 +1,7 @@
-"""A disk that forgets: an SQLite VFS in memory that keeps for certain only what was flushed.
+"""A disk that forgets: what of a file is certain after a power cut (`Content`), and an SQLite VFS in memory over it.
 
 `cut` gives what a power cut would leave: of the writes since a file's last flush any may be missing, torn or in
-another order. `fail_sync` and `full` make the disk fail or fill up; `hold` makes a flush wait.
+another order. `fail_sync` and `full` make the disk fail or fill up; `hold` makes a flush wait, and `waits` tells of it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,35 @@ class PowerLoss(apsw.IOError):
 
 @dataclass
 class Content:
-    """One file: what reads see, what is on the platter, and the changes in between."""
+    """One file: what reads see, what is on the platter, and the changes in between; `changes` counts them all."""
 
     live: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
+    changes: int = 0
+
+    def change(self, offset: int, data: bytes | None) -> None:
+        """Write at `offset`; `data` None cuts the file off there."""
+        _apply(self.live, offset, data)
+        self.pending.append((offset, data))
+        self.changes += 1
+
+    def sync(self, changes: int | None = None) -> None:
+        """Flush what had been changed when `changes` had that value (None: now)."""
+        count = len(self.pending) - (0 if changes is None else self.changes - changes)
+        for offset, data in self.pending[: max(count, 0)]:
+            _apply(self.durable, offset, data)
+        del self.pending[: max(count, 0)]
+
+    def after_cut(self, chance: random.Random) -> bytes:
+        """What is left: of the pending changes any, torn, in any order."""
+        image = bytearray(self.durable)
+        survivors = [change for change in self.pending if chance.random() < 0.5]
+        if chance.random() < 0.3:
+            chance.shuffle(survivors)
+        for offset, data in survivors:
+            _apply(image, *((offset, None) if data is None else _torn(chance, offset, data)))
+        return bytes(image)
 
 
 class ForgetfulDisk(apsw.VFS):
@@ -44,6 +68,7 @@ class ForgetfulDisk(apsw.VFS):
         self.fail_sync = False
         self.full = False
         self.hold: threading.Event | None = None
+        self.waits = threading.Event()
         self.on_sync: Callable[[], None] = lambda: None
         super().__init__(name, "")
 
@@ -75,27 +100,7 @@ class ForgetfulDisk(apsw.VFS):
         """Write into `folder` what a power cut at this moment leaves."""
         for path, content in self.files.items():
             if not path.startswith("temporary-"):
-                (folder / Path(path).name).write_bytes(self._after_cut(content))
-
-    def _after_cut(self, content: Content) -> bytes:
-        image = bytearray(content.durable)
-        survivors = [change for change in content.pending if self.random.random() < 0.5]
-        if self.random.random() < 0.3:
-            self.random.shuffle(survivors)
-        for offset, data in survivors:
-            if data is None:
-                del image[offset:]
-            else:
-                _write(image, *self._torn(offset, data))
-        return bytes(image)
-
-    def _torn(self, offset: int, data: bytes) -> tuple[int, bytes]:
-        if len(data) <= 8 or self.random.random() < 0.5:
-            return offset, data
-        first, last = sorted(self.random.sample(range(len(data) + 1), 2))
-        if self.random.random() < 0.5:
-            first, last = first // SECTOR * SECTOR, -(-last // SECTOR) * SECTOR
-        return offset + first, data[first:last]
+                (folder / Path(path).name).write_bytes(content.after_cut(self.random))
 
 
 class OpenFile:
@@ -112,23 +117,21 @@ class OpenFile:
         if self._disk.full:
             raise apsw.FullError("disk full")
         self._disk.step()
-        _write(self._content.live, offset, data)
-        self._content.pending.append((offset, bytes(data)))
+        self._content.change(offset, bytes(data))
 
     def xTruncate(self, size: int) -> None:
         self._disk.step()
-        del self._content.live[size:]
-        self._content.pending.append((size, None))
+        self._content.change(size, None)
 
     def xSync(self, flags: int) -> None:
         if self._disk.hold is not None:
+            self._disk.waits.set()
             self._disk.hold.wait(20)
         if self._disk.fail_sync:
             raise apsw.IOError("input/output error")
         self._disk.step()
         self._disk.syncs += 1
-        self._content.durable = bytearray(self._content.live)
-        self._content.pending.clear()
+        self._content.sync()
 
     def xFileSize(self) -> int:
         return len(self._content.live)
@@ -152,7 +155,19 @@ class OpenFile:
     def xClose(self) -> None: ...
 
 
-def _write(image: bytearray, offset: int, data: bytes) -> None:
+def _apply(image: bytearray, offset: int, data: bytes | None) -> None:
     if len(image) < offset:
         image.extend(bytes(offset - len(image)))
-    image[offset : offset + len(data)] = data
+    if data is None:
+        del image[offset:]
+    else:
+        image[offset : offset + len(data)] = data
+
+
+def _torn(chance: random.Random, offset: int, data: bytes) -> tuple[int, bytes]:
+    if len(data) <= 8 or chance.random() < 0.5:
+        return offset, data
+    first, last = sorted(chance.sample(range(len(data) + 1), 2))
+    if chance.random() < 0.5:
+        first, last = first // SECTOR * SECTOR, -(-last // SECTOR) * SECTOR
+    return offset + first, data[first:last]

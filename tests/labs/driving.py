@@ -6,13 +6,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import BIN, Instance, clean_environment, find_tool, sweep
+from tests.support import BIN, Instance, clean_environment, sweep
 
 LABS = Path(__file__).parent
 STEP = "== "
 
 
-def drive(script: str, instance: Instance, home: Path, between: Callable[[str], None]) -> list[str]:
+def drive(script: str, instance: Instance, home: Path, between: Callable[[str], None], aws: str) -> list[str]:
     """Run a script to its end and return its steps. Before each one it waits, while `between(step)` runs.
 
     Raises `AssertionError` with all that it printed where it fails.
@@ -24,7 +24,7 @@ def drive(script: str, instance: Instance, home: Path, between: Callable[[str], 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=_environment(instance, home),
+        env=_environment(instance, home, aws),
         start_new_session=True,
     )
     assert process.stdin is not None
@@ -43,13 +43,13 @@ def drive(script: str, instance: Instance, home: Path, between: Callable[[str], 
     return [line.removeprefix(STEP).strip() for line in said if line.startswith(STEP)]
 
 
-def _environment(instance: Instance, home: Path) -> dict[str, str]:
+def _environment(instance: Instance, home: Path, aws: str) -> dict[str, str]:
     return clean_environment(
         **instance.variables,
         HOME=str(home),
         LANG="C.UTF-8",
         PYTHONWARNINGS="ignore",
-        AWS_CLI=str(find_tool("aws2")),
+        AWS_CLI=aws,
         ALIGHT=str(BIN / "alight"),
         ALIGHT_DATA=str(instance.data),
         LAB_PAUSE="1",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.labs.driving import drive
 from tests.labs.machine import End, Machine
+from tests.loaded import Loaded
 from tests.support import Instance, Start
 from tests.walk.gateways import Phones
 
@@ -23,9 +24,9 @@ pytestmark = [
 PHONE = "+16035551212"
 
 
-def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) -> None:
+def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End, loaded: Loaded) -> None:
     machine = Machine(start, tmp_path / "data", ALIGHT_SMS_URL=phones.url("json"))
-    steps = drive("birds.sh", machine.instance, tmp_path, lambda step: machine.again(end))
+    steps = drive("birds.sh", machine.instance, tmp_path, lambda step: machine.again(end), loaded("aws2"))
     assert len(steps) > 10
     phones.wait(lambda text: "Vulture(" in text.fields["message"])
     texts = [text.fields["message"] for text in phones.wait(lambda text: text.phone == PHONE)]
@@ -39,8 +40,8 @@ def test_the_bird_lab(start: Start, tmp_path: Path, phones: Phones, end: End) ->
 
 
 @pytest.mark.tool("curl")
-def test_the_sentiment_lab(start: Start, tmp_path: Path, end: End) -> None:
+def test_the_sentiment_lab(start: Start, tmp_path: Path, end: End, loaded: Loaded) -> None:
     pytest.importorskip("xgboost")
     machine = Machine(start, tmp_path / "data")
-    steps = drive("sentiment.sh", machine.instance, tmp_path, lambda step: machine.again(end))
+    steps = drive("sentiment.sh", machine.instance, tmp_path, lambda step: machine.again(end), loaded("aws2"))
     assert len(steps) > 8

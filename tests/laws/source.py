@@ -6,8 +6,9 @@ Every law is a function from modules (or text) to a list of violations, so that 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ class Module:
     text: str
     is_package: bool = False
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
@@ -42,15 +43,16 @@ class Import:
     inside: str
 
 
-def modules(package: Path = PACKAGE) -> list[Module]:
-    """Every module under `package`, by name."""
+@cache
+def modules(package: Path = PACKAGE) -> Sequence[Module]:
+    """Every module under `package`, by name; read once, whatever asks."""
     found = []
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
         found.append(Module(name, path.read_text(), is_package))
-    return found
+    return tuple(found)
 
 
 def imports(module: Module) -> Iterator[Import]:

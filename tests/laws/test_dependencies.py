@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def unlocked(declared: Iterable[str], text: str) -> list[str]:
     return sorted(set(declared) - locked)
 
 
+@cache
+def _owners() -> Mapping[str, list[str]]:
+    """Who has brought each module; every file of every package is looked at, once."""
+    return packages_distributions()
+
+
 def _declared_by_package() -> set[str]:
     extras = PROJECT["project"]["optional-dependencies"].values()
     # An extra may name other extras of the package itself.
@@ -57,13 +64,13 @@ def _scripts(folder: Path) -> list[Module]:
 
 def test_the_package_imports_what_it_declares() -> None:
     own = modules(PACKAGE)
-    assert undeclared(own, _declared_by_package(), packages_distributions()) == []
+    assert undeclared(own, _declared_by_package(), _owners()) == []
 
 
 def test_tests_import_what_dev_declares() -> None:
     declared = _declared_by_package() | names(PROJECT["dependency-groups"]["dev"])
     helpers = {path.stem: ["alight"] for path in (ROOT / "tests").rglob("*.py")}
-    owners = {name: list(found) for name, found in packages_distributions().items()}
+    owners = {name: list(found) for name, found in _owners().items()}
     assert undeclared(_scripts(ROOT / "tests"), declared | {"alight"}, helpers | owners) == []
 
 

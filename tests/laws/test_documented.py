@@ -80,6 +80,24 @@ def test_the_coverage_page_is_what_the_tables_say() -> None:
     assert PAGE.read_text() == page(), "the page is older than the tables: make docs"
 
 
+#: How the page of promises says that no test shows one.
+UNSHOWN = ("not shown", "not there yet", "measured by")
+
+
+def nameless(rows: Iterable[str]) -> list[str]:
+    """Promises of which the page says neither a test nor that there is none."""
+    return [row for row in rows if "`tests/" not in row and not any(word in row for word in UNSHOWN)]
+
+
+def missing_tests(text: str) -> list[str]:
+    """Tests that a page names, as `path::name`, and that are not there."""
+    return [
+        f"{path}::{name}"
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+        if not (ROOT / path).exists() or not re.search(rf"\b(?:def|class) {name}\b", (ROOT / path).read_text())
+    ]
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     assert [broken for path in pages for broken in broken_links(path, path.read_text())] == []
@@ -91,6 +109,34 @@ def test_the_walk_names_files_that_are_there() -> None:
     inside = [name for name in named if name not in ("inference.py", "src/alight/")]
     assert len(inside) > 30
     assert [name for name in inside if not (PACKAGE / name).exists()] == []
+
+
+def test_the_threat_model_names_code_and_tests_that_are_there() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    named = re.findall(r"`((?:src|tests|requirements)/[\w./]+)`", text)
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [number for number in range(1, 23) if f"| R{number} |" not in text] == []
+
+
+def test_each_promise_names_tests_that_are_there() -> None:
+    text = (ROOT / "docs" / "promises.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| P")]
+    rows = {number: line for line in lines for number in re.findall(r"P\d+", line.split("|")[1])}
+    assert sorted(rows) == sorted(f"P{number}" for number in range(1, 41))
+    assert nameless(rows.values()) == []
+    assert missing_tests(text) == []
+
+
+def test_a_promise_without_its_test_is_seen() -> None:
+    assert missing_tests("`tests/laws/test_documented.py::test_nothing`, `tests/gone.py::test_a`") == [
+        "tests/laws/test_documented.py::test_nothing",
+        "tests/gone.py::test_a",
+    ]
+    assert missing_tests("`tests/laws/test_documented.py::missing_tests`") == []
+    assert nameless(["| P1 | it works | somebody |", "| P2 | it works | not shown: too long |"]) == [
+        "| P1 | it works | somebody |"
+    ]
 
 
 def test_the_version_is_the_changelogs_newest() -> None:

@@ -237,7 +237,10 @@ async def _begin(settings: Settings, exits: AsyncExitStack) -> Deployed:
 
 def account(folder: Path, **settings: Any) -> Iterator[Deployed]:
     """An instance with the functions of `CODE`; as a generator, for a module's fixture."""
-    with deployed(folder / "data", webhook_allow=("127.0.0.1",), **settings) as instance:
+    counts = folder / "counts"
+    counts.mkdir()
+    seen = {"webhook_allow": ("127.0.0.1",), "worker_paths": (str(counts),)}
+    with deployed(folder / "data", **seen, **settings) as instance:
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         instance.client("iam").create_role(
             RoleName="tester", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
@@ -246,7 +249,7 @@ def account(folder: Path, **settings: Any) -> Iterator[Deployed]:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("app.py", CODE)
         for name in HANDLERS:
-            instance.make(name, f"app.{name}", archive.getvalue(), COUNTS=str(folder / f"{name}.counts"))
+            instance.make(name, f"app.{name}", archive.getvalue(), COUNTS=str(counts / name))
         yield instance
 
 

@@ -120,6 +120,8 @@ class Foreign:
             listed = self.instance.json("events", "list", "--function", self.outputs[function], "--limit", "1000")
             for id in [event["id"] for event in listed["events"] if event["state"] in ("succeeded", "dead")]:
                 event = self.instance.json("events", "show", id)
+                if "s3:TestEvent" in json.dumps(event["payload"]):
+                    continue  # that somebody will be told; a handler that knows objects alone fails at it
                 assert event["state"] == "succeeded", event
                 if about in json.dumps(event["result"], ensure_ascii=False):
                     return [event["result"]]

@@ -31,6 +31,39 @@ def test_nothing_but_health_and_the_welcome_is_open(running: Instance, path: str
     assert ask(running, "console/static/alight.css")[0] == 200
 
 
+#: A number larger than any row's, one of thousands of digits, and none.
+NO_NUMBERS = (str(1 << 63), "9" * 5000, "x")
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=["large", "long", "none"])
+def test_a_number_that_no_row_has_is_refused_in_words(running: Instance, number: str) -> None:
+    token = json.loads((running.data / "credentials.json").read_text())["admin_token"]
+    for path in ("api/outbox?before=", "api/outbox?limit=", "api/events?limit="):
+        status, text = ask(running, f"{path}{number}", Authorization=f"Bearer {token}")
+        assert (status, "is not a whole number" in text) == (400, True), path
+    for name in ("events", "explain"):
+        status, text = ask(running, f"api/{name}/{number}", Authorization=f"Bearer {token}")
+        assert status == 404, name
+
+
+def test_a_moment_that_is_none_is_refused_in_words(running: Instance) -> None:
+    token = json.loads((running.data / "credentials.json").read_text())["admin_token"]
+    for moment in ("x", "-1", "nan"):
+        status, text = ask(running, f"api/logs?start={moment}", Authorization=f"Bearer {token}")
+        assert (status, "start is not a number" in text) == (400, True), moment
+
+
+@pytest.mark.timeout(30)
+def test_who_follows_a_quiet_log_hears_that_nothing_came(running: Instance) -> None:
+    """Python sees a Ctrl-C that comes right before it waits for a line once there is one: none would be a minute."""
+    token = json.loads((running.data / "credentials.json").read_text())["admin_token"]
+    follow = urllib.request.Request(
+        f"{running.url}/_alight/api/logs?follow=1", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(follow) as answer:
+        assert [answer.readline() for _ in range(2)] == [b"\n", b"\n"]
+
+
 def test_a_foreign_host_is_not_served_not_even_health(running: Instance) -> None:
     assert ask(running, "health", Host="evil.example")[0] == 421
 

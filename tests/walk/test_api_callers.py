@@ -67,7 +67,7 @@ def guarded(kind: Any, id: str, authorizer: Authorizer, payload: Any = "1.0") ->
 
 def asked(folder: Path, function: str) -> list[Any]:
     """The events that an authorizer's function has seen."""
-    counts = folder / f"{function}.counts"
+    counts = folder / "counts" / function
     return [json.loads(line) for line in counts.read_text().splitlines()] if counts.exists() else []
 
 

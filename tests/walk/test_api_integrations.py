@@ -178,7 +178,7 @@ def test_the_story_of_a_request(alight: Deployed) -> None:
     story = explained(alight, said.headers["x-amzn-requestid"])
     [call] = story["steps"]
     assert (story["event"]["state"], call["what"]) == ("synchronous", "execute-api GET /birds/{id}")
-    assert call["detail"] == "Api=story-name Stage=prod Status=204"
+    assert call["detail"] == f"Api={base.split('/')[-2]} Name=story-name Stage=prod Status=204"
     [run] = call["steps"]
     assert run["what"] == "function calls: ok"
     assert [step["what"] for step in run["steps"]] == ["sts GetCallerIdentity"]

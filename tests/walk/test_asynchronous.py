@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import Instance, Start, clean_environment, eventually, find_tool
+from tests.loaded import Loaded
+from tests.support import Instance, Start, clean_environment, eventually
 from tests.walk.making import open_queue
 
 SCRIPT = """
@@ -119,9 +120,11 @@ def read(instance: Instance, url: str) -> bytes:
 
 
 def test_inferences_are_accepted_run_and_told_once_whatever_is_killed(start: Start, tmp_path: Path) -> None:
-    runs, gate = tmp_path / "runs", tmp_path / "gate"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    runs, gate = shared / "runs", shared / "gate"
     runs.touch()
-    instance = start(data=tmp_path / "data")
+    instance = start(data=tmp_path / "data", ALIGHT_WORKER_PATHS=str(shared))
     make_models(instance, "one", RUNS=str(runs), GATE=str(gate))
     topic = told_topic(instance)
     sagemaker, runtime, s3 = (instance.client(name) for name in ("sagemaker", "sagemaker-runtime", "s3"))
@@ -196,7 +199,7 @@ def test_inferences_are_accepted_run_and_told_once_whatever_is_killed(start: Sta
     assert made["OutputLocation"] == "s3://models/out/sub/slow.txt"
     eventually(lambda: "slow" in runs.read_text(), what="the run")
     instance.kill()
-    instance = start(data=tmp_path / "data")
+    instance = start(data=tmp_path / "data", ALIGHT_WORKER_PATHS=str(shared))
     gate.touch()
     message = told(instance)
     assert message["responseParameters"]["outputLocation"] == made["OutputLocation"]
@@ -219,10 +222,12 @@ def test_inferences_are_accepted_run_and_told_once_whatever_is_killed(start: Sta
     assert arrived(instance) == []
 
 
-def test_no_request_fails_while_an_endpoint_is_changed(start: Start, tmp_path: Path) -> None:
+def test_no_request_fails_while_an_endpoint_is_changed(start: Start, tmp_path: Path, loaded: Loaded) -> None:
     # Given four clients that never pause
-    instance = start()
-    make_models(instance, "one", "two", RUNS=str(tmp_path / "runs"), GATE=str(tmp_path))
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    instance = start(ALIGHT_WORKER_PATHS=str(shared))
+    make_models(instance, "one", "two", RUNS=str(shared / "runs"), GATE=str(shared))
     sagemaker = instance.client("sagemaker")
     for name in ("one", "two"):
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name)])
@@ -249,7 +254,7 @@ def test_no_request_fails_while_an_endpoint_is_changed(start: Start, tmp_path: P
         sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")
         in_service(instance, "e", "two")
         eventually(lambda: answers[-1] == b"two x", what="the other model")
-        words = [str(find_tool("aws")), "sagemaker"]
+        words = [loaded("aws"), "sagemaker"]
         environment = clean_environment(**instance.variables, HOME=str(tmp_path))
         change = ["--desired-weights-and-capacities", "VariantName=all,DesiredWeight=1,DesiredInstanceCount=3"]
         for command in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def test_a_restored_backup_goes_on(birds: Birds, hook: Webhook, start: Start, tm
     made = birds.instance.json("backup", str(copy))
     assert made["damage"] == []
     assert birds.instance.json("verify") == {"damage": []}
+    last = birds.instance.json("status")["backup"]
+    assert (last["folder"], last["created"], last["there"]) == (str(copy), made["created"], True)
     birds.put("birds/after.jpg", PICTURE)
     birds.instance.kill()
     shutil.rmtree(birds.instance.data)
@@ -47,6 +50,7 @@ def test_a_stopped_folder_is_copied_and_checked_too(start: Start, tmp_path: Path
     instance.client("s3").put_object(Bucket="box", Key="key", Body=b"x" * 100_000)
     assert instance.stop() == 0
     assert instance.json("backup", str(tmp_path / "copy"))["bodies"] == 1
+    assert json.loads((instance.data / "last-backup.json").read_text())["folder"] == str(tmp_path / "copy")
     assert instance.alight("verify").stdout == "All rows and bytes are as they were written.\n"
     body = next(path for path in (instance.data / "bodies").rglob("*") if path.is_file())
     body.write_bytes(b"y" * 100_000)

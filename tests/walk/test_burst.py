@@ -19,7 +19,7 @@ from tests.support import Instance, Start, eventually
 from tests.walk.making import books, events, let_in, make_function, make_role, open_queue, processes_of
 from tests.walk.sinks import Webhook
 
-OBJECTS = 300
+OBJECTS = 150
 THREADS = 8
 BUCKET = "burst"
 

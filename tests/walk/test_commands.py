@@ -6,15 +6,24 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import BIN, clean_environment, eventually
+from tests.support import BIN, clean_environment, eventually, start_alight, sweep
 from tests.walk.conftest import EXAMPLE, PICTURES, Birds
 
 DUCK = "birds/my first duck.jpg"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Birds]:
+    """The birds for tests that mind nothing of what others have done."""
+    instance = start_alight(tmp_path_factory.mktemp("house") / "data", EXAMPLE, timeout=60)
+    yield Birds(instance, instance.json("outputs"), pytest.fail)
+    sweep(instance.process)
 
 
 def events(birds: Birds, state: str) -> list[dict[str, Any]]:
@@ -69,47 +78,47 @@ def test_a_bad_picture_is_a_dead_letter_that_can_be_redriven(birds: Birds) -> No
     assert len(bodies(birds)) == 2
 
 
-def test_a_function_by_hand(birds: Birds) -> None:
-    function = birds.outputs["FunctionName"]
-    failed = birds.instance.alight("invoke", function, '{"no": "records"}')
+def test_a_function_by_hand(house: Birds) -> None:
+    function = house.outputs["FunctionName"]
+    failed = house.instance.alight("invoke", function, '{"no": "records"}')
     assert failed.returncode == 1
     assert "KeyError" in failed.stdout + failed.stderr
     assert "REPORT RequestId" in failed.stderr
-    unknown = birds.instance.alight("invoke", "nobody")
+    unknown = house.instance.alight("invoke", "nobody")
     assert unknown.returncode == 1
     assert "nobody" in unknown.stderr
-    accepted = birds.instance.json("invoke", function, '{"Records": []}', "--event")
-    eventually(lambda: [e for e in events(birds, "succeeded") if e["id"] == accepted["event_id"]], what="the event")
+    accepted = house.instance.json("invoke", function, '{"Records": []}', "--event")
+    eventually(lambda: [e for e in events(house, "succeeded") if e["id"] == accepted["event_id"]], what="the event")
 
 
-def test_the_template_again_changes_nothing(birds: Birds) -> None:
-    again = birds.instance.json("plan", str(EXAMPLE))
+def test_the_template_again_changes_nothing(house: Birds) -> None:
+    again = house.instance.json("plan", str(EXAMPLE))
     assert {step["action"] for step in again["plan"]} <= {"keep", "unchanged"}
-    applied = birds.instance.json("apply", str(EXAMPLE))
-    assert applied["outputs"] == birds.outputs
+    applied = house.instance.json("apply", str(EXAMPLE))
+    assert applied["outputs"] == house.outputs
 
 
-def test_a_broken_template_is_told_with_its_place(birds: Birds, tmp_path: Path) -> None:
+def test_a_broken_template_is_told_with_its_place(house: Birds, tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text("Resources:\n  Table:\n    Type: AWS::DynamoDB::Table\n")
-    said = birds.instance.alight("plan", str(tmp_path))
+    said = house.instance.alight("plan", str(tmp_path))
     assert said.returncode == 1
     assert "AWS::DynamoDB::Table" in said.stderr
     assert "template.yaml" in said.stderr
 
 
-def test_doctor_of_a_running_instance(birds: Birds) -> None:
-    answer = birds.instance.json("doctor", str(EXAMPLE))
+def test_doctor_of_a_running_instance(house: Birds) -> None:
+    answer = house.instance.json("doctor", str(EXAMPLE))
     assert {check["state"] for check in answer["checks"]} <= {"ok", "warning"}
     found = {check["name"]: check["detail"] for check in answer["checks"]}
-    assert str(birds.instance.process.pid) in found["instance"]
+    assert str(house.instance.process.pid) in found["instance"]
 
 
-def test_logs_follow_what_comes(birds: Birds) -> None:
-    command = [str(BIN / "alight"), "logs", "-f", "--data", str(birds.instance.data)]
+def test_logs_follow_what_comes(house: Birds) -> None:
+    command = [str(BIN / "alight"), "logs", "-f", "--data", str(house.instance.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment()) as following:
         assert following.stdout is not None
         try:
-            birds.put(DUCK, PICTURES["duck.jpg"])
+            house.put(DUCK, PICTURES["duck.jpg"])
             for line in following.stdout:
                 if "msg: Bird" in line:
                     break
@@ -123,9 +132,9 @@ def test_logs_follow_what_comes(birds: Birds) -> None:
     assert following.returncode == 130
 
 
-def test_a_reader_that_leaves_early_is_no_error(birds: Birds) -> None:
+def test_a_reader_that_leaves_early_is_no_error(house: Birds) -> None:
     done = subprocess.run(
-        ["bash", "-c", f'set -o pipefail; "{BIN}/alight" status --json --data "{birds.instance.data}" | head -1'],
+        ["bash", "-c", f'set -o pipefail; "{BIN}/alight" status --json --data "{house.instance.data}" | head -1'],
         capture_output=True, text=True, env=clean_environment() | {"PATH": os.environ["PATH"]}, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

@@ -7,11 +7,12 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support import Instance, Start, eventually, start_alight, sweep
 from tests.walk.test_formation import history, settled
@@ -217,7 +218,8 @@ def test_an_answer_is_waited_for_through_a_kill(start: Start) -> None:
     stacks = instance.client("cloudformation")
 
     def make() -> None:
-        with pytest.raises(Exception):  # noqa: B017, PT011 (the connection goes in one way or another)
+        # Answered just before the kill, or the connection goes in one way or another.
+        with suppress(BotoCoreError, ClientError):
             instance.client("cloudformation").create_stack(
                 StackName="thing", TemplateBody=THING, Parameters=word("silent")
             )  # fmt: skip

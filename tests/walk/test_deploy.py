@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import Instance, clean_environment, eventually, find_tool, invoke, start_alight, sweep
+from tests.loaded import Loaded
+from tests.support import Instance, clean_environment, eventually, invoke, start_alight, sweep
 from tests.wire.served import AWS_PROGRAMS
 
 APP = """\
@@ -99,10 +100,9 @@ def by_hand(instance: Instance, app: Path, bucket: str) -> str:
 
 
 @pytest.mark.parametrize("program", AWS_PROGRAMS)
-def test_package_and_deploy(instance: Instance, app: Path, program: str) -> None:
+def test_package_and_deploy(instance: Instance, app: Path, program: str, loaded: Loaded) -> None:
     def aws(*words: str) -> subprocess.CompletedProcess[str]:
-        tool = find_tool(program)
-        assert tool is not None
+        tool = loaded(program)
         place = ["--endpoint-url", instance.url] if program == "aws2" else []
         settings = clean_environment(**instance.variables, HOME=str(app), AWS_MAX_ATTEMPTS="1", LANG="C.UTF-8")
         if "deploy" in words:

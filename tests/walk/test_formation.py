@@ -97,7 +97,16 @@ def topic(name: str, **properties: Any) -> str:
     )
 
 
+def everything(instance: Instance) -> list[list[str]]:
+    """Functions, roles and queues, by their names."""
+    functions = instance.client("lambda").list_functions()["Functions"]
+    roles = instance.client("iam").list_roles()["Roles"]
+    queues = instance.client("sqs").list_queues().get("QueueUrls", [])
+    return [[one["FunctionName"] for one in functions], [one["RoleName"] for one in roles], queues]
+
+
 def test_a_stack_lives_and_dies(instance: Instance, stacks: Any) -> None:
+    before = everything(instance)
     with pytest.raises(ClientError) as problem:
         stacks.create_stack(StackName="hello", TemplateBody=HELLO, Parameters=[SECRET])
     assert refusal(problem) == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
@@ -140,7 +149,7 @@ def test_a_stack_lives_and_dies(instance: Instance, stacks: Any) -> None:
     assert {one["LogicalResourceId"]: one["ResourceStatus"] for one in resources} == {
         "Role": "CREATE_COMPLETE", "Function": "UPDATE_COMPLETE",
     }  # fmt: skip
-    assert instance.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert everything(instance)[2] == before[2]
     assert stacks.get_template(StackName="hello")["TemplateBody"] == HELLO
 
     stacks.update_termination_protection(StackName="hello", EnableTerminationProtection=True)
@@ -157,8 +166,7 @@ def test_a_stack_lives_and_dies(instance: Instance, stacks: Any) -> None:
     assert history(stacks, made["StackId"])[-3:] == [
         ("Role", "DELETE_IN_PROGRESS"), ("Role", "DELETE_COMPLETE"), ("hello", "DELETE_COMPLETE"),
     ]  # fmt: skip
-    assert instance.client("lambda").list_functions()["Functions"] == []
-    assert instance.client("iam").list_roles()["Roles"] == []
+    assert everything(instance) == before
 
 
 def test_what_fails_is_taken_back(instance: Instance, stacks: Any) -> None:

@@ -16,7 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from alight.credentials import SessionClaims, load, mint
-from tests.support import Instance, Start, clean_environment, find_tool, invoke, start_alight, sweep
+from tests.loaded import Loaded
+from tests.support import Instance, Start, clean_environment, invoke, start_alight, sweep
 
 ACCOUNT = "000000000000"
 
@@ -245,11 +246,10 @@ def test_users_keys_and_sessions_are_there_after_a_kill(start: Start) -> None:
     assert key["SecretAccessKey"].encode() not in stored
 
 
-def test_what_the_workshop_types(running: Instance, tmp_path: Path) -> None:
+@pytest.mark.tool("aws")
+def test_what_the_workshop_types(running: Instance, tmp_path: Path, loaded: Loaded) -> None:
     """Groups, users with a login and keys by the aws command line, as a course makes them for its students."""
-    program = find_tool("aws")
-    if program is None:
-        pytest.skip("aws is not installed")
+    program = loaded("aws")
 
     def aws(*words: str) -> Any:
         environment = clean_environment(**running.variables, HOME=str(tmp_path))

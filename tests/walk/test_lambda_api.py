@@ -125,6 +125,29 @@ def test_a_failing_event_is_a_dead_letter_after_three_attempts_or_as_configured(
     assert len(eventually(lambda: _in_state(instance, id, "dead"))["history"]) == 1
 
 
+def test_a_handler_has_no_space(functions: Any, make: Any) -> None:
+    words = r"Member must satisfy regular expression pattern: \[\^\\s\]\+"
+    assert refused("ValidationException", make, handler="app.\techo")
+    name = make()
+    with pytest.raises(ClientError, match=r"Value 'a b' at 'handler'.*" + words):
+        functions.update_function_configuration(FunctionName=name, Handler="a b")
+
+
+def test_events_are_listed_page_by_page(instance: Instance, functions: Any, make: Any) -> None:
+    name = make()
+    made = [
+        invoke(functions, FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"] for _ in range(3)
+    ]
+    found: list[str] = []
+    for _ in made:
+        behind = ["--before", found[-1]] if found else []
+        answer = instance.json("events", "list", "--function", name, "--limit", "1", *behind)
+        found += [event["id"] for event in answer["events"]]
+        assert answer["next"] == (found[-1] if len(found) < len(made) else None)
+    assert found == made[::-1]
+    assert "There is no event" in instance.alight("events", "list", "--before", "nobody").stderr
+
+
 def _in_state(instance: Instance, id: str, state: str) -> Any:
     event = instance.json("events", "show", id)
     return event if event["state"] == state else None
@@ -325,3 +348,17 @@ def test_the_account_and_all_versions_of_its_functions(functions: Any, make: Any
     assert [version for function, version in listed if function == name] == ["$LATEST", "1", "2"]
     assert len(listed) == len(set(listed))
     functions.delete_function(FunctionName=name)
+
+
+def test_code_that_the_disk_has_changed_is_not_run(instance: Instance, functions: Any, make: Any) -> None:
+    zipped = package(CODE + "# of its own\n")
+    name = make(Code={"ZipFile": zipped})
+    stored = instance.data / "functions" / "code" / hashlib.sha256(zipped).hexdigest() / "app.py"
+    text = bytearray(stored.read_bytes())
+    text[text.index(b"loaded")] ^= 1  # still good Python
+    stored.write_bytes(text)
+    answer = invoke(functions, FunctionName=name, Payload=b"{}")
+    assert answer["FunctionError"] == "Unhandled"
+    assert f"The code of {name}" in json.loads(answer["Payload"])["errorMessage"]
+    functions.update_function_code(FunctionName=name, ZipFile=zipped)
+    assert json.loads(invoke(functions, FunctionName=name, Payload=b"{}")["Payload"])["event"] == {}

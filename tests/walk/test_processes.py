@@ -92,10 +92,10 @@ class House:
 
 @pytest.fixture
 def house(start: Start, tmp_path: Path) -> House:
-    instance = start(ALIGHT_RETRY_DELAYS="0.05,0.05", ALIGHT_CONCURRENCY="4")
-    make_role(instance)
     notes = tmp_path / "notes"
     notes.mkdir()
+    instance = start(ALIGHT_RETRY_DELAYS="0.05,0.05", ALIGHT_CONCURRENCY="4", ALIGHT_WORKER_PATHS=str(notes))
+    make_role(instance)
     return House(instance, notes)
 
 
@@ -146,7 +146,7 @@ def test_nobody_survives_a_killed_runtime(house: House, start: Start) -> None:
     eventually(all_gone, timeout=5, what="the end of every worker and replica")
 
     house.let_go()
-    again = House(start(ALIGHT_RETRY_DELAYS="0.05,0.05"), house.notes)
+    again = House(start(ALIGHT_RETRY_DELAYS="0.05,0.05", ALIGHT_WORKER_PATHS=str(house.notes)), house.notes)
     for id in accepted:
         event = again.ended(id)
         assert (event["state"], event["attempts"]) == ("succeeded", 1), "a kill of the runtime is no attempt"

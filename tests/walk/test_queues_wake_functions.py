@@ -51,10 +51,8 @@ def package() -> bytes:
 class Reading:
     """A queue, a dead-letter queue and a function of one name on an instance, and what the function has seen."""
 
-    def __init__(
-        self, instance: Instance, folder: Path, name: str, handler: str, receives: int = 2, seconds: int = 3
-    ) -> None:
-        self.instance, self.name, self.file = instance, name, folder / name
+    def __init__(self, instance: Instance, name: str, handler: str, receives: int = 2, seconds: int = 3) -> None:
+        self.instance, self.name, self.file = instance, name, instance.data.parent / "seen" / name
         self.sqs, self.functions = instance.client("sqs"), instance.client("lambda")
         self.dead = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         redrive = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": receives}
@@ -104,7 +102,9 @@ def prepare(instance: Instance) -> Instance:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    started = prepare(start_alight(tmp_path_factory.mktemp("mapped") / "data"))
+    folder = tmp_path_factory.mktemp("mapped")
+    (folder / "seen").mkdir()
+    started = prepare(start_alight(folder / "data", ALIGHT_WORKER_PATHS=str(folder / "seen")))
     yield started
     sweep(started.process)
 
@@ -117,8 +117,8 @@ def refused(code: str, text: str, call: Any, **given: Any) -> None:
     assert text in error["Message"], error
 
 
-def test_a_mapping_lives_as_on_aws(instance: Instance, tmp_path: Path) -> None:
-    one = Reading(instance, tmp_path, "life", "whole", receives=1)
+def test_a_mapping_lives_as_on_aws(instance: Instance) -> None:
+    one = Reading(instance, "life", "whole", receives=1)
     functions = one.functions
     made = functions.create_event_source_mapping(
         EventSourceArn=one.arn(one.queue), FunctionName="life", Enabled=False, Tags={"team": "birds"}
@@ -168,8 +168,8 @@ def test_a_mapping_lives_as_on_aws(instance: Instance, tmp_path: Path) -> None:
     refused("ResourceNotFoundException", "does not exist", functions.get_event_source_mapping, UUID=uuid)
 
 
-def test_what_cannot_work_is_refused_when_it_is_made(instance: Instance, tmp_path: Path) -> None:
-    one = Reading(instance, tmp_path, "refused", "whole")
+def test_what_cannot_work_is_refused_when_it_is_made(instance: Instance) -> None:
+    one = Reading(instance, "refused", "whole")
     create, invalid = one.functions.create_event_source_mapping, "InvalidParameterValueException"
     good = {"EventSourceArn": one.arn(one.queue), "FunctionName": "refused"}
     stream = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
@@ -188,8 +188,8 @@ def test_what_cannot_work_is_refused_when_it_is_made(instance: Instance, tmp_pat
         iam.attach_role_policy(RoleName="reader", PolicyArn=READS)
 
 
-def test_messages_come_as_lambdas_records_and_their_story_is_told(instance: Instance, tmp_path: Path) -> None:
-    one = Reading(instance, tmp_path, "records", "whole")
+def test_messages_come_as_lambdas_records_and_their_story_is_told(instance: Instance) -> None:
+    one = Reading(instance, "records", "whole")
     one.map()
     kind = {"Kind": {"DataType": "String", "StringValue": "duck"}}
     sent = one.sqs.send_message(QueueUrl=one.queue, MessageBody="quack", MessageAttributes=kind)
@@ -215,9 +215,9 @@ def told(instance: Instance, id: str) -> Any:
 
 
 @pytest.mark.timeout(300)
-def test_what_fails_comes_again_and_then_goes_to_the_dead_letters(instance: Instance, tmp_path: Path) -> None:
-    whole = Reading(instance, tmp_path, "fails", "whole")
-    each = Reading(instance, tmp_path, "partly", "each")
+def test_what_fails_comes_again_and_then_goes_to_the_dead_letters(instance: Instance) -> None:
+    whole = Reading(instance, "fails", "whole")
+    each = Reading(instance, "partly", "each")
     whole.map()
     uuid = each.map(FunctionResponseTypes=["ReportBatchItemFailures"], BatchSize=3, MaximumBatchingWindowInSeconds=8)
     eventually(lambda: each.state(uuid) == "Enabled", what="Enabled")
@@ -231,9 +231,9 @@ def test_what_fails_comes_again_and_then_goes_to_the_dead_letters(instance: Inst
     assert (whole.left(whole.queue), each.left(each.queue)) == (0, 0)
 
 
-def test_a_busy_function_burns_no_receives(instance: Instance, tmp_path: Path) -> None:
+def test_a_busy_function_burns_no_receives(instance: Instance) -> None:
     """One worker, and more messages than it can take at a time: none is received in vain."""
-    one = Reading(instance, tmp_path, "busy", "slow", receives=1, seconds=60)
+    one = Reading(instance, "busy", "slow", receives=1, seconds=60)
     one.functions.put_function_concurrency(FunctionName="busy", ReservedConcurrentExecutions=1)
     one.send("1", "2", "3")
     one.map(BatchSize=1)
@@ -267,18 +267,19 @@ Outputs:
 
 
 def test_a_template_maps_a_queue_and_kill_9_loses_nothing(start: Start, tmp_path: Path) -> None:
-    seen = tmp_path / "seen"
+    seen = tmp_path / "seen" / "lines"
+    seen.parent.mkdir()
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "app.py").write_text(CODE)
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE.replace("SEEN_FILE", str(seen)))
-    instance = start(template, timeout=60)
+    instance = start(template, timeout=60, ALIGHT_WORKER_PATHS=str(seen.parent))
     url = instance.json("outputs")["Queue"]
     instance.client("sqs").send_message(QueueUrl=url, MessageBody="kept")
     eventually(lambda: seen.exists() and seen.read_text(), what="the first try")
     instance.kill()
     Path(f"{seen}.gate").touch()
-    again = start(template, instance.data, timeout=60)
+    again = start(template, instance.data, timeout=60, ALIGHT_WORKER_PATHS=str(seen.parent))
     [mapping] = again.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (5, ["ReportBatchItemFailures"])
 

@@ -44,8 +44,9 @@ def output_fn(answer, accept):
 
 
 def test_parts_arrive_while_the_model_makes_them(start: Start, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    instance = start()
+    gate = tmp_path / "shared" / "gate"
+    gate.parent.mkdir()
+    instance = start(ALIGHT_WORKER_PATHS=str(gate.parent))
     make_role(instance)
     make_endpoint(instance, "s", SCRIPT, replicas=2, GATE=str(gate))
     runtime = instance.client("sagemaker-runtime")

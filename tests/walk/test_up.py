@@ -35,6 +35,18 @@ def test_stdout_holds_one_line(tmp_path: Path) -> None:
     assert (first.startswith(READY), rest, process.returncode) == (True, "", 0)
 
 
+def test_files_of_the_folder_where_it_starts_are_no_libraries_of_its(tmp_path: Path) -> None:
+    for name in ("yaml", "queue", "botocore", "alight"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')\n")
+    command = [str(BIN / "alight"), "up", "--port", "0", "--data", "data"]
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=nowhere, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+    assert first.startswith(READY)
+
+
 def test_ctrl_c_stops_it_too(running: Instance) -> None:
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(20) == 0

@@ -15,8 +15,8 @@ from typing import Any
 from alight.calls import Members
 from alight.clock import SystemClock
 from alight.events.match import Rule
-from alight.gateway.asgi import Mount
 from alight.gateway.authorize import Authorizer, strangers
+from alight.gateway.mounts import Mount
 from alight.gateway.server import serve
 from alight.services.permissions import condition_keys, needs
 from alight.services.s3 import S3

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -97,7 +98,7 @@ def aws_environment(home: Path, **more: str) -> dict[str, str]:
 
 def client(service: str, port: int, **options: Any) -> Any:
     config = Config(retries={"total_max_attempts": 1}, **options.pop("config", {}))
-    return boto3.session.Session().client(
+    return _session().client(
         service,
         endpoint_url=options.pop("endpoint_url", f"http://127.0.0.1:{port}"),
         region_name="us-east-1",
@@ -106,3 +107,9 @@ def client(service: str, port: int, **options: Any) -> Any:
         config=config,
         **options,
     )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all tests of a process: each session reads the services' models anew."""
+    return boto3.session.Session()

@@ -17,7 +17,7 @@ from alight.apis.door import LABEL, PREFIX, Door
 from alight.apis.upstream import Reach
 from alight.clock import SystemClock
 from alight.errors.apis import MissingAuthenticationTokenException
-from alight.gateway.asgi import Mount
+from alight.gateway.mounts import Mount
 from alight.gateway.policy import allowed
 from alight.gateway.server import Limits
 from tests.wire.served import gateway, served

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alight.apis.api import Integration
-from tests.support import find_tool
+from tests.loaded import Loaded
 from tests.wire.running_apis import Running, running_apis
 from tests.wire.served import AWS_PROGRAMS, aws_environment
 
@@ -28,13 +28,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(params=AWS_PROGRAMS)
-def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path) -> Aws:
+def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path, loaded: Loaded) -> Aws:
     """`aws("apigateway", "get-rest-apis")`: what a command that must succeed has answered."""
-    program = find_tool(request.param)
+    program = loaded(request.param)
     environment = aws_environment(tmp_path)
 
     def run(*words: str) -> Any:
-        assert program is not None
         command = [program, "--endpoint-url", running.url, "--output", "json", *words]
         done = subprocess.run(command, capture_output=True, env=environment, timeout=100, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stderr.decode()

@@ -149,6 +149,28 @@ def test_groups_and_streams_have_their_life(running: Running) -> None:
     assert refused(logs.describe_log_streams, logGroupName=group) == gone
 
 
+@pytest.mark.parametrize(
+    ("operation", "given"),
+    [
+        ("put_retention_policy", {"retentionInDays": 7}),
+        ("delete_retention_policy", {}),
+        ("tag_log_group", {"tags": {"a": "b"}}),
+        ("list_tags_log_group", {}),
+        ("delete_log_group", {}),
+        ("list_tags_for_resource", {"resourceArn": "arn:aws:logs:us-east-1:000000000000:log-group:"}),
+    ],
+)
+def test_a_functions_group_is_there_with_its_first_line(
+    running: Running, operation: str, given: dict[str, Any]
+) -> None:
+    group = f"/aws/lambda/{operation}"
+    arn = given.get("resourceArn")
+    named = {"resourceArn": f"{arn}{group}"} if arn else {"logGroupName": group}
+    # Given a line that nobody has asked for yet, so that it waits for others to be written with
+    running.telemetry.log(group, "s", time.time(), "first")
+    getattr(running.client, operation)(**given | named)
+
+
 def test_a_group_keeps_its_lines_as_long_as_it_says(running: Running) -> None:
     moment = now()
     for group, days in (("/kept/short", 1), ("/kept/long", 30), ("/kept/else", None)):
@@ -239,6 +261,9 @@ def test_a_live_tail(running: Running) -> None:
     stream.close()
     tailing.close()
     eventually(lambda: running.tails() == 0, what="the end of the session")
+    running.telemetry.log("/aws/lambda/tailed", "s", time.time(), "first")
+    first = ["arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/tailed"]
+    tailing.start_live_tail(logGroupIdentifiers=first)["responseStream"].close()
     nobody = {"logGroupIdentifiers": ["arn:aws:logs:us-east-1:000000000000:log-group:nobody"]}
     assert refused(tailing.start_live_tail, **nobody)[0] == "ResourceNotFoundException"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import find_tool
+from tests.loaded import Loaded
 from tests.wire.running_metrics import Metrics, running_metrics
 from tests.wire.served import AWS_PROGRAMS, aws_environment
 
@@ -182,12 +182,11 @@ def test_what_is_not_answered(running: Metrics) -> None:
 
 
 @pytest.mark.parametrize("tool", AWS_PROGRAMS)
-def test_the_command_line(running: Metrics, tool: str, tmp_path: Path) -> None:
-    program = find_tool(tool)
+def test_the_command_line(running: Metrics, tool: str, tmp_path: Path, loaded: Loaded) -> None:
+    program = loaded(tool)
     environment = aws_environment(tmp_path)
 
     def aws(*words: str) -> Any:
-        assert program is not None
         command = [program, "--endpoint-url", running.url, "--output", "json", "cloudwatch", *words]
         done = subprocess.run(command, capture_output=True, env=environment, timeout=100, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stderr.decode()

@@ -26,7 +26,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_s3(tmp_path_factory.mktemp("data")) as here:
+    with running_s3(tmp_path_factory.mktemp("s3") / "data") as here:
         yield here
 
 

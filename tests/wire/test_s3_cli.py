@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import find_tool
+from tests.loaded import Loaded
 from tests.wire.running_s3 import Running, running_s3
 from tests.wire.served import AWS_PROGRAMS, aws_environment
 
@@ -27,16 +27,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(params=AWS_PROGRAMS)
-def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path) -> Aws:
+def aws(request: pytest.FixtureRequest, running: Running, tmp_path: Path, loaded: Loaded) -> Aws:
     """`aws("s3", "ls")`: the output of a command that must succeed."""
-    program = find_tool(request.param)
+    program = loaded(request.param)
     environment = aws_environment(tmp_path, AWS_ENDPOINT_URL=running.url)
 
     # Debian's version 2 is older than AWS_ENDPOINT_URL.
     where = ["--endpoint-url", running.url] if request.param == "aws2" else []
 
     def run(*words: str, data: bytes | None = None) -> str:
-        assert program is not None
         done = subprocess.run([program, *where, *words], capture_output=True, env=environment, input=data, timeout=100)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()

@@ -19,6 +19,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.fuzz.mangling import mangled
 from tests.wire.running_s3 import Running, running_s3
 from tests.wire.served import ACCESS_KEY, SECRET_KEY
 from tests.wire.test_s3_raw import send
@@ -43,7 +44,7 @@ def exchange(running: Running, data: bytes, *, is_whole: bool = True) -> list[in
         with suppress(ConnectionError):
             connection.sendall(data)
         if not is_whole:
-            connection.settimeout(0.3)
+            connection.settimeout(0.1)
         answer = b""
         with suppress(ConnectionError):
             while piece := _receive(connection):
@@ -95,25 +96,6 @@ PIECES = (
 )  # fmt: skip
 
 
-def mutated(chance: random.Random, data: bytes) -> bytes:
-    """One to three changes: a byte, a piece more, a stretch less, a stretch twice, or the end cut off."""
-    for _ in range(chance.randint(1, 3)):
-        at = chance.randrange(len(data) + 1)
-        until = min(len(data), at + chance.randint(1, 30))
-        match chance.randrange(5):
-            case 0:
-                data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
-            case 1:
-                data = data[:at] + chance.choice(PIECES) + data[at:]
-            case 2:
-                data = data[:at] + data[until:]
-            case 3:
-                data = data[:until] + data[at:until] + data[until:]
-            case 4:
-                data = data[: max(1, at)]
-    return data
-
-
 # HTTP ----------------------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +107,7 @@ def test_mutations_of_a_put(running: Running, seed: int) -> None:
     original = signed(running, "PUT", "/photos/k", BODY, {"content-type": "image/jpeg"})
     assert exchange(running, original) == [200]
     for number in range(40):
-        statuses = exchange(running, mutated(chance, original), is_whole=False)
+        statuses = exchange(running, mangled(chance, original, PIECES, 3), is_whole=False)
         assert acceptable(statuses), (seed, number, statuses)
     assert objects(running) == {"k": BODY}
 
@@ -255,7 +237,7 @@ def test_mutations_of_documents(running: Running, path: str) -> None:
     chance = random.Random(path)
     method, document = DOCUMENTS[path]
     for number in range(60):
-        bad = mutated(chance, document.replace(b">", NAMESPACE + b">", 1) if number % 2 else document)
+        bad = mangled(chance, document.replace(b">", NAMESPACE + b">", 1) if number % 2 else document, PIECES, 3)
         status, _, answer = send(running, method, path, {}, bad)
         assert acceptable([status]), (number, bad, answer[:500])
     clear(running)
@@ -332,7 +314,7 @@ def test_mutations_of_a_form(running: Running, seed: int) -> None:
     assert exchange(running, as_post(running, original)) == [204]
     for number in range(40):
         clear(running)
-        bad = mutated(chance, original)
+        bad = mangled(chance, original, PIECES, 3)
         statuses = exchange(running, as_post(running, bad))
         assert acceptable(statuses), (seed, number, bad, statuses)
         stored = objects(running)

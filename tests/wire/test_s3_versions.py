@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support import find_tool
+from tests.loaded import Loaded
 from tests.wire.running_s3 import Running, running_s3
 from tests.wire.served import aws_environment
 
@@ -188,9 +188,8 @@ def test_all_versions_of_a_bucket_are_deleted_page_by_page(running: Running, s3:
 
 
 @pytest.mark.tool("aws")
-def test_the_command_line(running: Running, s3: Any, tmp_path: Path) -> None:
-    bucket, program = bucket_of(s3, "cli"), find_tool("aws")
-    assert program is not None
+def test_the_command_line(running: Running, s3: Any, tmp_path: Path, loaded: Loaded) -> None:
+    bucket, program = bucket_of(s3, "cli"), loaded("aws")
 
     def aws(*words: str) -> Any:
         command = [program, *words, "--endpoint-url", running.url]

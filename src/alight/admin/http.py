@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 from alight.asgi import Receive, Scope, Send
 from alight.errors import AlightError, Fault
+from alight.parsed import parsed
 
 log = logging.getLogger(__name__)
 
@@ -121,9 +122,12 @@ async def _body(receive: Receive) -> Any:
         if len(body) > BODY_LIMIT:
             raise AlightError("The request is larger than 8 MB.")
     try:
-        return json.loads(body) if body else None
+        given = parsed(body) if body else None
     except ValueError:
         raise AlightError("The request is not JSON.") from None
+    if given is not None and not isinstance(given, dict):
+        raise AlightError("The request is no JSON object.")
+    return given
 
 
 async def _reply(send: Send, status: int, answer: Any, kind: bytes = b"application/json") -> None:
@@ -149,12 +153,12 @@ async def _stream(receive: Receive, send: Send, lines: AsyncIterator[Any]) -> No
 
 
 async def _tell(send: Send, lines: AsyncIterator[Any]) -> None:
+    """A line that is None is sent as an empty one, which readers pass over."""
     headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async for line in lines:
-        await send(
-            {"type": "http.response.body", "body": json.dumps(line, default=str).encode() + b"\n", "more_body": True}
-        )
+        body = b"" if line is None else json.dumps(line, default=str).encode()
+        await send({"type": "http.response.body", "body": body + b"\n", "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 

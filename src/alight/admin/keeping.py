@@ -10,7 +10,7 @@ from typing import Any
 from alight.admin.http import Request
 from alight.clock import Clock
 from alight.errors import AlightError
-from alight.store.backup import back_up
+from alight.store.backup import MANIFEST, back_up, last_backup
 from alight.store.objects import ObjectStore
 from alight.store.verify import verify
 
@@ -39,3 +39,16 @@ class Keeping:
         with self._objects.kept():
             made = await asyncio.to_thread(back_up, self._data, target, version=self._version, created=now)
         return asdict(made)
+
+    async def last(self) -> dict[str, Any] | None:
+        """When and where the last backup was made, and whether it still lies there; None before the first."""
+
+        def look() -> dict[str, Any] | None:
+            made = last_backup(self._data)
+            if made is None:
+                return None
+            known = {"created": made.created, "folder": made.folder, "size": made.size, "damage": len(made.damage)}
+            return known | {"there": Path(made.folder, MANIFEST).is_file()}
+
+        # Apart from the loop: a stick or a share that is gone may let one wait.
+        return await asyncio.to_thread(look)

@@ -12,8 +12,10 @@ from typing import Any
 from alight.admin.events import Events
 from alight.admin.http import Request, Route
 from alight.admin.keeping import Keeping
+from alight.admin.numbers import positive, whole, wholes
 from alight.admin.privileges import Privileges
 from alight.admin.replay import Replay
+from alight.admin.story import decoded
 from alight.apis.api import Api
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
@@ -30,12 +32,14 @@ from alight.services.sagemaker.ledger import CONFIGURATION, ENDPOINT
 from alight.store import journal
 from alight.store.database import Database, Reader
 from alight.store.objects import ObjectStore
-from alight.store.outbox import OutboxStore
+from alight.store.outbox import PAGE, DeliveryState, OutboxStore
 from alight.store.records import Records
+from alight.store.rows import Row
 from alight.store.telemetry import Telemetry
 
-#: Seconds between two looks for new log lines of who follows a log.
+#: Seconds between two looks for new log lines of who follows a log; looks without any that are told by an empty line.
 FOLLOW = 0.25
+QUIET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class About:
     started: float
     template: Path | None = None
     warnings: tuple[str, ...] = ()
+    #: The fence around functions and models: its tier, then in words.
+    sandbox: tuple[str, str] = ("none", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,12 @@ class Admin:
     async def metrics(self, request: Request) -> str:
         """The books in Prometheus's text format."""
         books, outbox = await self._counts()
-        lines = ["# TYPE alight_events gauge"]
+        lines = ["# TYPE alight_sandbox gauge", f'alight_sandbox{{tier="{self.about().sandbox[0]}"}} 1']
+        lines += ["# TYPE alight_events gauge"]
         lines += [f'alight_events{{state="{state}"}} {number}' for state, number in books.items()]
         lines += ["# TYPE alight_deliveries gauge"]
         lines += [f'alight_deliveries{{state="{state}"}} {number}' for state, number in outbox.items()]
+        lines += ["# TYPE alight_silent_hosts gauge", f"alight_silent_hosts {self.sender.silent()}"]
         lines += ["# TYPE alight_telemetry_dropped counter", f"alight_telemetry_dropped {self.telemetry.dropped}"]
         return "\n".join(lines) + "\n"
 
@@ -129,6 +137,7 @@ class Admin:
             "pid": about.pid,
             "version": about.version,
             "started": about.started,
+            "sandbox": dict(zip(("tier", "detail"), about.sandbox, strict=True)),
             "books": books,
             "outbox": outbox,
             "functions": [
@@ -143,6 +152,7 @@ class Admin:
                 {"name": api.name, "kind": api.kind, "stage": api.stage, "url": self._url(api)}
                 for api in self.apis.all()
             ],
+            "backup": await self.keeping.last(),
             "warnings": [*about.warnings, *_warnings(functions)],
         }
 
@@ -159,12 +169,21 @@ class Admin:
         return books | {"outbox": outbox}
 
     async def deliveries(self, request: Request) -> dict[str, Any]:
-        limit = max(int(request.query.get("limit", 50)), 1)
-        return {"deliveries": self.outbox.deliveries(request.query.get("state", ""), limit=limit)}
+        """A page, newest first: `state`, `limit`, and `before`, an id; `next` is the `before` of the next page."""
+        limit = max(min(whole(request.query, "limit", 50), PAGE), 1)
+        state, before = request.query.get("state", ""), whole(request.query, "before", 1 << 62)
+        if state and state not in list(DeliveryState):
+            raise AlightError(f"{state} is not a state of a delivery.", f"One of: {', '.join(DeliveryState)}.")
+        rows = [self._waiting(row) for row in self.outbox.deliveries(state, before, limit + 1)]
+        return {"deliveries": rows[:limit], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
+
+    def _waiting(self, row: Row) -> Row:
+        """With `waits`: why a delivery that is ready waits longer than until its moment."""
+        ready = row["state"] == DeliveryState.READY.value
+        return row | {"waits": self.sender.waits(row["target"]) if ready else ""}
 
     async def redrive(self, request: Request) -> dict[str, Any]:
-        ids = [int(id) for id in (request.body or {}).get("ids", [])]
-        return {"count": await self.sender.redrive(ids)}
+        return {"count": await self.sender.redrive(wholes(request.body or {}, "ids"))}
 
     async def models(self, request: Request) -> dict[str, Any]:
         found = []
@@ -207,7 +226,7 @@ class Admin:
             "status": 200,
             "request_id": id,
             "function_error": outcome.function_error,
-            "payload": _decoded(outcome.payload),
+            "payload": decoded(outcome.payload),
             "log_tail": outcome.log_tail.decode("utf-8", "replace"),
         }
 
@@ -217,29 +236,35 @@ class Admin:
             raise AlightError("No template was named.")
         return await self.apply(Path(given["template"]), bool(given.get("plan_only")))
 
-    async def logs(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+    async def logs(self, request: Request) -> AsyncIterator[dict[str, Any] | None]:
+        start = positive(request.query, "start")
         await self.telemetry.flush()
-        return self._lines(request.query)
+        return self._lines(request.query, start)
 
-    async def _lines(self, query: Any) -> AsyncIterator[dict[str, Any]]:
-        """Lines so far in the order of time, then, where they are followed, new ones as they come."""
+    async def _lines(self, query: Any, start: float) -> AsyncIterator[dict[str, Any] | None]:
+        """Lines so far in the order of time, then, where they are followed, new ones as they come, and None where there
+        were none for a second: a Ctrl-C that comes right before its process waits for a line is seen with the next."""
         groups = [f"/aws/lambda/{query['function']}"] if query.get("function") else self._groups()
         newest = self.telemetry.last_log_id()
         if query.get("request_id"):
             rows = self.telemetry.logs(request_id=query["request_id"])
         else:
-            start = float(query.get("start", 0))
             rows = [row for group in groups for row in self.telemetry.logs(group, start=start)]
             rows.sort(key=lambda row: (row["ts"], row["id"]))
         for row in rows:
             yield _line(row)
+        quiet = 0
         while query.get("follow"):
             await asyncio.sleep(FOLLOW)
+            await self.telemetry.flush()
             groups = groups if query.get("function") else self._groups()
             fresh = [row for group in groups for row in self.telemetry.logs_since(group, newest)]
             for row in sorted(fresh, key=lambda row: row["id"]):
                 newest = row["id"]
                 yield _line(row)
+            quiet = 0 if fresh or quiet == QUIET else quiet + 1
+            if quiet == QUIET:
+                yield None
 
     def _groups(self) -> list[str]:
         return [row["log_group"] for row in self.telemetry.groups()]
@@ -284,10 +309,3 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         "request_id": row["request_id"],
         "message": row["message"],
     }
-
-
-def _decoded(payload: bytes) -> Any:
-    try:
-        return json.loads(payload) if payload else None
-    except ValueError:
-        return payload.decode("utf-8", "replace")

@@ -6,15 +6,17 @@ request id, and the story joins them.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from alight.admin.http import NotFound
 from alight.apis.ids import long_id
+from alight.names import without_password
+from alight.parsed import parsed
 from alight.store import journal
 from alight.store.database import Database
 from alight.store.journal import AttemptRecord, Event
-from alight.store.outbox import OutboxStore, StoredMessage
+from alight.store.outbox import OutboxStore, StoredMessage, text_of
+from alight.store.rows import row_number
 from alight.store.telemetry import Telemetry
 
 Json = dict[str, Any]
@@ -55,13 +57,13 @@ class Stories:
         if event is None:
             raise NotFound(f"There is no event {id}.", "alight events list shows ids.")
         history = [attempt_summary(item) for item in journal.attempts(self._database.read(), id)]
-        payload, result = _decoded(event.payload), _decoded(event.result)
+        payload, result = decoded(event.payload), decoded(event.result)
         return event_summary(event) | {"history": history, "payload": payload, "result": result}
 
     def _event_of(self, id: str) -> str:
         message = self._outbox.message(id)
-        if message is None and id.isdecimal():
-            delivery = self._outbox.delivery(int(id))
+        if message is None and (number := row_number(id)) is not None:
+            delivery = self._outbox.delivery(number)
             message = self._outbox.message(delivery.message_id) if delivery else None
         return (message.event_id or id) if message else id
 
@@ -78,6 +80,7 @@ class Stories:
         if event is None:
             return self._waited_for(request_id, steps)
         attempts = journal.attempts(self._database.read(), event.id)
+        steps = sorted(steps + self._starts(event.id), key=lambda step: float(step["at"]))
         return [
             {
                 "at": attempt.started,
@@ -88,6 +91,14 @@ class Stories:
                 "steps": [step for step in steps if attempt.started <= step["at"] <= attempt.ended],
             }
             for number, attempt in enumerate(attempts, 1)
+        ]
+
+    def _starts(self, event_id: str) -> list[Json]:
+        """The starts of workers that this event had to wait for: AWS's Init, in which no call is made."""
+        return [
+            {"at": run["started"], "what": "start of a worker", "detail": "", "duration": run["init_ms"] / 1000}
+            for run in self._telemetry.invocations(event_id=event_id)
+            if run["init_ms"]
         ]
 
     def _waited_for(self, request_id: str, steps: list[Json]) -> list[Json]:
@@ -110,13 +121,21 @@ class Stories:
         return [call | {"steps": caused} for call in calls] or caused
 
     def _told(self, message: StoredMessage) -> list[Json]:
-        shown = {"created": message.published, "body": message.body}
+        def shown(protocol: str) -> Json:
+            return {"created": message.published, "body": text_of(message.body, message.structure, protocol)}
+
         rows = [
-            shown
-            | {"protocol": item.protocol, "target": item.target, "state": item.state, "last_error": item.last_error}
+            shown(item.protocol)
+            | {
+                "protocol": item.protocol,
+                "target": without_password(item.target),
+                "state": item.state,
+                "last_error": item.last_error,
+            }
+            | {"attempts": item.attempts, "finished": item.finished}
             for item in self._outbox.deliveries_of(message.id)
         ]
-        return rows or [shown | {"protocol": "topic", "target": message.topic, "state": message.state}]
+        return rows or [shown("") | {"protocol": "topic", "target": message.topic, "state": message.state}]
 
 
 def event_summary(event: Event) -> Json:
@@ -152,9 +171,10 @@ def _error(error: Json | None) -> Json | None:
     return {"type": kind or "error", "message": error.get("errorMessage", ""), "trace": error.get("stackTrace", [])}
 
 
-def _decoded(body: bytes | None) -> Any:
+def decoded(body: bytes | None) -> Any:
+    """What a function was given or answered, for people: JSON, or text."""
     try:
-        return json.loads(body) if body else None
+        return parsed(body) if body else None
     except ValueError:
         return body.decode("utf-8", "replace") if body else None
 

@@ -30,6 +30,8 @@ _REMAPPED = {
 _DROPPED = frozenset({"keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"})
 _DROPPED_HTTP = _DROPPED | {"connection", "content-length", "date", "server"}
 
+#: How an object in UTF-8 begins.
+_OBJECTS = (b'{"', b"{ ", b"{}", b"{\n")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -96,13 +98,16 @@ def answer_through(payload: bytes, headers: Mapping[str, str]) -> Answer:
 
 def _parsed(payload: bytes) -> Any:
     try:
-        return json.loads(payload)
+        # What begins so is UTF-8; else `json` finds out which Unicode it is.
+        return json.loads(payload.decode("utf-8", "surrogatepass") if payload[:2] in _OBJECTS else payload)
     except (ValueError, RecursionError):
         raise Malformed("the function did not return JSON") from None
 
 
 def _status(given: Any) -> int:
     """A REST API takes a status in digits, too; none at all is 200."""
+    if type(given) is int and 200 <= given < 600:
+        return given
     if given is None:
         return 200
     text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""

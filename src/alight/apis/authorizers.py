@@ -7,7 +7,6 @@ for every method ARN, so one remembered answer may allow one path and refuse ano
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from alight.apis.request import Incoming
 from alight.apis.routes import Match
 from alight.calls import Members
 from alight.errors.apis import AuthorizerFailed, NotAuthorized, UnauthorizedException
+from alight.expressions import InvalidExpression, compile_expression
 
 #: May these policies' holder do this action to this resource (`gateway/policy.py`)?
 Allowed = Callable[[Sequence[Members], str, str, Mapping[str, str]], bool]
@@ -71,9 +71,16 @@ def identity_of(authorizer: Authorizer, api: Api, incoming: Incoming, context: M
         if not value:
             raise UnauthorizedException
         values.append(value)
-    if authorizer.kind == "TOKEN" and authorizer.pattern and not re.match(authorizer.pattern, values[0]):
+    if authorizer.kind == "TOKEN" and authorizer.pattern and not _looks_right(authorizer.pattern, values[0]):
         raise UnauthorizedException
     return tuple(values)
+
+
+def _looks_right(pattern: str, token: str) -> bool:
+    try:
+        return compile_expression(pattern).match(token) is not None
+    except InvalidExpression:
+        return False
 
 
 def question(

@@ -31,12 +31,13 @@ class Body:
 
     def __init__(self, incoming: Incoming, receive: Receive) -> None:
         self._receive = receive
-        length = incoming.header("content-length")
-        is_chunked = incoming.header("transfer-encoding") is not None
+        headers = incoming.single
+        length = headers.get("content-length")
+        is_chunked = "transfer-encoding" in headers
         self._announced = int(length) if length is not None and length.isdigit() else None if is_chunked else 0
         self.finished = self._announced == 0
         # Such a client sends nothing before it is asked to, so that there is nothing to wait for.
-        self._waits = (incoming.header("expect") or "").lower() == "100-continue"
+        self._waits = headers.get("expect", "").lower() == "100-continue"
         self._whole: bytes | None = b"" if self.finished else None
 
     async def read(self) -> bytes:

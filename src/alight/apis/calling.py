@@ -114,7 +114,7 @@ class Callers:
     ) -> Answer:
         """Raises a `Fault`, with what lies behind it as its cause; `spent` is told of the integration's time."""
         api, route = stage.api, match.route
-        arns = method_arns(api, incoming)
+        arns = method_arns(api, incoming) if route.signed or route.authorizer is not None else ()
         signer = self.verify(scope, await read(), arns) if route.signed else None
         payload = route.integration.payload if api.kind == "HTTP" else "1.0"
         context = _context(payload, api, match, incoming, signer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from alight.apis.answers import Answer
@@ -71,7 +72,7 @@ class Door:
         self._stages: dict[tuple[str, str], Stage] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = new_request_id()
+        request_id = scope.get("alight.request_id") or new_request_id()
         api_id, below, domain = _place(scope)
         stage, path = self._stage(api_id, below)
         incoming = read_incoming(scope, path, domain, request_id, self._clock.now())
@@ -140,14 +141,27 @@ class Door:
 
 def _place(scope: Scope) -> tuple[str, str, str]:
     """(API id, what stands behind it in the path, the domain by which the API calls itself)."""
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    given = b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            given = value
+            break
+    host, own, port = _host(given)
     raw = scope["raw_path"].decode("latin-1")
-    labels = host.lower().split(".", 2)
-    if len(labels) == 3 and labels[1] == LABEL:
-        return labels[0], raw.removeprefix("/"), host
+    if own:
+        return own, raw.removeprefix("/"), host
     api_id, _, below = raw.removeprefix(PREFIX).partition("/")
+    return api_id, below, f"{api_id}.{LABEL}.localhost{port}"
+
+
+@lru_cache(maxsize=1_024)
+def _host(given: bytes) -> tuple[str, str, str]:
+    """(the Host, the API id in it or nothing, `:PORT` or nothing)."""
+    host = given.decode("latin-1")
+    labels = host.lower().split(".", 2)
+    own = labels[0] if len(labels) == 3 and labels[1] == LABEL else ""
     port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
-    return api_id, below, f"{api_id}.{LABEL}.localhost" + (f":{port}" if port else "")
+    return host, own, f":{port}" if port else ""
 
 
 def _ids(kind: Kind, request_id: str) -> list[tuple[bytes, bytes]]:

@@ -159,7 +159,8 @@ def _refused(fault: Fault, why: str = "") -> Answer:
                 "Type": "User",
                 "message": "Rate Exceeded.",
             }
-            return Answer(429, [_JSON, ("x-amzn-errortype", "TooManyRequestsException")], _dump(said), why)
+            headers = [_JSON, ("x-amzn-errortype", "TooManyRequestsException"), ("retry-after", "1")]
+            return Answer(429, headers, _dump(said), why)
         case EventTooLarge() | RequestTooLargeException():
             return Answer(413, [_JSON], _dump({"Message": "Request Entity Too Large"}), why)
         case _ if fault.status < 500:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from functools import lru_cache
 
 _SHORT = re.compile(r"[A-Za-z0-9_-]{22}(==)?")
 
 
+@lru_cache(maxsize=64)
 def short_id(request_id: str) -> str:
     """`JKJaXmPLvHcESHAJKJaXmA==`: the UUID's bytes."""
     return base64.urlsafe_b64encode(bytes.fromhex(request_id.replace("-", ""))).decode("ascii")

@@ -16,6 +16,9 @@ from alight.calls import Principal
 
 Event = dict[str, Any]
 
+#: Headers that are told elsewhere, or not at all.
+_LEFT_OUT = HOP_BY_HOP | OVERWRITTEN | {"cookie"}
+
 
 def event_v2(api: Api, match: Match, incoming: Incoming, context: Event, body: str | None, is_base64: bool) -> Event:
     """`context` is the request's `requestContext`."""
@@ -90,13 +93,14 @@ def context_v2(api: Api, match: Match, incoming: Incoming, principal: Principal 
 
 
 def _headers(incoming: Incoming) -> dict[str, str]:
-    headers = _joined(
-        (lower, value)
-        for lower, _, value in incoming.headers
-        if lower != "cookie" and lower not in HOP_BY_HOP and lower not in OVERWRITTEN
-    )
+    headers: dict[str, str] = {}
+    for lower, _, value in incoming.headers:
+        if lower not in _LEFT_OUT:
+            headers[lower] = f"{headers[lower]},{value}" if lower in headers else value
     headers.setdefault("content-length", "0")
-    return headers | {name.lower(): value for name, value in incoming.forwarded}
+    for name, value in incoming.forwarded:
+        headers[name.lower()] = value
+    return headers
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

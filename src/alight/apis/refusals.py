@@ -37,8 +37,10 @@ def refuse(kind: Kind, fault: Fault, why: str = "") -> Answer:
         # Of signatures it says nothing but that they do not do.
         otherwise = (fault.status, "Forbidden" if fault.status == 403 else fault.message)
         status, message = _HTTP.get(type(fault), otherwise)
-        return Answer(status, [("content-type", "application/json")], _body("message", message), why)
+        later = [("retry-after", "1")] if status == 503 else []
+        return Answer(status, [("content-type", "application/json"), *later], _body("message", message), why)
     headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", fault.code)]
+    headers += [("Retry-After", "1")] if fault.status in (429, 503) else []
     if isinstance(fault, AuthorizerFailed):
         return Answer(fault.status, headers, _body("message", None), why)
     # The one refusal that API Gateway spells with a capital.

@@ -6,16 +6,41 @@ Header names are kept as they were spelled (`gateway/server.py` notes them), sin
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, overload
 from urllib.parse import unquote_plus
 
 #: Where the server notes how header names were spelled, in the order of the scope's headers.
 SPELLING = "alight.spelling"
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """A property that is worked out when it is first asked for. `functools.cached_property` takes a lock for it, which
+    costs more than what is worked out here; a request has one reader."""
+
+    def __init__(self, work: Callable[[Incoming], T]) -> None:
+        self._work = work
+        self._name = work.__name__
+        self.__doc__ = work.__doc__
+
+    @overload
+    def __get__(self, request: None, owner: type[Incoming]) -> Once[T]: ...
+
+    @overload
+    def __get__(self, request: Incoming, owner: type[Incoming]) -> T: ...
+
+    def __get__(self, request: Incoming | None, owner: type[Incoming]) -> Once[T] | T:
+        if request is None:
+            return self
+        made = request.__dict__[self._name] = self._work(request)
+        return made
 
 
 @dataclass(frozen=True)
@@ -39,23 +64,23 @@ class Incoming:
         """The last value of a header, by its lower-case name."""
         return self.single.get(name)
 
-    @cached_property
+    @Once
     def single(self) -> Mapping[str, str]:
         """The last value of each header, by lower-case name."""
         return {lower: value for lower, _, value in self.headers}
 
-    @cached_property
+    @Once
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """The query's pairs, decoded; a name without `=` has the empty value."""
         return tuple(_pair(part) for part in self.query.split("&") if part) if self.query else ()
 
-    @cached_property
+    @Once
     def trace(self) -> str:
         """X-Ray's header: the caller's, or a new root."""
         given = self.header("x-amzn-trace-id")
         return given or f"Root=1-{int(self.moment):08x}-{self.request_id.replace('-', '')[:24]}"
 
-    @cached_property
+    @Once
     def forwarded(self) -> tuple[tuple[str, str], ...]:
         """What API Gateway adds to every request."""
         before = self.header("x-forwarded-for")
@@ -69,13 +94,18 @@ class Incoming:
     @property
     def time(self) -> str:
         """`04/Mar/2020:19:15:17 +0000`."""
-        at = time.gmtime(self.moment)
-        month = _MONTHS[at.tm_mon - 1]
-        return f"{at.tm_mday:02}/{month}/{at.tm_year}:{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+        return _written(int(self.moment))
 
     @property
     def time_epoch(self) -> int:
         return int(self.moment * 1000)
+
+
+@lru_cache(maxsize=8)
+def _written(second: int) -> str:
+    at = time.gmtime(second)
+    month = _MONTHS[at.tm_mon - 1]
+    return f"{at.tm_mday:02}/{month}/{at.tm_year}:{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
 
 
 def read_incoming(scope: Mapping[str, Any], path: str, domain: str, request_id: str, moment: float) -> Incoming:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
 from yarl import URL
 
+from alight import late
 from alight.apis.answers import Answer, can_be_sent
 from alight.apis.api import Api
 from alight.apis.proxy_v1 import DROPPED, HOP_BY_HOP, OVERWRITTEN
 from alight.apis.request import Incoming
 from alight.apis.routes import Match
+
+if TYPE_CHECKING:
+    import aiohttp
 
 #: Bytes of the largest answer that is handed on.
 ANSWER_LIMIT = 10 * 1024 * 1024
@@ -83,6 +87,9 @@ def ask_for(api: Api, match: Match, incoming: Incoming, context: Mapping[str, ob
 
 async def ask(reach: Reach, asked: Question, body: bytes) -> Answer:
     """Raises `Unreachable`. The caller keeps the time."""
+    await late.load("aiohttp")
+    import aiohttp
+
     try:
         reach.check(asked.url)
         # As it is: the client must not resolve what stands for a step of the path.

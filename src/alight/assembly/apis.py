@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
-
-import aiohttp
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from alight.apis.authorizers import INVOKE, is_denied
 from alight.apis.calling import Busy, Callers, Function, Missing, Ran, Signer
@@ -34,18 +33,23 @@ from alight.errors.gateway import ExpiredToken, InvalidAccessKeyId, MissingAuthe
 from alight.errors.lambda_ import TooManyRequestsException
 from alight.functions.invocation import Invocation
 from alight.functions.pool import PoolClosed
-from alight.gateway.asgi import Mount
 from alight.gateway.authorize import Limits, OwnPolicies, principal_context
 from alight.gateway.mounted import signer
+from alight.gateway.mounts import Mount
 from alight.gateway.policy import allowed
 from alight.gateway.service_policy import service_may
 from alight.gateway.signature import Lookup
 from alight.names import ACCOUNT, REGION
 from alight.notifications.channels.addresses import Gate, GatedResolver
 from alight.notifications.policy import Failed
-from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.runner import Runner
+from alight.store.metrics import together
+from alight.store.minutes import Column, Together
 from alight.store.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 PRINCIPAL = "apigateway.amazonaws.com"
 #: Answers of functions' policies that are kept.
@@ -68,7 +72,7 @@ def build_apis(
     outward, permits = Outward(gate), Permits()
     exits.push_async_callback(outward.close)
     callers = Callers(
-        functions=lambda arn: find_function(arn, running.catalogue, running.runner, permits),
+        functions=lambda arn: find_function(arn, running.runner, permits),
         clock=store.clock,
         allowed=allowed,
         verify=Verifier(keys, policies_of, limits_of, store).signer,
@@ -76,7 +80,7 @@ def build_apis(
     )
     door = Door(find, callers, store.clock, lambda told: record(store.telemetry, told))
     # Any page may call a public API; whether it may read the answer is for the API to say.
-    return {PREFIX: Mount(sandboxed(door), any_origin=True), LABEL: Mount(door, any_origin=True)}
+    return {PREFIX: Mount(sandboxed(door), True, reads_whole=True), LABEL: Mount(door, True, reads_whole=True)}
 
 
 # Functions -----------------------------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ class Permits:
         """`policy` are the function's statements by their ids."""
         place = (function, source_arn)
         known = self._known.get(place)
-        if known is None or known[0] != policy:
+        if known is None or (known[0] is not policy and known[0] != policy):
             context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT}
             document = {"Statement": list(policy.values())}
             if len(self._known) >= REMEMBERED:
@@ -129,12 +133,12 @@ class InvokedFunction:
         return str(self.body["Configuration"]["FunctionArn"])
 
 
-def find_function(arn: str, catalogue: Catalogue, runner: Runner, permits: Permits) -> Function | None:
+def find_function(arn: str, runner: Runner, permits: Permits) -> Function | None:
     try:
-        body = catalogue.body(arn)
+        body = runner.find(arn)
     except Fault:
         return None
-    return InvokedFunction(body, runner, permits)
+    return None if body is None else InvokedFunction(body, runner, permits)
 
 
 # Callers -------------------------------------------------------------------------------------------------------------
@@ -189,9 +193,12 @@ class Outward:
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
         if self._session is None:
+            resolver = cast("AbstractResolver", GatedResolver(self._gate))
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=GatedResolver(self._gate), use_dns_cache=False, limit=0),
+                connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -218,7 +225,8 @@ def record(telemetry: Telemetry, told: Told) -> None:
         f"execute-api {told.route}",
         incoming.moment,
         told.ended,
-        Api=api.name or api.id,
+        Api=api.id,
+        Name=api.name,
         Stage=api.stage,
         Status=told.status,
         **why,
@@ -230,16 +238,28 @@ def measure(telemetry: Telemetry, told: Told) -> None:
     """API Gateway's metrics, for the API and for its stage. Each request tells whether it was an error, so that an
     average is a rate."""
     api = told.api
-    is_rest = api.kind == "REST"
-    whole = {"ApiName": api.name or api.id} if is_rest else {"ApiId": api.id}
-    counts = {"Count": 1.0}
-    for first in (4, 5):
-        counts[f"{first}{'XXError' if is_rest else 'xx'}"] = float(told.status // 100 == first)
-    times = {"Latency": max(told.ended - told.incoming.moment, 0.0) * 1000}
+    first = told.status // 100
+    latency = max(told.ended - told.incoming.moment, 0.0) * 1000
+    values: tuple[float, ...] = (1.0, float(first == 4), float(first == 5), latency)
+    asked = told.integration is not None
     if told.integration is not None:
-        times["IntegrationLatency"] = told.integration * 1000
-    for place in (whole, whole | {"Stage": api.stage}):
-        for name, value in counts.items():
-            telemetry.metric("AWS/ApiGateway", name, value, place, unit="Count", timestamp=told.ended)
-        for name, value in times.items():
-            telemetry.metric("AWS/ApiGateway", name, value, place, unit="Milliseconds", timestamp=told.ended)
+        values += (told.integration * 1000,)
+    is_rest = api.kind == "REST"
+    name = (api.name or api.id) if is_rest else api.id
+    telemetry.tell(_series(is_rest, name, api.stage, asked), *values, timestamp=told.ended)
+
+
+@lru_cache(maxsize=1_024)
+def _series(is_rest: bool, name: str, stage: str, asked: bool) -> Together:
+    """The metrics of one stage and its API; with `asked`, of a request that asked an integration."""
+    error = "XXError" if is_rest else "xx"
+    columns: tuple[Column, ...] = (
+        ("Count", "Count"),
+        (f"4{error}", "Count"),
+        (f"5{error}", "Count"),
+        ("Latency", "Milliseconds"),
+    )
+    if asked:
+        columns += (("IntegrationLatency", "Milliseconds"),)
+    whole = {"ApiName" if is_rest else "ApiId": name}
+    return together("AWS/ApiGateway", columns, whole, whole | {"Stage": stage})

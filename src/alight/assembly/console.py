@@ -6,10 +6,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import quote
 
-from botocore.auth import S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from alight import __version__
 from alight.admin.http import Request
 from alight.admin.routes import Admin
@@ -22,10 +18,10 @@ from alight.calls import Call, Members
 from alight.console.app import Console
 from alight.console.entry import Entry
 from alight.console.guard import HOME
-from alight.console.world import World
+from alight.console.world import Question, World
 from alight.names import REGION, new_request_id
-from alight.notifications.envelope import sms_text
-from alight.notifications.message import TOPIC, to_topic
+from alight.notifications.envelope import sms_text, text_for
+from alight.notifications.message import TOPIC, Kind, Protocol, SubscriptionState, to_topic
 from alight.services.lambda_.places import code_of
 from alight.settings import masked
 
@@ -37,6 +33,11 @@ def login_link(store: Store, entry: Entry) -> str:
 
 def presigned(store: Store, bucket: str, key: str, seconds: int) -> str:
     """A link to an object, signed with the owner's key."""
+    # Not before somebody asks: nothing else here needs botocore's credentials.
+    from botocore.auth import S3SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
     url = f"{store.address.public()}/{bucket}/{quote(key)}"
     request = AWSRequest("GET", url)
     keys = Credentials(store.keys.access_key_id, store.keys.secret_access_key)
@@ -51,6 +52,27 @@ def text_on_phones(store: Store, telling: Telling, message_id: str) -> str:
         return ""
     record = store.records.get(TOPIC, message.topic) if message.topic else None
     return sms_text(message, to_topic(record.body) if record else None)
+
+
+def text_in_mailboxes(telling: Telling, message_id: str) -> str:
+    """What an email says of a message; empty where the message is forgotten."""
+    message = telling.rows.message(message_id)
+    return text_for(message, Protocol.EMAIL) if message else ""
+
+
+def question_of(telling: Telling, message_id: str, subscription: str) -> Question:
+    """What confirms the subscription (an ARN) that a message asks about, or why it does not."""
+    message = telling.rows.message(message_id)
+    if message is None or message.kind != Kind.SUBSCRIBE:
+        return Question()
+    asked = telling.subscriptions.get(subscription)
+    if asked is None:
+        return Question(why="This subscription has ended.")
+    if asked.state is SubscriptionState.CONFIRMED:
+        return Question(why="This subscription is confirmed.")
+    if not telling.subscriptions.is_confirmed_by(asked, message.token):
+        return Question(why="This mail is too old, or a newer one asks the same: subscribe again to get another.")
+    return Question(message.token)
 
 
 def build_console(
@@ -86,15 +108,19 @@ def build_console(
             records=store.records,
             telemetry=store.telemetry,
             outbox=telling.rows,
+            waits=telling.outbox.waits,
             entry=entry,
             call=call,
             explain=stories.explain,
             show=stories.show,
             ask=ask,
             labels=doors.labels,
+            role_may=doors.role_may,
             code_of=lambda name: code_of(catalogue.body(name)["Code"], store.settings.data / FUNCTIONS)[0],
             presigned=lambda bucket, key, seconds: presigned(store, bucket, key, seconds),
             text_on_phones=lambda id: text_on_phones(store, telling, id),
+            text_in_mailboxes=lambda id: text_in_mailboxes(telling, id),
+            question_of=lambda id, subscription: question_of(telling, id, subscription),
             tell_again=admin.replay.again,
             settings=lambda: masked(store.settings),
             data=store.settings.data,

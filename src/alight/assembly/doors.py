@@ -56,6 +56,8 @@ class Doors:
     labels: Callable[[str, str], tuple[str, ...]]
     s3: S3
     urls: Urls
+    #: (a role's name, action, the resource's ARN) -> may it.
+    role_may: Callable[[str, str, str], bool]
 
 
 def build_doors(
@@ -67,9 +69,9 @@ def build_doors(
     resources = ResourcePolicies(store.records, service_may)
     role_may = what_roles_may(store, iam.policies_of_role, resources)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
-    acting = Acting(lambda: operations, role_may)
+    acting, away = Acting(lambda: operations, role_may), running.runner.turned_away
     sagemaker = build_sagemaker(
-        store, running.endpoints, fetcher.url, acting, targets.send, running.takers, running.dispatcher.wake
+        store, running.endpoints, fetcher.url, acting, targets.send, running.takers, running.dispatcher.wake, away
     )
     sns = Sns(
         store.database,
@@ -116,4 +118,5 @@ def build_doors(
         predictions.labels,
         s3,
         functions.urls,
+        role_may,
     )

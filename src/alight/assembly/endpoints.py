@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from alight.assembly.store import MODELS, Store
+from alight.calls import Attempt
 from alight.endpoints.server import Endpoints
 from alight.endpoints.shadows import Compared
 from alight.events.takers import Takers
@@ -26,8 +27,9 @@ def build_sagemaker(
     send: Callable[[Tx, str, str, Mapping[str, tuple[str, str]], dict[str, Any]], None],
     takers: Takers,
     wake: Callable[[], None],
+    turned_away: Callable[[Attempt], None],
 ) -> SageMaker:
-    """`send` is `Targets.send`; its inferences join the events that `takers` share out."""
+    """`send` is `Targets.send`, `turned_away` the runner's; its inferences join the events that `takers` share out."""
     sagemaker = SageMaker(
         store.database,
         store.records,
@@ -38,6 +40,7 @@ def build_sagemaker(
         say=endpoint_log(store),
         publish=lambda tx, topic, message: send(tx, topic, message, {}, {}),
         wake=wake,
+        turned_away=turned_away,
     )
     takers.add("sagemaker", sagemaker.asynchronous)
     return sagemaker

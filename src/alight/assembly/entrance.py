@@ -20,6 +20,7 @@ from alight.assembly.apis import build_apis
 from alight.assembly.console import build_console, login_link
 from alight.assembly.doors import Doors
 from alight.assembly.function_urls import build_function_urls
+from alight.assembly.reach import open_sockets
 from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
 from alight.assembly.telling import Telling
@@ -27,13 +28,15 @@ from alight.assembly.templates import Templates
 from alight.console.app import Console
 from alight.console.entry import Entry
 from alight.console.guard import HOME
-from alight.gateway.asgi import Gateway, Mount
+from alight.gateway.asgi import Gateway
 from alight.gateway.authorize import Authorizer, strangers
 from alight.gateway.hosts import Hosts, configured_hosts
+from alight.gateway.inside import Inside
 from alight.gateway.keyring import Keyring
+from alight.gateway.mounts import Mount
 from alight.gateway.policy import allowed
 from alight.gateway.route import Router
-from alight.gateway.server import Server, serve
+from alight.gateway.server import Server
 from alight.gateway.service_policy import service_may
 from alight.gateway.trust import about
 from alight.names import REGION
@@ -79,7 +82,7 @@ def build_gateway(
     site = Mount(Site(store.objects, access, cross_origin))
     return Gateway(
         operations=doors.operations,
-        keys=Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called),
+        keys=Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called, store.clock.lost_since),
         clock=store.clock,
         hosts=Hosts(configured_hosts(settings.allowed_hosts, settings.public_url)),
         authorize=build_authorizer(store, doors),
@@ -117,7 +120,13 @@ async def listen(
     settings, clock = store.settings, store.clock
     admin = Admin(
         about=lambda: About(
-            store.address.local(), settings.data.resolve(), os.getpid(), __version__, store.address.since, template
+            store.address.local(),
+            settings.data.resolve(),
+            os.getpid(),
+            __version__,
+            store.address.since,
+            template,
+            sandbox=(running.fence.name, running.fence.words()),
         ),
         clock=clock,
         database=store.database,
@@ -140,13 +149,14 @@ async def listen(
         apply=templates.apply,
     )
     api = Api("/_alight/", store.keys.admin_token, admin.routes())
-    keys = Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called)
+    keys = Keyring(store.keys, doors.iam.keys.principal, doors.iam.user_called, store.clock.lost_since)
     iam = doors.iam
     apis = build_apis(store, running, telling.gate, keys, iam.policies_of, iam.limits_of, find, exits)
     apis |= build_function_urls(store, running, keys, iam.policies_of, iam.limits_of, doors.urls.find)
     apis = {**apis, PREFIX: Mount(Responses(templates.answers))}
     console = build_console(store, telling, doors, admin, stories, entry, exits)
     gateway = build_gateway(store, running, doors, api, console, router, apis)
-    server = await serve(gateway, settings.host, settings.port)
-    store.address.port, store.address.since = server.port, clock.now()
+    server = await open_sockets(gateway, store, exits)
+    running.pool.calls = Inside(gateway, store.address.local()).answer
+    store.address.since = clock.now()
     return server

@@ -29,7 +29,8 @@ Authorize = Callable[[Call, Members], None]
 def build_formation(store: Store, doors: Doors, templates: Templates, authorize: Authorize) -> CloudFormation:
     def acting(principal: Principal) -> CallOperation:
         async def call(service: str, operation: str, given: Members) -> Members:
-            asked = Call(service, operation, new_request_id(), principal, base_url=store.address.local())
+            now = doors.iam.as_now(principal)
+            asked = Call(service, operation, new_request_id(), now, base_url=store.address.local())
             authorize(asked, given)
             return await doors.operations[service, operation](asked, given)
 

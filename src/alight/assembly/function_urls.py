@@ -21,9 +21,9 @@ from alight.calls import ANONYMOUS, Call, Members, Principal
 from alight.errors import Fault
 from alight.errors.apis import ForbiddenException, IntegrationFailed, InvalidSignatureException
 from alight.errors.gateway import MissingAuthentication
-from alight.gateway.asgi import Mount
 from alight.gateway.authorize import Limits, OwnPolicies, request_context
 from alight.gateway.mounted import signer
+from alight.gateway.mounts import Mount
 from alight.gateway.policy import NOBODY, Verdict, verdict, who
 from alight.gateway.signature import Lookup
 from alight.names import REGION
@@ -39,7 +39,7 @@ def build_function_urls(
     permits = Permits()
 
     async def run(url: FunctionUrl, event: bytes, request_id: str) -> Ran:
-        function = find_function(url.function, running.catalogue, running.runner, permits)
+        function = find_function(url.function, running.runner, permits)
         if function is None:
             raise IntegrationFailed from Missing(f"there is no function {url.function}")
         return await function.run(event, request_id)
@@ -47,7 +47,7 @@ def build_function_urls(
     guard = Guard(store, running, keys, policies_of, limits_of)
     urls = FunctionUrls(find, guard.admit, run, store.clock, lambda called: record(store.telemetry, called))
     # Any page may call it; whether it may read the answer is for the URL's CORS to say.
-    return {PREFIX: Mount(sandboxed(urls), any_origin=True), LABEL: Mount(urls, any_origin=True)}
+    return {PREFIX: Mount(sandboxed(urls), True, reads_whole=True), LABEL: Mount(urls, True, reads_whole=True)}
 
 
 @dataclass(frozen=True, slots=True)

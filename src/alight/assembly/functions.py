@@ -14,6 +14,7 @@ from alight.services.lambda_ import service
 from alight.services.lambda_.account import Account
 from alight.services.lambda_.aliases import Aliases
 from alight.services.lambda_.behaviour import Behaviour
+from alight.services.lambda_.chains import Chains
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.destinations import Destinations
 from alight.services.lambda_.functions import Functions
@@ -89,12 +90,20 @@ def build_lambda(
 
 
 def build_pollers(store: Store, running: Running, sqs: Sqs, role_may: RoleMay) -> Pollers:
-    means = Means(sqs.consumer, running.runner, role_may, store.telemetry, store.clock)
+    means = Means(
+        sqs.consumer,
+        running.runner,
+        role_may,
+        store.telemetry,
+        store.clock,
+        Chains(running.catalogue),
+        running.queue.looped,
+    )
     pollers = Pollers(store.database, store.records, means)
 
     def freed() -> None:
         """A worker has ended a call: events first, then messages of queues."""
-        running.dispatcher.wake()
+        running.dispatcher.freed()
         pollers.freed()
 
     running.pool.on_free = freed

@@ -14,6 +14,7 @@ from alight.errors.store import Damaged
 from alight.functions.package import discard_unused
 from alight.services.lambda_.layers import layer_folders
 from alight.services.lambda_.places import all_of
+from alight.services.lambda_.sealing import seal_what_is_not
 from alight.services.logs.retention import forget
 from alight.stacks.service.forgetting import forget_gone
 from alight.store import journal
@@ -26,12 +27,14 @@ BATCH = 1000
 
 
 async def tidy_before_serving(store: Store, running: Running) -> None:
-    """Remove function code that no record names, and copies of packages that were unpacked; nothing runs yet."""
+    """Remove function code that no record names, and copies of packages that were unpacked, and seal code that is not;
+    nothing runs yet."""
     folder, keep = store.settings.data / FUNCTIONS, list[Path]()
     for body in running.catalogue.everything():
         keep += all_of(body, folder)
     keep += layer_folders(store.records, folder)
     await asyncio.to_thread(discard_unused, folder, keep)
+    await seal_what_is_not(store.database, store.records, folder)
     await asyncio.to_thread(shutil.rmtree, store.settings.data / FETCHED, ignore_errors=True)
 
 
@@ -54,13 +57,15 @@ async def keep_tidy(store: Store, expire: Callable[[], Awaitable[int]]) -> None:
 async def forget_what_is_old(store: Store) -> None:
     """Handled events, telemetry and deleted stacks that are older than `retention_days`, lines of groups that have a
     retention of their own by that one; outbox and queues forget by themselves."""
-    before = store.clock.now() - store.settings.retention_days * 86_400
+    # What a clock that was set forward has skipped has made nothing older.
+    now = store.clock.now() - store.clock.skipped()
+    before = now - store.settings.retention_days * 86_400
     place: int | None = 0
     while place is not None:
         rows, place = journal.old(store.database.read(), place, before, BATCH)
         if rows:
             await store.database.write(lambda tx, rows=rows: journal.forget(tx, rows))  # type: ignore[misc]
-    await forget(store.records, store.telemetry, store.clock.now(), store.settings.retention_days)
+    await forget(store.records, store.telemetry, now, store.settings.retention_days)
     await forget_gone(store.records, before)
 
 

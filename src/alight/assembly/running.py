@@ -13,6 +13,7 @@ from alight.calls import Attempt, Principal
 from alight.endpoints.server import Endpoints
 from alight.events.dispatch import Dispatcher
 from alight.events.takers import Takers, service_of
+from alight.fence import tiers
 from alight.functions.pool import FunctionPool, FunctionSpec
 from alight.notifications.topics import Topics
 from alight.services.iam.kinds import ROLE
@@ -31,6 +32,7 @@ SESSION_SECONDS = (12 + 2) * 3600
 class Running:
     """Functions and endpoints: everything that has processes."""
 
+    fence: tiers.Tier
     catalogue: Catalogue
     pool: FunctionPool
     runner: Runner
@@ -44,6 +46,7 @@ class Running:
 def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Running:
     settings, clock = store.settings, store.clock
     cores = os.cpu_count() or 1
+    fence = tiers.choose(settings.worker_sandbox, settings.data, settings.worker_paths)
     pool = FunctionPool(
         limit=settings.concurrency or cores * 2,
         idle_timeout=settings.idle_timeout,
@@ -52,6 +55,8 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         credentials=lambda spec, worker: worker_environment(store, spec, worker),
         endpoint_url=store.address.local,
         log=Embedded(store.telemetry, clock).log,
+        fence=fence,
+        quick_boto3=settings.quick_boto3,
     )
     endpoint_metrics = EndpointMetrics(store.telemetry, clock)
     endpoints = Endpoints(
@@ -61,6 +66,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         default_replicas=settings.replicas,
         observe=endpoint_metrics.invoked,
         compare=shadow_metrics(store),
+        fence=fence,
         log=store.telemetry.log,
     )
     exits.push_async_callback(endpoints.close)
@@ -78,10 +84,17 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         dropped=lambda arn, count: metrics.dropped(arn, count) if service_of(arn) == "lambda" else None,
     )
     # A call that somebody waited for may have held what an event needs.
-    pool.on_free = dispatcher.wake
+    pool.on_free = dispatcher.freed
     pool.on_begin = metrics.began
-    queue = Queue(catalogue, clock, max_age=settings.max_event_age, wake=dispatcher.wake, received=metrics.received)
-    return Running(catalogue, pool, runner, takers, queue, dispatcher, endpoints, endpoint_metrics)
+    queue = Queue(
+        catalogue,
+        clock,
+        max_age=settings.max_event_age,
+        wake=dispatcher.wake,
+        received=metrics.received,
+        looped=metrics.looped,
+    )
+    return Running(fence, catalogue, pool, runner, takers, queue, dispatcher, endpoints, endpoint_metrics)
 
 
 def worker_environment(store: Store, spec: FunctionSpec, worker: str) -> dict[str, str]:
@@ -120,4 +133,5 @@ def attempt_of(pool: FunctionPool, principal: Principal) -> Attempt | None:
         event_id=current.event_id,
         fence=current.fence,
         staged=current.staged,
+        chain=current.chain,
     )

@@ -30,14 +30,21 @@ class Address:
     settings: Settings
     port: int = 0
     since: float = 0.0
+    #: The port of the plain socket on loopback, beside one with TLS.
+    inner: int = 0
 
     def local(self) -> str:
+        """For what runs on this machine: workers, the command line."""
+        return f"http://127.0.0.1:{self.inner}" if self.inner else self.outer()
+
+    def outer(self) -> str:
+        """The socket that was asked for."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.settings.host, self.settings.host)
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.settings.tls_cert else 'http'}://{host}:{self.port}"
 
     def public(self) -> str:
         """What is put into links that leave the machine."""
-        return self.settings.public_url.rstrip("/") or self.local()
+        return self.settings.public_url.rstrip("/") or self.outer()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ async def build_telling(
     if reason := held_reason(settings.sms_url):
         held[Protocol.SMS] = reason
     else:
-        channels[Protocol.SMS] = SmsChannel(settings.sms_url)
+        channels[Protocol.SMS] = sms = SmsChannel(settings.sms_url)
+        exits.callback(sms.close)
     outbox = Outbox(
         store.database,
         rows,

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from alight import openfiles
 from alight.cli.examples import find_template
 from alight.cli.folder import data_folder, is_alive, read_facts
 from alight.cli.instance import open_door
@@ -28,11 +29,14 @@ from alight.cli.privileges import least_privilege
 from alight.cli.terminal import cell, facts, show, table
 from alight.clock import SystemClock
 from alight.errors import AlightError
+from alight.fence import tiers
 from alight.settings import Settings, load_settings, masked
 
 app = command("doctor")
 GIB = 2**30
 FSYNC_ROUNDS = 15
+#: Descriptors for all connections that are let in, and for the rest.
+ENOUGH_FILES = 4_096 + openfiles.RESERVED
 #: A commit waits for the disk this long at most before it is worth a word, in milliseconds.
 SLOW_FSYNC = 20.0
 
@@ -87,8 +91,9 @@ def checks(data: Path, settings: Settings, folder: Path) -> Iterator[Check]:
         lambda: disk(data),
         lambda: fsync(data),
         function_child,
-        sandbox,
+        lambda: sandbox(settings, data),
         memory_limit,
+        open_files,
         lambda: port(settings, data),
         lambda: instance(data),
         lambda: template_plan(folder, data),
@@ -138,11 +143,15 @@ def function_child() -> Check:
     return Check("function child", "ok", "Alight's own loop (awslambdaric has no wheel for this system)")
 
 
-def sandbox() -> Check:
-    """Which fences a worker process gets here."""
+def sandbox(settings: Settings, data: Path) -> Check:
+    """The fence that functions and models get here; tried out, not guessed."""
     if not sys.platform.startswith("linux"):
-        return Check("sandbox", "warning", "rlimits only: no_new_privs needs Linux")
-    return Check("sandbox", "ok", "rlimits, no_new_privs, own session")
+        return Check("sandbox", "warning", "none: rlimits only; the fence needs Linux")
+    try:
+        tier = tiers.choose(settings.worker_sandbox, data)
+    except AlightError as error:
+        return Check("sandbox", "failed", f"{error.message} {error.hint}")
+    return Check("sandbox", "warning" if tier.name == "none" or not tier.own_view else "ok", tier.words())
 
 
 def memory_limit() -> Check:
@@ -150,6 +159,15 @@ def memory_limit() -> Check:
     if (own / "cgroup.controllers").exists() and os.access(own / "cgroup.subtree_control", os.W_OK):
         return Check("memory limit", "ok", "cgroup v2 is writable")
     return Check("memory limit", "ok", "resident memory is sampled (no writable cgroup v2)")
+
+
+def open_files() -> Check:
+    """Each connection is a descriptor, and so is each file; `alight up` takes what the system lets it."""
+    most = openfiles.attainable()
+    words = f"{most:,} descriptors (now {openfiles.limit():,}; alight up raises it by itself)"
+    if most < ENOUGH_FILES:
+        return Check("open files", "warning", f"{words}; few for many connections at a time: ulimit -Hn, LimitNOFILE=")
+    return Check("open files", "ok", words)
 
 
 def port(settings: Settings, data: Path) -> Check:

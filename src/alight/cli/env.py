@@ -26,8 +26,9 @@ def variables(data: Path) -> dict[str, str]:
     keys = credentials.load(data)
     facts = read_facts(data)
     settings = load_settings(Path.cwd())
+    scheme = "https" if settings.tls_cert else "http"
     return {
-        "AWS_ENDPOINT_URL": facts.url if facts else f"http://{reachable(settings.host)}:{settings.port}",
+        "AWS_ENDPOINT_URL": facts.url if facts else f"{scheme}://{reachable(settings.host)}:{settings.port}",
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_DEFAULT_REGION": REGION,

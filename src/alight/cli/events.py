@@ -12,7 +12,7 @@ from alight.cli import plain
 from alight.cli.instance import open_door, segment
 from alight.cli.logs import seconds
 from alight.cli.options import AsJson, Data, command
-from alight.cli.replay import show_replay
+from alight.cli.replay import show_redrive, show_replay
 from alight.cli.terminal import cell, facts, moment, show, table
 from alight.clock import SystemClock
 from alight.errors import AlightError
@@ -32,11 +32,15 @@ def list_events(
     state: Annotated[str | None, typer.Option(help="pending, running, succeeded or dead.", show_default=False)] = None,
     function: Function = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    before: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those older than this event.", show_default=False)
+    ] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List events, newest first."""
-    show(open_door(data).get("events", state=state, function=function, limit=limit), as_json, _render_list)
+    answer = open_door(data).get("events", state=state, function=function, limit=limit, before=before)
+    show(answer, as_json, _render_list)
 
 
 @app.command("show")
@@ -77,17 +81,33 @@ def replay(
 @app.command()
 def redrive(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Dead events.", show_default=False)] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every dead event (of --function, where given).")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every dead event that the other options leave.")] = False,
     function: Function = None,
+    reason: Annotated[str | None, typer.Option(help="Only with this reason, or type of error.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those given up in the last 90s, 10m, 2h, 7d.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only those given up longer ago than that.")] = None,
+    bucket: Annotated[str | None, typer.Option(help="Only of objects in this bucket.", show_default=False)] = None,
+    prefix: Annotated[str | None, typer.Option(help="Only of keys that begin so.", show_default=False)] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second at most.", show_default=False)] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring dead events back: each gets all its attempts again."""
-    if bool(ids) == (every or function is not None):
-        raise AlightError("Name the dead events, or say --all or --function.", "alight events list --state dead")
-    chosen: dict[str, Any] = {"ids": ids} if ids else {"filter": {"function": function} if function else {}}
-    answer = open_door(data).post("events/redrive", {**chosen, "dry_run": dry_run})
+    named = {"function": function, "reason": reason, "bucket": bucket, "prefix": prefix}
+    now = SystemClock().now()
+    moments = {name: now - seconds(text) for name, text in (("since", since), ("before", before)) if text}
+    chosen: dict[str, Any] = {name: text for name, text in named.items() if text is not None} | moments
+    if bool(ids) == (every or bool(chosen)):
+        raise AlightError(
+            "Name the dead events, or say --all, --function, --reason, --since, --before, --bucket or --prefix.",
+            "alight events list --state dead",
+        )
+    wanted: dict[str, Any] = {**({"ids": ids} if ids else {"filter": chosen}), "dry_run": dry_run}
+    if rate and not dry_run:
+        show_redrive(open_door(data).lines("events/redrive", {**wanted, "rate": rate}), as_json)
+        return
+    answer = open_door(data).post("events/redrive", wanted)
     show(answer, as_json, lambda out, done: _render_redrive(out, done, dry_run))
 
 
@@ -108,8 +128,8 @@ def _render_list(out: Console, answer: Any) -> None:
         for item in found
     ]
     out.print(table(("id", "state", "function", "attempts", "accepted", "what"), rows))
-    if answer.get("next"):
-        out.print(cell(f"The newest {len(found)}; more with --limit.", "dim"))
+    if older := answer.get("next"):
+        out.print(cell(f"There are older ones: alight events list --before {older}", "dim"))
 
 
 def why(item: Any) -> str:

@@ -52,7 +52,7 @@ def _payload(given: str, file: Path | None) -> Any:
         return json.loads(text)
     except OSError as error:
         raise AlightError(f"{where} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AlightError(f"{where} is not JSON: {error}.", "A text is JSON in quotes: '\"text\"'") from None
 
 

@@ -31,7 +31,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print the functions' logs, oldest first."""
-    start = SystemClock().now() - seconds(since)
+    start = max(SystemClock().now() - seconds(since), 0.0)
     for item in _lines(open_door(data), function, request, start, follow):
         sys.stdout.write((json.dumps(item) if as_json else _format(item)) + "\n")
         if follow:
@@ -44,7 +44,7 @@ def _lines(door: Door, function: str | None, request: str | None, start: float, 
 
 def seconds(text: str) -> float:
     """`10m` in seconds. Raises `AlightError` for anything else."""
-    found = re.fullmatch(r"(\d+)([smhd])", text)
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if not found:
         raise AlightError(f"{text!r} is no length of time.", "Write it as 90s, 10m, 2h or 7d.")
     return int(found[1]) * _UNITS[found[2]]

@@ -8,17 +8,23 @@ import typer
 from rich.console import Console
 
 from alight.cli import plain
-from alight.cli.instance import open_door
+from alight.cli.instance import Door, open_door
 from alight.cli.options import AsJson, Data, command
 from alight.cli.terminal import cell, moment, show, table
 
 app = command("outbox")
 
+#: Deliveries that the door gives at once.
+PAGE = 1000
+
 
 @app.command()
 def outbox(
     state: Annotated[str | None, typer.Option(help="ready, sending, sent, held or dead.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    before: Annotated[
+        int | None, typer.Option(metavar="ID", help="Only those older than this delivery.", show_default=False)
+    ] = None,
     redrive: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Send this dead delivery again.", show_default=False)
     ] = None,
@@ -30,7 +36,17 @@ def outbox(
         answer = open_door(data).post("outbox/redrive", {"ids": redrive})
         show(answer, as_json, lambda out, done: out.print(cell(f"{done.get('count')} will be sent again.", "")))
         return
-    show(open_door(data).get("outbox", state=state, limit=limit), as_json, _render)
+    show(_pages(open_door(data), state, limit, before), as_json, _render)
+
+
+def _pages(door: Door, state: str | None, limit: int, before: int | None) -> Any:
+    """As many pages as `limit` takes, as one answer."""
+    answer = door.get("outbox", state=state, before=before, limit=min(limit, PAGE))
+    while (older := answer.get("next")) and len(answer["deliveries"]) < limit:
+        rest = min(limit - len(answer["deliveries"]), PAGE)
+        page = door.get("outbox", state=state, before=older, limit=rest)
+        answer = page | {"deliveries": answer["deliveries"] + page["deliveries"]}
+    return answer
 
 
 def _render(out: Console, answer: Any) -> None:
@@ -46,11 +62,13 @@ def _render(out: Console, answer: Any) -> None:
             item.get("attempts"),
             moment(item.get("created")),
             plain.brief(item.get("body") or "", 100),
-            plain.brief(item.get("last_error") or item.get("reason") or ""),
+            plain.brief(item.get("waits") or item.get("last_error") or item.get("reason") or "", 200),
         )
         for item in found
     ]
     out.print(table(("id", "state", "to", "attempts", "created", "message", "note"), rows))
+    if older := answer.get("next"):
+        out.print(cell(f"There are older ones: alight outbox --before {older}", ""))
     held = sum(item.get("state") == "held" for item in found)
     if notice := answer.get("notice"):
         out.print(cell(notice, "yellow"))

@@ -1,4 +1,4 @@
-"""How the lines of a replay are shown: progress to stderr, what changed to stdout, a sum at the end."""
+"""How the lines of a replay or a slow redrive are shown: progress to stderr, the rest to stdout, a sum at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show_replay(lines: Iterable[Any], as_json: bool, dry_run: bool) -> None:
     matched = 0
     for line in lines:
         if as_json:
-            sys.stdout.write(json.dumps(line) + "\n")
+            _write(line)
         elif "matched" in line:
             matched = line["matched"]
             out.print(cell(f"{matched} objects {'would be' if dry_run else 'are'} told of.", ""))
@@ -36,6 +36,27 @@ def show_replay(lines: Iterable[Any], as_json: bool, dry_run: bool) -> None:
             out.print(cell(line["key"]))
     if verdicts and not as_json:
         out.print(cell(", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items())), "bold"))
+
+
+def show_redrive(lines: Iterable[Any], as_json: bool) -> None:
+    """Progress to stderr, the sum to stdout."""
+    out, notes, matched, done = console(), console(stderr=True), 0, 0
+    for line in lines:
+        if as_json:
+            _write(line)
+        elif "matched" in line:
+            matched = line["matched"]
+        else:
+            done = line["redriven"]
+            notes.print(cell(f"{done} of {matched} brought back", "dim"))
+    if not as_json:
+        out.print(cell(f"{done} dead events were brought back.", ""))
+
+
+def _write(line: Any) -> None:
+    """At once, also into a pipe: a slow replay may take hours, and whoever reads it wants to know how far it is."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def _render(out: Console, line: Any) -> None:

@@ -16,11 +16,14 @@ READY = "Alight ready at "
 GRACE = 15.0
 
 
-def command_line(template: Path | None, host: str | None, port: int | None, data: Path | None) -> list[str]:
-    """How to start the runtime; what is None is left to `alight.toml` and `ALIGHT_*`."""
+def command_line(
+    template: Path | None, host: str | None, port: int | None, data: Path | None, *further: str
+) -> list[str]:
+    """How to start the runtime; what is None is left to `alight.toml` and `ALIGHT_*`. With -P: a `yaml.py` in the
+    folder where somebody starts it is none of the runtime's libraries."""
     given = {"--template": template, "--host": host, "--port": port, "--data": data}
     flags = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    return [sys.executable, "-m", "alight.app", *flags]
+    return [sys.executable, "-P", "-m", "alight.app", *flags, *further]
 
 
 class Runtime:

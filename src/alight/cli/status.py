@@ -22,16 +22,25 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
 def _render(out: Console, answer: Any) -> None:
     head = [("address", answer.get("url")), ("console", answer.get("console")), ("data folder", answer.get("data"))]
     process = f"{answer.get('pid')}, version {answer.get('version')}, since {moment(answer.get('started'))}"
-    out.print(
-        facts([pair for pair in [*head, ("template", answer.get("template"))] if pair[1]] + [("process", process)])
-    )
+    sandbox = [("sandbox", answer["sandbox"]["detail"])] if "sandbox" in answer else []
+    known = [pair for pair in [*head, ("template", answer.get("template"))] if pair[1]]
+    out.print(facts([*known, ("process", process), *sandbox]))
     for title, counts in (("events", answer.get("books")), ("outbox", answer.get("outbox"))):
         if counts:
             out.print(facts([(title, ", ".join(f"{number} {state}" for state, number in counts.items()))]))
+    if "backup" in answer:
+        out.print(facts([("backup", _backup(answer["backup"]))]))
     for kind in ("functions", "endpoints", "apis", "buckets", "topics", "queues"):
         _render_kind(out, kind, answer.get(kind) or [])
     for warning in answer.get("warnings") or []:
         out.print(cell(f"warning: {warning}", "yellow"))
+
+
+def _backup(last: Any) -> str:
+    if last is None:
+        return "none was made yet: alight backup FOLDER"
+    damage = f", with {last['damage']} things damaged" if last["damage"] else ""
+    return f"{moment(last['created'])}, {last['folder']}{'' if last['there'] else ' (not there any more)'}{damage}"
 
 
 def _render_kind(out: Console, kind: str, items: list[Any]) -> None:

@@ -17,7 +17,7 @@ from alight.cli.runtime import command_line
 
 
 def run(words: Sequence[str]) -> int:
-    """`up [TEMPLATE] [--host H] [--port P] [--data DIR]`; wrong words exit with 2, right ones never return."""
+    """`up [TEMPLATE]` and its flags; wrong words exit with 2, right ones never return."""
     parser = argparse.ArgumentParser(
         prog="alight up", description="Run Alight in the foreground, with the app of TEMPLATE or an empty account."
     )
@@ -25,12 +25,18 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="0 picks a free one (default: 4566)")
     parser.add_argument("--data", metavar="DIR", type=Path, help="the instance's data folder (default: .alight)")
+    parser.add_argument("--tls-cert", metavar="FILE", type=Path, help="speak TLS, with this certificate (PEM, chain)")
+    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="the certificate's key (PEM)")
+    parser.add_argument("--insecure", action="store_true", help="let other machines in without TLS")
     try:
         given = parser.parse_args(list(words))
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 2
     template = template_at(given.template).resolve() if given.template else None
-    command = command_line(template, given.host, given.port, given.data)
+    files = {"--tls-cert": given.tls_cert, "--tls-key": given.tls_key}
+    further = [word for flag, file in files.items() if file is not None for word in (flag, str(file.absolute()))]
+    further += ["--insecure"] if given.insecure else []
+    command = command_line(template, given.host, given.port, given.data, *further)
     os.execv(command[0], command)
 
 

@@ -24,6 +24,11 @@ SAFE = frozenset({"GET", "HEAD"})
 #: Paths that need no session: the way in, and files that are the same for everybody.
 OPEN = ("/login", "/static/")
 
+READ_ONLY = (
+    "The console only shows: console_read_only is set. Take it out of alight.toml (or ALIGHT_CONSOLE_READ_ONLY) "
+    "and start Alight again, or do it from the command line."
+)
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -87,7 +92,7 @@ class Guard:
         if not admits(session, request.headers.get(TOKEN_HEADER, "")):
             return PlainTextResponse("This page is out of date: load it again.", 403)
         if self._read_only and path != "/logout":
-            return PlainTextResponse("The console only shows: console_read_only is set.", 403)
+            return PlainTextResponse(READ_ONLY, 403)
         return None
 
     def _session(self, request: Request) -> Session | None:

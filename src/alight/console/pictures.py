@@ -10,14 +10,15 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
+from mimetypes import guess_type
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from alight.console.frames import ANSWER, REQUEST
 from alight.console.render import segment
-from alight.console.shrinker import ANSWER, REQUEST
 from alight.console.world import World
 from alight.store.shapes import ObjectRow
 
@@ -37,6 +38,8 @@ NOTHING = (
 )
 #: Types that a browser shows; everything else is saved.
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+#: What an object is called whose owner did not say what it is; then its name says it.
+UNSAID = frozenset({"", "binary/octet-stream", "application/octet-stream"})
 SANDBOX = "sandbox; default-src 'none'"
 
 
@@ -46,6 +49,7 @@ class Pictures:
     def __init__(self, world: World) -> None:
         self._objects = world.objects
         self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._held = 0
         self._turn = asyncio.Lock()
         self._process: Process | None = None
 
@@ -67,14 +71,15 @@ class Pictures:
 
     async def object(self, request: Request) -> Response:
         row = self._row(request)
-        shown = row.content_type in SHOWN and "download" not in request.query_params
+        said = guess_type(row.key)[0] if row.content_type in UNSAID else row.content_type
+        shown = said in SHOWN and "download" not in request.query_params
         name = segment(row.key.rsplit("/", 1)[-1] or "object")
         headers = {
             "content-security-policy": SANDBOX,
             "content-length": str(row.size),
             "content-disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{name}",
         }
-        kind = row.content_type if shown else "application/octet-stream"
+        kind = said if shown else "application/octet-stream"
         return StreamingResponse(self._objects.open_body(row), media_type=kind, headers=headers)
 
     async def close(self) -> None:
@@ -123,10 +128,11 @@ class Pictures:
         return await process.stdout.readexactly(length)
 
     def _remember(self, place: tuple[str, int], made: bytes) -> None:
+        self._held += len(made) - len(self._made.get(place, b""))
         self._made[place] = made
         self._made.move_to_end(place)
-        while len(self._made) > MOST or sum(map(len, self._made.values())) > REMEMBERED:
-            self._made.popitem(last=False)
+        while len(self._made) > MOST or self._held > REMEMBERED:
+            self._held -= len(self._made.popitem(last=False)[1])
 
 
 def _nothing() -> Response:

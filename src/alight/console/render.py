@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from alight.console.entry import Session
 from alight.console.guard import HOME
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FOLDER = files("alight.console")
 #: The pages in the order of the menu: path, name.
@@ -35,23 +38,26 @@ class Render:
     """The Jinja2 environment."""
 
     def __init__(self, version: str, read_only: bool) -> None:
-        self._environment = Environment(
+        self._globals = {"home": HOME, "menu": MENU, "version": version, "read_only": read_only}
+
+    @functools.cached_property
+    def _environment(self) -> Environment:
+        """Made for the first page: until somebody looks, nobody needs the library."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+        made = Environment(
             loader=FileSystemLoader(str(FOLDER / "templates")),
             autoescape=select_autoescape(default=True, default_for_string=True),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {
+        made.filters |= {
             "moment": moment, "size": size, "duration": duration, "percent": percent, "segment": segment,
-            "pretty": pretty, "excerpt": excerpt, "stamp": stamp,
+            "pretty": pretty, "excerpt": excerpt, "stamp": stamp, "setting": setting,
         }  # fmt: skip
-        self._environment.globals |= {
-            "home": HOME,
-            "menu": MENU,
-            "version": version,
-            "read_only": read_only,
-        }
+        made.globals |= self._globals
+        return made
 
     def page(self, request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
         """A whole page, or a part of one, as an answer to a request."""
@@ -115,6 +121,15 @@ def segment(text: str) -> str:
 def pretty(value: Any) -> str:
     """JSON for reading."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def setting(value: Any) -> str:
+    """A setting's value in words: `on`, `none`, `60, 120`, `not set`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(setting(one) for one in value) or "none"
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else str(value) or "not set"
 
 
 def excerpt(text: str, most: int = 160) -> str:

@@ -1,28 +1,31 @@
 """The process that makes thumbnails: `python -m alight.console.shrinker`.
 
 Decoders are native code that meets strangers' bytes, so they run apart from the runtime: with no environment, no new
-privileges and little room (files and the network stay within their reach). It reads frames from stdin (`>II` side and
-length, then the picture) and writes one to stdout for each (`>I` length, then a JPEG, or nothing where it was no
-picture). Used by `pictures`, which kills it where it hangs.
+privileges, little room and, where the kernel has Landlock, behind a fence that lets through no file and no connection.
+It reads frames from stdin (side and length, then the picture) and writes one to stdout for each (length, then a JPEG,
+or nothing where it was no picture). Used by `pictures`, which kills it where it hangs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
+import os
 import resource
-import struct
 import sys
 from typing import IO
 
 from PIL import Image, ImageOps
 
-REQUEST = struct.Struct(">II")
-ANSWER = struct.Struct(">I")
+from alight.console.frames import ANSWER, REQUEST
+from alight.fence.raising import landlock_abi, put_up
+
 MOST_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: Bytes of memory: the largest picture in RGB several times over.
 MEMORY = 1 << 30
+#: The lowest priority there is.
+LAST = 19
 _NO_NEW_PRIVS = 38
 _DIE_WITH_PARENT = 1
 _KILL = 9
@@ -45,13 +48,16 @@ def shrink(content: bytes, side: int) -> bytes:
 
 
 def close_in() -> None:
-    """Give up what a decoder does not need; nothing is opened after this."""
+    """Give up what a decoder does not need; nothing is opened after this. Whoever looks comes behind whoever works."""
+    os.nice(LAST)
     for limit, value in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(limit, (value, value))
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
         system.prctl(_DIE_WITH_PARENT, _KILL, 0, 0, 0)
+        if landlock_abi():
+            put_up({"tier": "landlock", "read": [], "write": [], "cover": [], "tmp": "", "network": False})
 
 
 def serve(incoming: IO[bytes], outgoing: IO[bytes]) -> None:

@@ -6,15 +6,15 @@ which no event caused and telemetry alone knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from alight.store import journal
 from alight.store.database import Database, Reader
 from alight.store.journal import Event, State
-from alight.store.outbox import OutboxStore
-from alight.store.predictions import Prediction
+from alight.store.outbox import OutboxStore, Told
+from alight.store.predictions import Prediction, Predictions
 from alight.store.telemetry import Telemetry
 
 LATEST = float(1 << 62)
@@ -22,28 +22,35 @@ LATEST = float(1 << 62)
 ANSWERED = "answered"
 #: Rows that are looked at for one page at most, where a filter leaves most of them out.
 MOST_LOOKED_AT = 5_000
+STEP = 200
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a reader wants to see. `function` is an ARN; `least` is a confidence; `until` in seconds since 1970."""
+    """What a reader wants to see. `function` is an ARN; `least` is a confidence; `since` and `until` (which itself is
+    left out) are in seconds since 1970."""
 
     function: str = ""
     label: str = ""
     least: float = 0.0
     outcome: str = ""
+    since: float = 0.0
     until: float = LATEST
 
     def admits(self, row: Row) -> bool:
         """Whether a new row belongs into this reader's list."""
         return (
-            (not self.function or row.function_arn == self.function)
+            self.is_about(row.function_arn)
             and (not self.label or row.label == self.label)
             and (not self.least or (row.confidence is not None and row.confidence >= self.least))
             and (not self.outcome or row.state == self.outcome)
-            and row.when < self.until
+            and self.since <= row.when < self.until
         )
+
+    def is_about(self, function: str) -> bool:
+        """Whether this ARN is the wanted function's, or that of a version or alias of it."""
+        return not self.function or f"{function}:".startswith(f"{self.function}:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,79 +107,96 @@ class Stories:
         self._telemetry = telemetry
 
     def page(self, wanted: Wanted, limit: int) -> Page:
-        """Rows before `wanted.until`."""
-        if wanted.label or wanted.least:
-            rows = self._predicted(wanted, limit + 1)
-        else:
-            rows = self._database.run_apart(lambda reader: self._all(reader, wanted, limit + 1))
-        return Page(rows[:limit], rows[limit - 1].when if len(rows) > limit else None)
+        """Rows before `wanted.until` (blocks)."""
+        work = self._predicted if wanted.label or wanted.least else self._all
+        return self._database.run_apart(
+            lambda reader: self._telemetry.run_apart(lambda predictions: work(reader, predictions, wanted, limit))
+        )
 
     def of(self, events: Sequence[Event]) -> list[Row]:
         """These events as rows."""
-        predictions = self._telemetry.predictions.of_requests([event.id for event in events])
-        return [self._row(event, predictions.get(event.id, [])) for event in events]
+        return self._rows(self._database.read(), self._telemetry.predictions, events)
 
     def answered(self, predictions: Iterable[Prediction]) -> list[Row]:
         """Answers that somebody waited for, as rows: one for each request, whatever it asked."""
         return [_of_prediction(one) for one in {one.request_id: one for one in predictions}.values()]
 
-    def _all(self, reader: Reader, wanted: Wanted, limit: int) -> list[Row]:
+    def _rows(self, reader: Reader, predictions: Predictions, events: Sequence[Event]) -> list[Row]:
+        ids = [event.id for event in events]
+        answers, told = predictions.of_requests(ids), self._outbox.told(ids, reader)
+        return [_of_event(event, answers.get(event.id, []), told.get(event.id, Told())) for event in events]
+
+    def _all(self, reader: Reader, predictions: Predictions, wanted: Wanted, limit: int) -> Page:
         state = State(wanted.outcome) if wanted.outcome in State.__members__.values() else None
         rows: list[Row] = []
         if not wanted.outcome or state is not None:
             before = journal.seq_before(reader, wanted.until)
-            rows += self.of(journal.newest(reader, state=state, function=wanted.function, before=before, limit=limit))
+            events = journal.newest(reader, state=state, function=wanted.function, before=before, limit=limit + 1)
+            rows += self._rows(reader, predictions, events)
         if wanted.outcome in ("", ANSWERED) and not wanted.function:
-            alone = self._telemetry.predictions.newest(before=wanted.until, alone=True, limit=limit)
-            rows += self.answered(alone)
-        return sorted(rows, key=lambda row: row.when, reverse=True)[:limit]
+            rows += self.answered(predictions.alone(before=wanted.until, limit=limit + 1))
+        rows = sorted((row for row in rows if row.when >= wanted.since), key=lambda row: row.when, reverse=True)
+        return Page(rows[:limit], rows[limit - 1].when if len(rows) > limit else None)
 
-    def _predicted(self, wanted: Wanted, limit: int) -> list[Row]:
+    def _predicted(self, reader: Reader, predictions: Predictions, wanted: Wanted, limit: int) -> Page:
+        """By the time of the answers, of which one page looks at some only: where they do not suffice, the next page
+        begins there."""
         rows: dict[str, Row] = {}
-        before, looked_at = wanted.until, 0
-        while len(rows) < limit and looked_at < MOST_LOOKED_AT:
-            found = self._telemetry.predictions.newest(
-                before=before, limit=limit, label=wanted.label, least=wanted.least
-            )
-            if not found:
-                break
+        before, looked_at, last = wanted.until, 0, wanted.until
+        while looked_at < MOST_LOOKED_AT:
+            found = predictions.newest(before=before, limit=STEP, label=wanted.label, least=wanted.least)
+            for prediction, row in self._fitting(reader, wanted, found):
+                if row.id not in rows and len(rows) == limit:
+                    return Page(list(rows.values()), last)
+                rows.setdefault(row.id, row)
+                last = prediction.ts
+            if len(found) < STEP or found[-1].ts < wanted.since:
+                return Page(list(rows.values()), None)
             looked_at, before = looked_at + len(found), found[-1].ts
-            for prediction in found:
-                row = self._of(prediction)
-                if row is not None and wanted.admits(row):
-                    rows.setdefault(row.id, row)
-        return sorted(rows.values(), key=lambda row: row.when, reverse=True)[:limit]
+        return Page(list(rows.values()), before)
 
-    def _of(self, prediction: Prediction) -> Row | None:
-        if not prediction.event_id:
-            return _of_prediction(prediction)
-        event = journal.get(self._database.read(), prediction.event_id)
-        return self._row(event, [prediction]) if event else None
+    def _fitting(
+        self, reader: Reader, wanted: Wanted, predictions: Sequence[Prediction]
+    ) -> Iterator[tuple[Prediction, Row]]:
+        """Those of these answers whose story has the function and the outcome that are wanted."""
+        events = {one.id: one for one in journal.some(reader, [one.event_id for one in predictions if one.event_id])}
+        fitting = [one for one in predictions if _fits(wanted, events.get(one.event_id), one)]
+        told = self._outbox.told([one.event_id for one in fitting if one.event_id], reader)
+        for one in fitting:
+            event = events.get(one.event_id)
+            yield one, _of_event(event, [one], told.get(event.id, Told())) if event else _of_prediction(one)
 
-    def _row(self, event: Event, predictions: Sequence[Prediction]) -> Row:
-        last = predictions[-1] if predictions else None
-        source, messages = event.source, self._outbox.messages_of_event(event.id)
-        accepted = [message for message in messages if message.state == "accepted"]
-        deliveries = [one for message in accepted for one in self._outbox.deliveries_of(message.id)]
-        error = event.error or {}
-        return Row(
-            id=event.id,
-            seq=event.seq,
-            when=event.accepted,
-            state=event.state.value,
-            function_arn=event.function,
-            attempts=event.attempts,
-            took=event.finished - event.accepted if event.finished else None,
-            bucket=str(source.get("bucket", "")),
-            key=unquote_plus(str(source.get("key", ""))),
-            text=last.request if last else "",
-            endpoint=last.endpoint if last else "",
-            label=last.label if last else "",
-            confidence=last.confidence if last else None,
-            error=str(error.get("errorMessage") or error.get("reason") or "") if event.state is State.DEAD else "",
-            messages=tuple(message.body for message in accepted),
-            told=tuple(f"{one.protocol} {one.target}: {one.state}" for one in deliveries),
-        )
+
+def _fits(wanted: Wanted, event: Event | None, prediction: Prediction) -> bool:
+    if event is None:
+        # What has no event was waited for; what lost its event was forgotten with it.
+        is_late_enough = prediction.ts >= wanted.since
+        return is_late_enough and not prediction.event_id and not wanted.function and wanted.outcome in ("", ANSWERED)
+    is_late_enough = event.accepted >= wanted.since
+    return is_late_enough and wanted.is_about(event.function) and wanted.outcome in ("", event.state.value)
+
+
+def _of_event(event: Event, predictions: Sequence[Prediction], told: Told) -> Row:
+    last = predictions[-1] if predictions else None
+    error = event.error or {}
+    return Row(
+        id=event.id,
+        seq=event.seq,
+        when=event.accepted,
+        state=event.state.value,
+        function_arn=event.function,
+        attempts=event.attempts,
+        took=event.finished - event.accepted if event.finished else None,
+        bucket=str(event.source.get("bucket", "")),
+        key=unquote_plus(str(event.source.get("key", ""))),
+        text=last.request if last else "",
+        endpoint=last.endpoint if last else "",
+        label=last.label if last else "",
+        confidence=last.confidence if last else None,
+        error=str(error.get("errorMessage") or error.get("reason") or "") if event.state is State.DEAD else "",
+        messages=told.messages,
+        told=told.deliveries,
+    )
 
 
 def _of_prediction(prediction: Prediction) -> Row:

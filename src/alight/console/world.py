@@ -22,6 +22,15 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a mail asks of who subscribed: the `token` that says yes or, where none does any more, `why`. Neither is
+    there where it asks nothing."""
+
+    token: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """One instance as its console sees it."""
 
@@ -31,6 +40,8 @@ class World:
     records: Records
     telemetry: Telemetry
     outbox: OutboxStore
+    #: Why what is ready for a target waits; empty where its host answers.
+    waits: Callable[[str], str]
     entry: Entry
     call: CallAs
     #: The story of an id; raises `AlightError` where nothing is known of it.
@@ -41,12 +52,18 @@ class World:
     ask: Callable[[str, Json], Awaitable[Any]]
     #: The names of the classes of what an endpoint's variant serves.
     labels: Callable[[str, str], tuple[str, ...]]
+    #: (a role's name, action, the resource's ARN) -> may it.
+    role_may: Callable[[str, str, str], bool]
     #: The folder of a function's code; raises the service's `Fault` where there is no such function.
     code_of: Callable[[str], Path]
     #: (bucket, key, seconds) -> a link that anybody may use for so long.
     presigned: Callable[[str, str, int], str]
     #: What a phone shows of a message, by its id.
     text_on_phones: Callable[[str], str]
+    #: What an email says of a message, by its id.
+    text_in_mailboxes: Callable[[str], str]
+    #: (a message's id, the subscription that it asks about) -> what confirms that, or why nothing does any more.
+    question_of: Callable[[str, str], Question]
     #: Functions are told again of these keys of a bucket; how many events that made.
     tell_again: Callable[[str, list[str]], Awaitable[int]]
     #: Settings in force, secrets masked.

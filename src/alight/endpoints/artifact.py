@@ -26,6 +26,7 @@ from typing import IO, BinaryIO
 
 from alight.endpoints import formats
 from alight.endpoints.contract import CannotServe
+from alight.flush import flush, flush_names, flush_tree
 
 MAX_FILES = 10_000
 MAX_TOTAL = 20 << 30
@@ -83,10 +84,14 @@ def _unpack(source: Path | bytes, store: Path, environment: Mapping[str, str]) -
     try:
         sums = _copy_folder(source, fresh) if folder and isinstance(source, Path) else _extract(source, fresh)
         kind = formats.detect(fresh, environment)
-        (store / f"{sha256}.json").write_text(json.dumps(sums, sort_keys=True))
+        listing = store / f"{sha256}.json"
+        listing.write_text(json.dumps(sums, sort_keys=True))
+        flush_tree(fresh)
+        flush(listing)
         home = store / sha256
         shutil.rmtree(home, ignore_errors=True)
         fresh.rename(home)
+        flush_names(store, store.parent)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise

@@ -1,16 +1,20 @@
 """One replica as its supervisor sees it: started, pinged until it answers, asked, ended.
 
-The child gets a clean environment: nothing of ours but what a process needs to run, then the container's own
-`Environment`. What it prints goes line by line to whoever collects logs, and its last lines are kept: they are
-the reason where it cannot serve.
+The child gets a folder of its own, for its socket and whatever it wants to keep there while it runs, and a clean
+environment: nothing of ours but what a process needs to run, then the container's own `Environment`. It starts behind
+the fence, which lets it read its model and write its folder. What it prints goes line by line to whoever collects logs,
+and its last lines are kept: they are the reason where it cannot serve.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import shutil
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +22,18 @@ from pathlib import Path
 
 from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, connect
 from alight.endpoints.contract import AT_ONCE, CANNOT_SERVE, CannotServe
+from alight.fence.tiers import NONE, RAISING, Tier, home_of, own_places
+from alight.quiet import NO_TELEMETRY
 
 LogLine = Callable[[str], None]
+#: The name of its socket in its folder.
+SOCKET = "s"
 #: Seconds between two pings of a replica that starts.
 POLL = 0.02
 #: Seconds that the output of an ended replica is still read.
 LAST_WORDS = 1.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+#: PYTHONPATH, since Alight itself may be found by it (`pip install --target`).
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +47,15 @@ class Launch:
     start_limit: float
     max_answer: int
     command: tuple[str, ...] = ()
+    fence: Tier = NONE
 
 
 class ReplicaProcess:
     """A running child and the connection to it. Made by `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, socket: Path, launch: Launch) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, launch: Launch) -> None:
         self._process = process
-        self._socket = socket
+        self._folder = folder
         self._launch = launch
         self._last_lines: deque[str] = deque(maxlen=20)
         self._readers = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
@@ -54,16 +64,16 @@ class ReplicaProcess:
         self.at_once = 1
 
     @classmethod
-    async def start(cls, socket: Path, launch: Launch) -> ReplicaProcess:
-        """Start a child and wait for its ping. Raises `CannotServe`; then no child is left."""
-        await asyncio.to_thread(socket.unlink, missing_ok=True)
-        spawning = asyncio.create_task(_spawn(socket, launch))
+    async def start(cls, folder: Path, launch: Launch) -> ReplicaProcess:
+        """Start a child in a folder of its own, wait for its ping. Raises `CannotServe`; then no child is left."""
+        await asyncio.to_thread(_empty, folder)
+        spawning = asyncio.create_task(_spawn(folder, launch))
         try:
             process = await asyncio.shield(spawning)
         except asyncio.CancelledError:  # between the fork and our knowledge of it
-            await cls(await spawning, socket, launch).stop()
+            await cls(await spawning, folder, launch).stop()
             raise
-        made = cls(process, socket, launch)
+        made = cls(process, folder, launch)
         try:
             async with asyncio.timeout(launch.start_limit):
                 await made._wait_for_ping()
@@ -94,7 +104,7 @@ class ReplicaProcess:
         async with self._connecting:
             if self._connection is None or self._connection.lost.done():
                 try:
-                    self._connection = await connect(self._socket, self._launch.max_answer)
+                    self._connection = await connect(self._folder / SOCKET, self._launch.max_answer)
                 except OSError:
                     raise ReplicaGone from None
             return self._connection
@@ -125,7 +135,7 @@ class ReplicaProcess:
         _, open_still = await asyncio.wait(self._readers, timeout=LAST_WORDS)
         for reader in open_still:  # something that it started holds the pipe
             reader.cancel()
-        await asyncio.to_thread(self._socket.unlink, missing_ok=True)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _wait_for_ping(self) -> None:
         while True:
@@ -160,6 +170,11 @@ class ReplicaProcess:
             self._launch.log(text)
 
 
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+
+
 def _foreign(socket: Path, launch: Launch) -> list[str]:
     places = {"{socket}": str(socket), "{model}": str(launch.model_dir)}
     words = list(launch.command)
@@ -168,13 +183,15 @@ def _foreign(socket: Path, launch: Launch) -> list[str]:
     return ["--exec", *words] if words else []
 
 
-async def _spawn(socket: Path, launch: Launch) -> asyncio.subprocess.Process:
+async def _spawn(folder: Path, launch: Launch) -> asyncio.subprocess.Process:
+    socket = folder / SOCKET
     return await asyncio.create_subprocess_exec(
+        *_behind_fence(folder, launch),
         str(launch.python),
         *("-P", "-m", "alight.endpoints.replica"),
         *("--socket", str(socket), "--model", str(launch.model_dir), "--parent", str(os.getpid())),
         *_foreign(socket, launch),
-        env=child_environment(launch),
+        env={"TMPDIR": str(folder), "HOME": str(folder), **child_environment(launch)},
         cwd=launch.model_dir,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -183,11 +200,19 @@ async def _spawn(socket: Path, launch: Launch) -> asyncio.subprocess.Process:
     )
 
 
+def _behind_fence(folder: Path, launch: Launch) -> list[str]:
+    """The program that puts up the fence, then becomes what follows."""
+    own = [launch.model_dir, launch.python.parent.parent, home_of(launch.python), *own_places()]
+    plan = launch.fence.plan(read=own, scratch=folder)
+    return [sys.executable, "-I", "-S", str(RAISING), json.dumps(plan)] if plan else []
+
+
 def child_environment(launch: Launch) -> dict[str, str]:
     """What the child may see; the container's own values win."""
     base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
         **base,
+        **NO_TELEMETRY,
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",

@@ -57,7 +57,7 @@ READ_SIZE = 256 * 1024
 BATCH_BYTES = 1 << 20
 #: An outer fence only: ONNX Runtime and numpy reserve far more address space than they use.
 ADDRESS_SPACE = max(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,7 @@ def give_up_rights(parent: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(0)  # it died before the signal was armed
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()

@@ -38,6 +38,7 @@ from alight.endpoints.spec import (
 )
 from alight.endpoints.variants import Turns
 from alight.errors.sagemaker import RequestEntityTooLarge, ServiceUnavailable, ValidationError
+from alight.fence.tiers import NONE, Tier
 from alight.names import ACCOUNT
 
 #: group, stream, seconds since 1970, message, request id
@@ -79,13 +80,13 @@ class Endpoints:
         log: Log | None = None,
         observe: Callable[[Invoked], None] | None = None,
         compare: Callable[[Compared], None] = lambda compared: None,
+        fence: Tier = NONE,
     ) -> None:
         """`folder` keeps sockets and virtual environments; `default_replicas` 0 means one per core; `compare` is told
-        what became of each copy for a shadow."""
-        self._folder = folder
-        self._clock = clock
+        what became of each copy for a shadow; `fence` keeps replicas in."""
+        self._folder, self._clock = folder, clock
         self._default_replicas = default_replicas or cores
-        self._limits = limits or Limits()
+        self._limits, self._fence = limits or Limits(), fence
         self._log = log
         self._asking = Asking(clock, observe)
         self._copies = Copies(compare, clock.monotonic)
@@ -288,14 +289,10 @@ class Endpoints:
         if kind in (formats.SCRIPT, formats.SERVER):
             python = await venv.prepare(variant.model_dir / "code", self._folder / "venvs", log)
         launch = Launch(
-            python=python,
-            model_dir=variant.model_dir,
-            environment=dict(variant.environment),
-            log=log,
-            start_limit=self._limits.start,
-            max_answer=self._limits.answer,
-            command=formats.server_command(variant.environment),
-        )
+            python=python, model_dir=variant.model_dir, environment=dict(variant.environment), log=log,
+            start_limit=self._limits.start, max_answer=self._limits.answer,
+            command=formats.server_command(variant.environment), fence=self._fence,
+        )  # fmt: skip
         count = variant.instances if variant.instances > 1 or variant.multi else self._default_replicas
         return Fleet(launch, count, self._socket_folder(), prefix, self._limits, self._clock)
 
@@ -303,7 +300,7 @@ class Endpoints:
         """In the data folder, or in a short temporary one where that path is too long for a socket."""
         if self._sockets is None:
             wanted = (self._folder / "sockets").absolute()
-            if len(str(wanted)) + 16 > LONGEST_SOCKET:
+            if len(str(wanted)) + 18 > LONGEST_SOCKET:
                 wanted = self._temporary = Path(tempfile.mkdtemp(prefix="alight-"))
             wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sockets = wanted

@@ -105,8 +105,8 @@ class Limits:
     invocation: float = 60.0
     #: From the start of a replica to its first ping.
     start: float = 300.0
-    #: Requests that wait for a replica of one variant, and their bytes.
-    waiting: int = 1000
+    #: Requests that wait for a replica of one variant: half of those that are under way at most; and their bytes.
+    waiting: int = 512
     waiting_bytes: int = 128 * 1024 * 1024
     #: Longest pause between two restarts of a replica that keeps dying.
     backoff: float = 30.0

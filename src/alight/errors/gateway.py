@@ -187,3 +187,9 @@ class MissingMember(Fault):
 
     code: ClassVar[str] = "ValidationException"
     status = 400
+
+
+class SlowDown(Fault):
+    """Please reduce your request rate."""
+
+    status = 503

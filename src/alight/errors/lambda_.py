@@ -29,6 +29,12 @@ class InvalidRequestContentException(Fault):
     status = 400
 
 
+class RecursiveInvocationException(Fault):
+    """Lambda has detected the specified function being invoked in a recursive loop."""
+
+    status = 400
+
+
 class RequestTooLargeException(Fault):
     """The request payload exceeded the Invoke request body JSON input quota."""
 

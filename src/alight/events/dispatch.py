@@ -10,18 +10,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 from alight.clock import Clock
 from alight.errors.store import StoreUnavailable
 from alight.events import policy
-from alight.events.ended import SUCCESS, Deed, Ended, Tell
+from alight.events.ended import LOOP, SUCCESS, Deed, Ended, Tell
 from alight.store import journal
+from alight.store.connections import unreadable
 from alight.store.database import Database, Tx
 from alight.store.journal import AttemptRecord, Event
-from alight.store.waiting import Alarm, SetBack
+from alight.store.rows import Row
+from alight.store.waiting import Alarm
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +55,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Result:
     """How one invocation ended. `outcome` is `ok`, or the kind of error; `error` is Lambda's error payload,
-    `version` what ran."""
+    `version` what ran. `turned_away`: this side had no room for something that it asked for, so its failure is none."""
 
     outcome: str
     payload: bytes
@@ -58,13 +63,16 @@ class Result:
     started: float
     ended: float
     version: str = "$LATEST"
+    turned_away: bool = False
 
 
 class Publishes(Protocol):
-    """The staged messages of an attempt, which leave or vanish in the transaction that decides it."""
+    """The staged messages of an attempt, between `begin` and `end`; they leave or vanish in its transaction."""
 
+    def begin(self, event_id: str, fence: int) -> None: ...
+    def end(self, event_id: str, fence: int) -> None: ...
     def release(self, tx: Tx, event_id: str, fence: int) -> object: ...
-    def discard(self, tx: Tx, event_id: str, fence: int) -> object: ...
+    def discard(self, tx: Tx, event_id: str, fence: int | None = None) -> object: ...
 
 
 class Throttled(Exception):
@@ -83,47 +91,51 @@ class Dispatcher:
         invoke: Callable[[Event], Awaitable[Result]],
         publishes: Publishes,
         dropped: Callable[[str, int], None] = lambda function, count: None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """`dropped` is told how many events of a function were given up."""
+        """`dropped` is told how many events of a function were given up; `chance` draws from [0, 1)."""
         self._database = database
         self._clock = clock
         self._target = target
         self._invoke = invoke
         self._publishes = publishes
         self._dropped = dropped
+        self._chance = chance
         self._alarm = Alarm(clock)
-        self._set_back = SetBack(clock)
-        self._turn = 0
+        database.steps.tell(self.wake)
+        self._turns = count(1)
+        #: Whether, at the last look, something was due for which there was no free worker.
+        self._starved = False
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
-        """Look again: something was accepted, or somebody became free. Loop thread only."""
+        """Look again: something was accepted, or has ended. Loop thread only."""
         self._alarm.ring()
+
+    def freed(self) -> None:
+        """A worker has ended a call: worth a look only where something that is due found none. Loop thread only."""
+        if self._starved:
+            self._alarm.ring()
 
     async def run(self) -> None:
         """Dispatch until cancelled; attempts under way then keep their lease, which a restart takes back."""
         reader = self._database.read()
-        await self._database.write(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
+        await self._database.insist(lambda tx: journal.recover(tx, self._clock.now(), longest_delay=21_600.0))
         try:
             while True:
                 self._alarm.clear()
-                await self._follow_clock()
+                self._starved = False
+                await self._database.steps.settled()
                 # Before the look: what falls due while it lasts would else be slept over for as long again.
                 began, wait = self._clock.monotonic(), IDLE
-                waiting = self._in_turn(journal.functions_with_work(reader))
+                waiting = _in_turn(journal.functions_with_work(reader), next(self._turns))
                 for place, function in enumerate(waiting):
                     wait = min(wait, await self._serve_or_report(function, sharers=len(waiting) - place))
                 await self._alarm.wait(began + wait)
+                # The attempt whose end has rung records it within this turn: the next lease is flushed with that.
+                await asyncio.sleep(0)
         finally:
             self._alarm.close()
-
-    async def _follow_clock(self) -> None:
-        """Where the wall clock was set back, what was due must not wait until it is that late again."""
-        seconds = self._set_back.look()
-        if seconds:
-            now = self._clock.now()
-            log.warning("the clock was set back by %.0f s; what waits goes with it", seconds)
-            await self._database.insist(lambda tx: journal.shift(tx, now, seconds))
 
     async def close(self, grace: float = 0.0) -> None:
         """Wait up to `grace` seconds for the attempts under way, then give them up: their events run again after the
@@ -134,20 +146,17 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _in_turn(self, functions: list[str]) -> list[str]:
-        """Who is asked first changes from round to round."""
-        self._turn += 1
-        start = self._turn % len(functions) if functions else 0
-        return functions[start:] + functions[:start]
-
     async def _serve_or_report(self, function: str, sharers: int) -> float:
         """What is wrong with one function, or for a moment with the disk, must not end the loop for all."""
         try:
             return await self._serve(function, sharers)
         except StoreUnavailable:
             raise
-        except Exception:
-            log.exception("events of %s wait: it cannot be served now", function)
+        except Exception as error:
+            if unreadable(error):
+                log.error("events of %s wait: the database cannot be read: %s", function, error)
+            else:
+                log.exception("events of %s wait: it cannot be served now", function)
             return TROUBLE
 
     async def _serve(self, function: str, sharers: int) -> float:
@@ -163,19 +172,29 @@ class Dispatcher:
             await self._give_up_due(function, target, now)
         share = -(-target.free // sharers) if target else 0
         if target and share > 0:
+            # Wall time less monotonic time, as the leased rows have it.
+            ahead = self._clock.now() - self._clock.monotonic()
             leased = await self._database.write(lambda tx: journal.lease(tx, function, share, now))
             for event in leased:
-                self._start(event, target)
+                self._start(event, target, event.expires - ahead)
             # Let them take their workers, so that the next function sees what is really free.
             await asyncio.sleep(0)
         due = journal.next_due(self._database.read(), function)
-        if due is None or (due <= now and share <= 0):
+        if due is not None and due <= now and share <= 0:
+            # No wait since the look at the free workers: whoever becomes free from here on tells.
+            self._starved = True
+            return IDLE
+        if due is None:
             return IDLE
         return max(0.0, due - now)
 
     async def _bury(self, function: str, reason: str, now: float) -> None:
         def job(tx: Tx) -> int:
-            return journal.bury_due(tx, function, now, {"reason": reason})
+            buried = journal.bury_due(tx, function, now, {"reason": reason})
+            for event_id in buried:
+                # Staged by an attempt that a crash has cut off.
+                self._publishes.discard(tx, event_id)
+            return len(buried)
 
         if buried := await self._database.write(job):
             self._dropped(function, buried)
@@ -188,8 +207,10 @@ class Dispatcher:
         if due:
             self.wake()
 
-    def _start(self, event: Event, target: Target) -> None:
-        task = asyncio.create_task(self._attempt(event, target), name=f"attempt {event.id}")
+    def _start(self, event: Event, target: Target, ends: float) -> None:
+        """`ends`: when it is too old, by the monotonic clock."""
+        self._publishes.begin(event.id, event.fence)
+        task = asyncio.create_task(self._attempt(event, target, ends), name=f"attempt {event.id}")
         self._running.add(task)
         task.add_done_callback(self._ended)
 
@@ -199,45 +220,73 @@ class Dispatcher:
             log.error("an attempt was not recorded", exc_info=task.exception())
         self.wake()
 
-    async def _attempt(self, event: Event, target: Target) -> None:
+    async def _attempt(self, event: Event, target: Target, ends: float) -> None:
         try:
-            await self._carry_out(event, target)
+            await self._carry_out(event, target, ends)
         except StoreUnavailable:
             raise
         except Exception as error:
             # What became of it cannot be kept: better a dead letter that says so than a lease that nobody holds.
             log.exception("an attempt at event %s was not recorded", event.id)
-            dead = {"reason": "NotRecorded", "errorType": type(error).__name__, "errorMessage": str(error)}
-            now = self._clock.now()
-            await self._database.insist(lambda tx: journal.give_up(tx, event, now, dead, attempted=True))
+            await self._database.insist(partial(self._not_recorded, event, _described(error)))
+        # Not where it was cancelled: its decision may be under way in the writer's thread.
+        self._publishes.end(event.id, event.fence)
 
-    async def _carry_out(self, event: Event, target: Target) -> None:
-        if event.expires <= self._clock.now():
+    def _not_recorded(self, event: Event, error: Row, tx: Tx) -> None:
+        """What it has staged cannot leave, and must not wait for ever."""
+        if journal.give_up(tx, event, self._clock.now(), {"reason": "NotRecorded"} | error, attempted=True):
+            self._publishes.discard(tx, event.id)
+            tx.after_commit(lambda: self._dropped(event.function, 1))
+
+    def _expires(self, ends: float) -> float:
+        """As of now: the wall clock may have been set since the event was leased."""
+        return self._clock.now() + ends - self._clock.monotonic()
+
+    async def _carry_out(self, event: Event, target: Target, ends: float) -> None:
+        if ends <= self._clock.monotonic():
             await self._settle(event, policy.GiveUp("EventAgeExceeded"), None, target)
+            return
+        if LOOP in event.source and event.leases == 1:
+            # Somebody who brings it back, later, means it.
+            await self._settle(event, policy.GiveUp("RecursiveLoop"), None, target)
             return
         started = self._clock.now()
         try:
             result = await self._invoke(event)
         except Throttled:
-            wait = policy.after_throttle(leases=event.leases, now=self._clock.now())
-            await self._database.insist(lambda tx: journal.hand_back(tx, event, wait.moment))
+            soon = policy.after_race(leases=event.leases, now=self._clock.now())
+            await self._database.insist(lambda tx: journal.hand_back(tx, event, soon.moment, event.error))
             return
         except Exception as error:
+            if policy.is_ours(error):
+                log.warning("event %s waits, %s cannot begin with it now: %s", event.id, event.function, error)
+                await self._put_off(event, target, _described(error), ends, None)
+                return
             # Whatever it is, the event must not stay leased to an attempt that has ended.
-            log.exception("event %s could not be handed to %s", event.id, event.function)
+            log.error("event %s not handed to %s: %s", event.id, event.function, error, exc_info=policy.trace(error))
             result = _not_invoked(event, error, started, self._clock.now())
         if result.outcome == "ok":
             told = _told(target, event, SUCCESS, result, self._clock.now())
             await self._database.insist(lambda tx: self._succeed(tx, event, result, told))
             return
+        if result.turned_away:
+            await self._put_off(event, target, _error(result), ends, result)
+            return
+        now, expires = self._clock.now(), self._expires(ends)
         decision = policy.after_failure(
-            attempts=event.attempts + 1,
-            retries=event.retries,
-            now=self._clock.now(),
-            expires=event.expires,
-            delays=target.delays,
+            attempts=event.attempts + 1, retries=event.retries, now=now, expires=expires, delays=target.delays
         )
         await self._settle(event, decision, result, target)
+
+    async def _put_off(self, event: Event, target: Target, error: Row, ends: float, result: Result | None) -> None:
+        """There was no room for it: the event comes again later, with its attempts as they were."""
+        throttles, expires = event.leases - event.attempts, self._expires(ends)
+        now, chance = self._clock.now(), self._chance()
+        decision = policy.after_throttle(throttles=throttles, now=now, expires=expires, chance=chance)
+        if isinstance(decision, policy.GiveUp):
+            await self._settle(replace(event, error=error), decision, result, target)
+            return
+        await self._database.insist(partial(_hand_back, event, decision.moment, error, self._publishes))
 
     def _succeed(self, tx: Tx, event: Event, result: Result, told: Deed) -> None:
         if journal.succeed(tx, event, self._clock.now(), result.payload):
@@ -256,7 +305,7 @@ class Dispatcher:
         self, event: Event, decision: policy.RetryAt | policy.GiveUp, result: Result | None, target: Target
     ) -> None:
         """Record a failed attempt: its publishes leave, and its end is told, only if it was the last."""
-        error = _error(result)
+        error = _error(result) if result else event.error or {}
         told: Deed = _nothing
         if isinstance(decision, policy.GiveUp):
             told = _told(target, event, decision.reason, result, self._clock.now())
@@ -279,6 +328,12 @@ class Dispatcher:
                 self._publishes.discard(tx, event.id, event.fence)
 
         await self._database.insist(job)
+
+
+def _in_turn(functions: list[str], turn: int) -> list[str]:
+    """Who is asked first changes from round to round."""
+    start = turn % len(functions) if functions else 0
+    return functions[start:] + functions[:start]
 
 
 def _nothing(tx: Tx) -> None:
@@ -306,10 +361,20 @@ def _last_error(event: Event) -> bytes | None:
     return json.dumps({name: value for name, value in event.error.items() if name != "outcome"}).encode()
 
 
+def _hand_back(event: Event, moment: float, error: Row, publishes: Publishes, tx: Tx) -> None:
+    """It waits until `moment`, with its attempts as they were; what it has staged is gone."""
+    if journal.hand_back(tx, event, moment, error):
+        publishes.discard(tx, event.id, event.fence)
+
+
 def _not_invoked(event: Event, error: Exception, started: float, ended: float) -> Result:
     """A failed attempt whose reason is on this side: the function has gone, or cannot be started."""
-    described = {"errorType": type(error).__name__, "errorMessage": str(error)}
-    return Result("error", json.dumps(described).encode(), event.id, started, ended)
+    return Result("error", json.dumps(_described(error)).encode(), event.id, started, ended)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    """In the form of Lambda's error object."""
+    return {"errorType": type(error).__name__, "errorMessage": str(error)}
 
 
 def _record(event: Event, result: Result) -> AttemptRecord:
@@ -325,10 +390,8 @@ def _record(event: Event, result: Result) -> AttemptRecord:
     )
 
 
-def _error(result: Result | None) -> dict[str, Any]:
+def _error(result: Result) -> dict[str, Any]:
     """Lambda's error object, or what there is of it."""
-    if result is None:
-        return {}
     try:
         payload = json.loads(result.payload)
     except (ValueError, RecursionError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from alight.store.database import Tx
 from alight.store.journal import Event
 
+LOOP = "loop"
 SUCCESS = "Success"
 
 

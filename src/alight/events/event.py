@@ -51,6 +51,8 @@ class Change:
     sequencer: str | None = None
     version_id: str | None = None
     region: str = REGION
+    #: The event on whose behalf a worker did it, which the record does not say.
+    cause: str = ""
 
 
 def encoded_key(key: str) -> str:

@@ -20,7 +20,7 @@ import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would cost milliseconds of each start
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 NBSP = "\u00a0"
@@ -165,7 +165,7 @@ class RequestFilter(logging.Filter):
         return True
 
 
-def run(handler_name: str) -> None:
+def run(handler_name: str, loaded: Callable[[], None] = lambda: None) -> None:
     """Serve until the runtime goes away. An error while loading the handler is reported, then the process ends."""
     sys.stdout, sys.stderr = Unbuffered(sys.stdout), Unbuffered(sys.stderr)
     requests = _set_up_logging()
@@ -176,6 +176,7 @@ def run(handler_name: str) -> None:
         _refuse(api, _error(fault.error_type, str(fault), trace=fault.trace))
     except Exception as problem:
         _refuse(api, _error(type(problem).__name__, str(problem), trace=_trace(problem)))
+    loaded()
     while True:
         headers, body = api.next()
         requests.request_id = headers["lambda-runtime-aws-request-id"]

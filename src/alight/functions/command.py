@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from alight.fence.tiers import NONE, RAISING, Tier, home_of, own_places
+from alight.functions.hatch import Calls
 from alight.functions.interpreters import Interpreter, UnsupportedRuntime
 from alight.functions.invocation import FunctionSpec
 from alight.functions.layers import import_places
@@ -19,6 +22,7 @@ Child = Literal["awslambdaric", "bootstrap", "executable"]
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+SHORTCUT = Path(__file__).with_name("shortcut.py")
 
 #: Descriptors and processes that Lambda allows an execution environment.
 OPEN_FILES = 1024
@@ -30,7 +34,9 @@ ADDRESS_SPACE_SLACK = 64 * 1024**3
 @dataclass(frozen=True, slots=True)
 class Start:
     """What the pool has found out for one start. `supplied` holds boto3 and awslambdaric; `instead` are folders
-    with packages that stand before the function's own, which this Python cannot load; `warnings` are for the log."""
+    with packages that stand before the function's own, which this Python cannot load; `warnings` are for the log;
+    `quick_boto3` lets boto3 take the short way home; `refusal` says why there is to be no process at all; `calls`
+    answers what comes by a worker's hatch."""
 
     folder: Path
     interpreter: Interpreter
@@ -39,6 +45,10 @@ class Start:
     cgroup_parent: Path | None = None
     instead: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    fence: Tier = NONE
+    quick_boto3: bool = True
+    refusal: str = ""
+    calls: Calls | None = None
 
     @property
     def runtime_version(self) -> str:
@@ -72,8 +82,15 @@ def program(spec: FunctionSpec, start: Start) -> list[str]:
     return [*python, "-X", "utf8", str(LAUNCHER), str(os.getpid())]
 
 
-def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cgroup | None) -> bytes:
-    """What the launcher reads on stdin."""
+def plan(
+    spec: FunctionSpec,
+    start: Start,
+    secret: Mapping[str, str],
+    cgroup: Cgroup | None,
+    scratch: Path,
+    hatch: socket.socket | None,
+) -> bytes:
+    """What the launcher reads on stdin; `hatch` is the worker's end."""
     limits = {
         "RLIMIT_AS": spec.memory_mb * 4 * 1024**2 + ADDRESS_SPACE_SLACK,
         "RLIMIT_CORE": 0,
@@ -84,6 +101,8 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
     text = {
         "environment": dict(secret),
         "limits": limits,
+        "raising": str(RAISING),
+        "fence": start.fence.plan(read=_readable(spec, start), scratch=scratch),
         "cgroup": str(cgroup.folder) if cgroup else "",
         "task_root": str(spec.code_dir),
         "layers": [str(place) for place in import_places(spec.opt, spec.runtime)] if spec.opt else [],
@@ -92,9 +111,17 @@ def plan(spec: FunctionSpec, start: Start, secret: Mapping[str, str], cgroup: Cg
         "child": start.child,
         "program": str(executable(spec)) if start.child == "executable" else "",
         "bootstrap": str(BOOTSTRAP),
+        "shortcut": str(SHORTCUT) if start.quick_boto3 else "",
+        "hatch": None if hatch is None else hatch.fileno(),
         "handler": spec.handler,
     }
     return json.dumps(text).encode()
+
+
+def _readable(spec: FunctionSpec, start: Start) -> list[Path]:
+    """What a worker reads beside the system: its own code and what this needs to run."""
+    own = [spec.code_dir, spec.opt, spec.venv, start.supplied, *start.instead]
+    return [*(path for path in own if path), home_of(start.interpreter.path), *own_places()]
 
 
 def _tasks() -> int:

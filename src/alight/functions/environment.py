@@ -13,6 +13,7 @@ from pathlib import Path
 from alight.functions.interpreters import Interpreter
 from alight.functions.invocation import FunctionSpec
 from alight.names import REGION
+from alight.quiet import NO_TELEMETRY
 
 #: What a function's own variables may change; all other reserved names stay as they are.
 _CHANGEABLE = ("LANG", "LD_LIBRARY_PATH", "PATH", "TZ", "PYTHONPATH", "NODE_PATH", "AWS_ENDPOINT_URL", "HOME")
@@ -45,6 +46,7 @@ def public_variables(
         reserved["AWS_EXECUTION_ENV"] = execution
     layers = {"ALIGHT_OPT": str(spec.opt)} if spec.opt else {}
     changeable = {
+        **NO_TELEMETRY,
         "HOME": str(scratch),
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": f"{spec.code_dir}:{spec.code_dir}/lib" + (f":{spec.opt}/lib" if spec.opt else ""),

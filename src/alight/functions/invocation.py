@@ -16,7 +16,7 @@ Kind = Literal["ok", "error", "timeout", "oom", "init", "crash", "killed"]
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """One configuration of one function; workers are shared only between equal ones. `compiled` says of the packages
-    in its code for which Python they were built (see `binaries`).
+    in its code for which Python they were built (see `binaries`), `seals` what its folders have to hold (see `seal`).
 
     `timeout` in seconds, `memory_mb` and `ephemeral_mb` in MiB; `role` is the role's name; `reserved` is the
     function's own concurrency limit (None: only the pool's); `opt` holds its layers.
@@ -38,6 +38,7 @@ class FunctionSpec:
     ephemeral_mb: int = 512
     opt: Path | None = None
     compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    seals: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,21 @@ class Invocation:
     client_context: str | None = None
     trace_id: str | None = None
     function_arn: str = ""
+    chain: str = ""
+
+    def bare(self) -> Invocation:
+        """The same without its payload, to be remembered."""
+        return Invocation(
+            self.request_id,
+            b"",
+            self.event_id,
+            self.fence,
+            self.staged,
+            self.client_context,
+            self.trace_id,
+            self.function_arn,
+            self.chain,
+        )
 
 
 @dataclass(frozen=True, slots=True)

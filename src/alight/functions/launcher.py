@@ -5,12 +5,13 @@ keys and the API's token never stand in the environment that other processes may
 Standard library only, and old Python versions too: this runs under the function's interpreter, not Alight's.
 
 What is set: death with the runtime, no new privileges, not readable by its neighbours, adopted grandchildren (so
-that whoever is left can be found), resource limits, the cgroup. It has to be done here, in the child: `preexec_fn`
-is not safe beside threads.
+that whoever is left can be found), resource limits, the cgroup, the fence (see the room of that name). It has to be
+done here, in the child: `preexec_fn` is not safe beside threads.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -27,6 +28,10 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+#: While a handler is loaded, nearly all that is made stays: a look for garbage in it would cost a seventh of the start.
+LOADING = (100_000, 50, 100)
+USUAL = gc.get_threshold()
+
 
 def main() -> None:
     parent = int(sys.argv[1])
@@ -37,7 +42,12 @@ def main() -> None:
         _close_stdin()
     else:
         threading.Thread(target=_die_with_stdin, daemon=True).start()
+    if plan["hatch"] is not None:
+        os.set_inheritable(plan["hatch"], False)
     _limit(plan)
+    if plan["fence"]:
+        _load("alight_fence", plan["raising"]).put_up(plan["fence"])
+        _guard(parent)  # new credentials may have let go of the death signal
     os.environ.update(plan["environment"])
     os.chdir(plan["task_root"])
     if plan["child"] == "executable":
@@ -47,10 +57,40 @@ def main() -> None:
     sys.path[:0] = plan["instead"]
     sys.path.extend(plan["supplied"])
     _help_interactive_names()
+    gc.set_threshold(*LOADING)
+    if plan["shortcut"] and "AWS_ENDPOINT_URL" in plan["environment"]:
+        sys.meta_path.insert(0, Watch(plan["shortcut"], plan["environment"], plan["hatch"]))
     if plan["child"] == "awslambdaric":
         _run_awslambdaric(plan["handler"])
     else:
         _run_own(plan["bootstrap"], plan["handler"])
+
+
+class Watch:
+    """Waits until the handler imports botocore, if ever; then the file `shortcut` looks after it (see there)."""
+
+    def __init__(self, path: str, environment: dict[str, str], hatch: int | None) -> None:
+        self._path = path
+        self._environment = environment
+        self._hatch = hatch
+        self._shortcut: Any = None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("botocore."):
+            return None
+        try:
+            if self._shortcut is None:
+                self._shortcut = self._made()
+            return self._shortcut.find_spec(name, path, target)
+        except Exception:  # then boto3 takes its own way
+            return None
+
+    def _made(self) -> Any:
+        home, end = self._environment["AWS_ENDPOINT_URL"], None
+        if self._hatch is not None:
+            path = os.path.join(os.path.dirname(self._path), "hatch_end.py")
+            end = _load("alight_hatch_end", path).End(self._hatch, home + "/", self._environment)
+        return _load("alight_shortcut", self._path).Shortcut(home, end)
 
 
 def _guard(parent: int) -> None:
@@ -116,7 +156,15 @@ def _run_awslambdaric(handler: str) -> None:
     def post_init_error(self: Any, error: dict[str, Any], error_type_override: str | None = None) -> None:
         _post_init_error(error, error_type_override or error.get("errorType") or "")
 
-    lambda_runtime_client.LambdaRuntimeClient.post_init_error = post_init_error
+    def first_wait(self: Any) -> Any:
+        runtime_client.wait_next_invocation = wait
+        _loaded()
+        return wait(self)
+
+    runtime_client = lambda_runtime_client.LambdaRuntimeClient
+    runtime_client.post_init_error = post_init_error
+    wait = runtime_client.wait_next_invocation
+    runtime_client.wait_next_invocation = first_wait
     # The name under which Lambda's own start script holds the client: packages that watch handlers look for it there.
     globals()["awslambdaricmain"] = client
     sys.argv = [client.__file__, handler]
@@ -135,14 +183,25 @@ def _post_init_error(error: dict[str, Any], error_type: str) -> None:
 
 
 def _run_own(path: str, handler: str) -> None:
+    _load("alight_bootstrap", path).run(handler, _loaded)
+
+
+def _loaded() -> None:
+    """The handler is loaded: garbage is looked for as usual, or as the handler has it."""
+    if gc.get_threshold() == LOADING:
+        gc.set_threshold(*USUAL)
+
+
+def _load(name: str, path: str) -> Any:
+    """A file of Alight's as a module that no import finds."""
     from importlib.machinery import SourceFileLoader
     from types import ModuleType
 
-    loader = SourceFileLoader("alight_bootstrap", path)
-    module = ModuleType("alight_bootstrap")
+    loader = SourceFileLoader(name, path)
+    module = ModuleType(name)
     module.__file__ = path
     loader.exec_module(module)
-    module.run(handler)
+    return module
 
 
 if __name__ == "__main__":

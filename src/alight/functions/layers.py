@@ -18,13 +18,11 @@ from alight.functions.binaries import compiled_in
 from alight.functions.package import finish
 
 
-def lay(packages: Sequence[Path], store: Path) -> Path:
-    """The folder of these unpacked packages under `store/opt`, made once; the last is on top."""
+def lay(packages: Sequence[Path], store: Path) -> tuple[Path, str]:
+    """The folder of these unpacked packages under `store/opt`, the last on top, and its seal."""
     key = hashlib.sha256("\n".join(package.name for package in packages).encode()).hexdigest()[:32]
     target = store.absolute() / "opt" / key
-    if not target.is_dir():
-        _lay(packages, target)
-    return target
+    return target, _lay(packages, target)
 
 
 def import_places(opt: Path, runtime: str) -> list[Path]:
@@ -42,14 +40,14 @@ def compiled_for(opt: Path) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _lay(packages: Sequence[Path], target: Path) -> None:
+def _lay(packages: Sequence[Path], target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
     try:
         for package in packages:
             for source in sorted(package.rglob("*")):
                 _place(source, made / source.relative_to(package))
-        finish(made, target)
+        return finish(made, target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

@@ -75,8 +75,9 @@ class Output:
         self._flush()
         if self._dropped:
             self.line(f"{self._dropped} further bytes of output were dropped (1 MiB is kept of one invocation)")
+        self._remember("".join([f"{line}\n" for line in lines]).encode())
         for line in lines:
-            self.line(line)
+            self._emit(line, self._request_id)
         tail, self._tail = self._tail, b""
         self._used = True
         self._request_id = ""

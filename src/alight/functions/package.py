@@ -16,23 +16,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alight.errors import AlightError
+from alight.flush import flush_names, flush_tree
 from alight.functions.archive import ENTRY_LIMIT, UNPACKED_LIMIT, UnsafeArchive, unpack
 from alight.functions.binaries import Compiled, compiled_in, misfits
 from alight.functions.interpreters import Interpreters, running
 from alight.functions.venvs import ensure_venv
+from alight.seal import seal_of
 
 #: Folders that belong to tools, not to the code.
 SKIPPED = frozenset(
     {"__pycache__", ".git", ".hg", ".svn", ".aws-sam", ".venv", ".alight", ".mypy_cache", ".pytest_cache"}
 )
-_FEW_FILES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
     """`code_hash` is the SHA-256 (hex) of the zip file, or of a folder's names and contents; `size` in bytes, that of
     the zip file where it is one; `unpacked` that of all files. `compiled` says for which Python its compiled packages
-    were built."""
+    were built, `seal` what the folder held when it was stored."""
 
     code_hash: str
     code_dir: Path
@@ -40,6 +41,7 @@ class Package:
     size: int
     compiled: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unpacked: int = 0
+    seal: str = ""
 
 
 async def prepare(
@@ -50,19 +52,19 @@ async def prepare(
 
     The venv is made for `runtime`'s interpreter. Raises `AlightError` for what cannot be stored or installed.
     """
-    code_hash, code_dir, size = await asyncio.to_thread(_store, source, store)
+    code_hash, code_dir, size, seal = await asyncio.to_thread(_store, source, store)
     interpreter = await (interpreters or Interpreters()).choose(runtime) if runtime else running()
     venv = await ensure_venv(
         code_dir, code_dir.parents[1] / "venvs", interpreter, code_hash=code_hash, progress=progress
     )
     compiled, unpacked = await asyncio.to_thread(lambda: (compiled_in(code_dir), size_of(code_dir)))
-    return Package(code_hash, code_dir, venv, size, compiled, unpacked)
+    return Package(code_hash, code_dir, venv, size, compiled, unpacked, seal)
 
 
 async def keep(source: Path, store: Path) -> Package:
     """Store a folder or zip file under `store/code` as it is: a layer. Raises `AlightError` for what cannot be."""
-    code_hash, code_dir, size = await asyncio.to_thread(_store, source, store)
-    return Package(code_hash, code_dir, None, size)
+    code_hash, code_dir, size, seal = await asyncio.to_thread(_store, source, store)
+    return Package(code_hash, code_dir, None, size, seal=seal)
 
 
 async def unfit(compiled: Compiled, runtime: str, venv: Path | None) -> tuple[str, ...]:
@@ -92,15 +94,13 @@ def discard_unused(store: Path, keep: Collection[Path]) -> int:
     return len(unused)
 
 
-def _store(source: Path, store: Path) -> tuple[str, Path, int]:
+def _store(source: Path, store: Path) -> tuple[str, Path, int, str]:
     source, store = source.absolute(), store.absolute()
     folder = store / "code"
     folder.mkdir(parents=True, exist_ok=True)
     zipped = source.is_file()
     if zipped:
         code_hash, size = _digest(source), source.stat().st_size
-        if (folder / code_hash).is_dir():  # several functions share a package, and most starts bring nothing new
-            return code_hash, folder / code_hash, size
     elif not source.is_dir():
         raise AlightError(f"There is no function code at {source}.")
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
@@ -110,25 +110,32 @@ def _store(source: Path, store: Path) -> tuple[str, Path, int]:
         else:
             code_hash, size = _copy(source, made, store)
         target = folder / code_hash
-        finish(made, target)
-        return code_hash, target, size
+        return code_hash, target, size, finish(made, target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def finish(made: Path, target: Path) -> None:
-    """Give a folder that is complete its name, once all of it is on the disk; one that has the name already stays."""
+def finish(made: Path, target: Path) -> str:
+    """Give a folder that is complete its name, once all of it is on the disk; returns its seal. One that has the name
+    already stays, unless the disk has changed it since: what is stored again is whole again."""
     made.chmod(0o755)
+    seal = seal_of(made)
     if target.is_dir():
-        return
-    _flush(made)
+        if seal_of(target) == seal:
+            return seal
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        os.rename(target, aside / target.name)
+        shutil.rmtree(aside, ignore_errors=True)
+    flush_tree(made)
     try:
         os.rename(made, target)
     except OSError:
         # Somebody else was first; what has that name is the same.
         if not target.is_dir():
             raise
-    _sync(target.parent)
+    # Of the data folder's own names, too: `functions/code` may have been made for this.
+    flush_names(target.parent, target.parents[2])
+    return seal
 
 
 def size_of(folder: Path) -> int:
@@ -191,21 +198,3 @@ def _inside(link: Path, root: Path) -> bool:
         return link.resolve(strict=True).is_relative_to(root)
     except (OSError, RuntimeError):
         return False
-
-
-def _flush(folder: Path) -> None:
-    """To disk before the name says that it is complete: file by file, or all at once where there are many."""
-    files = [path for path in folder.rglob("*") if not path.is_symlink()]
-    if len(files) > _FEW_FILES:
-        os.sync()
-        return
-    for path in [*files, folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alight.clock import Clock
+from alight.fence.tiers import NONE, Tier
 from alight.functions.binaries import Misfit, entries_of, misfits, site_packages
+from alight.functions.bytecode import Bytecode
 from alight.functions.command import Start, choose_child
+from alight.functions.hatch import Calls
 from alight.functions.interpreters import Interpreter, Interpreters
 from alight.functions.invocation import FunctionSpec, Invocation, Kind, Outcome, PoolClosed, Throttled
 from alight.functions.memory import MemoryGuard, find_cgroup_parent
 from alight.functions.sandbox import Log, Sandbox, remove_leftovers
+from alight.functions.seal import Seals
 from alight.functions.slots import Slots
 from alight.functions.supplied import has_awslambdaric, link_entries, link_supplied
 
@@ -38,18 +42,22 @@ class FunctionPool:
     """`limit` calls run at a time. `folder` is the functions' own, not shared with another pool.
 
     `credentials(spec, worker_id)` gives a worker's AWS_ variables; `log` gets each line of output.
-    `child` chooses the loop inside Python workers; "auto" takes awslambdaric where it fits.
+    `child` chooses the loop inside Python workers; "auto" takes awslambdaric where it fits. `fence` keeps them in,
+    `quick_boto3` lets their calls home take a short way.
     """
 
     def __init__(
         self, *, limit: int, idle_timeout: float, clock: Clock, folder: Path, credentials: Credentials,
         endpoint_url: Callable[[], str], log: Log, child: Literal["auto", "awslambdaric", "bootstrap"] = "auto",
+        fence: Tier = NONE, quick_boto3: bool = True,
     ) -> None:  # fmt: skip
         self.interpreters = Interpreters()
         #: Called whenever a call has ended: there may be room for another.
         self.on_free: Callable[[], None] = lambda: None
         #: Told as a call begins: the function, how many of its calls run now, how many of all.
         self.on_begin: Callable[[str, int, int], None] = lambda name, own, every: None
+        #: Answers what workers ask by their hatches; they have none, until somebody says who does.
+        self.calls: Calls | None = None
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._folder = folder.absolute()
@@ -57,10 +65,14 @@ class FunctionPool:
         self._endpoint_url = endpoint_url
         self._log = log
         self._child = child
+        self._fence = fence
+        self._quick_boto3 = quick_boto3
         #: Calls that run at a time.
         self.limit = limit
         self._slots = Slots(limit)
         self._guard = MemoryGuard()
+        self._seals = Seals()
+        self._bytecode = Bytecode(fence)
         self._prepared: asyncio.Task[tuple[Path, bool]] | None = None
         self._cgroup_parent = find_cgroup_parent()
         self._workers: dict[str, Sandbox] = {}
@@ -72,13 +84,18 @@ class FunctionPool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def invoke(self, spec: FunctionSpec, invocation: Invocation, *, wait: bool = True) -> Outcome:
-        """Run one call. Waits for a slot; with `wait=False` raises `Throttled` where there is none.
+    async def invoke(
+        self, spec: FunctionSpec, invocation: Invocation, *, wait: bool = True, begun: Callable[[], None] | None = None
+    ) -> Outcome:
+        """Run one call. Waits for a slot; with `wait=False` raises `Throttled` where there is none. `begun` is called
+        when it has one: from then on it is run, whoever goes away.
 
         Raises `UnsupportedRuntime` where the function can never run here, `PoolClosed` after `close`.
         """
         await self._slots.acquire(spec.name, spec.reserved, wait=wait)
         self.on_begin(spec.name, *self._slots.running(spec.name))
+        if begun is not None:
+            begun()
         task = self._spawn(self._serve(spec, invocation))
         task.add_done_callback(_look_at)
         return await asyncio.shield(task)
@@ -119,6 +136,7 @@ class FunctionPool:
         self._closed = True
         if self._reaper:
             self._reaper.cancel()
+        self._bytecode.close()
         await asyncio.gather(*(self._discard(worker) for worker in list(self._workers.values())))
         while self._tasks:
             await asyncio.gather(*list(self._tasks), return_exceptions=True)
@@ -142,7 +160,8 @@ class FunctionPool:
         """The worker that was busy last, so that those in excess grow old."""
         now = self._clock.monotonic()
         for worker in reversed(list(self._idle)):
-            if worker.spec != spec:
+            # Nearly always it is the same object: comparing two looks at all they have.
+            if worker.spec is not spec and worker.spec != spec:
                 continue
             if worker.alive and now - worker.started < MAX_AGE:
                 del self._idle[worker]
@@ -162,10 +181,14 @@ class FunctionPool:
             odd = await asyncio.to_thread(misfits, spec.compiled, interpreter, spec.venv)
             instead = await asyncio.to_thread(self._instead, odd, spec.venv, interpreter)
             warnings += tuple(map(str, odd))
+        refusal = await asyncio.to_thread(self._seals.refusal, spec)
         if self._closed:
             raise PoolClosed
         self._make_room()
-        start = Start(self._folder, interpreter, child, supplied, self._cgroup_parent, instead, warnings)
+        start = Start(
+            self._folder, interpreter, child, supplied, self._cgroup_parent, instead, warnings, self._fence,
+            self._quick_boto3, refusal, self.calls,
+        )  # fmt: skip
         worker = Sandbox(spec, start, self._clock, self._guard, self._log)
         self._workers[worker.worker_id] = worker
         worker.on_exit = lambda: self._ended(worker)
@@ -174,7 +197,9 @@ class FunctionPool:
         except BaseException:
             await self._discard(worker)
             raise
-        for warning in warnings:
+        if child != "executable" and not refusal:
+            self._spawn(self._bytecode.make(spec.seals, interpreter))
+        for warning in (*warnings, refusal) if refusal else warnings:
             self._log(spec.log_group, worker.stream, self._clock.now(), warning, "")
         return worker
 

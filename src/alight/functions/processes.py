@@ -10,14 +10,19 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PROC = Path("/proc")
 #: Looks for descendants that had forked before they were stopped.
 _ROUNDS = 8
+#: Looks at a process that is about to become another program, and seconds between them.
+_LOOKS = 200
+_BLINK = 0.001
 
 
 class ChildProcess:
@@ -25,17 +30,19 @@ class ChildProcess:
 
     def __init__(
         self, command: Sequence[str], *, environment: Mapping[str, str], plan: bytes, output: int,
-        on_exit: Callable[[], None],
+        on_exit: Callable[[], None], inherited: socket.socket | None = None,
     ) -> None:  # fmt: skip
-        """`plan` (below 64 KiB, or it would block) is written to the child's stdin."""
+        """`plan` (below 64 KiB, or it would block) is written to the child's stdin; `inherited` becomes the
+        child's, too."""
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self.exited = asyncio.Event()
         reader, self._stdin = os.pipe()
         try:
             self._process = subprocess.Popen(
-                command, stdin=reader, stdout=output, stderr=output, env=dict(environment), start_new_session=True
-            )
+                command, stdin=reader, stdout=output, stderr=output, env=dict(environment), start_new_session=True,
+                pass_fds=() if inherited is None else (inherited.fileno(),),
+            )  # fmt: skip
         except BaseException:
             os.close(self._stdin)
             raise
@@ -129,10 +136,33 @@ def kill_marked(mark: str) -> int:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if needle in (entry / "environ").read_bytes():
+            if needle in environment_of(int(entry.name)):
                 os.kill(int(entry.name), signal.SIGKILL)
                 killed += 1
     return killed
+
+
+def environment_of(pid: int) -> bytes:
+    """What a process was given as its environment (blocks for a moment). Raises `OSError` where it cannot be read.
+
+    In the middle of `exec` there is none to be seen, and what has just been started would pass for somebody else's.
+    """
+    path = f"/proc/{pid}/environ"
+    for _ in range(_LOOKS):
+        if found := read_whole(path):
+            return found
+        if not _is_starting(pid):
+            break
+        time.sleep(_BLINK)
+    return read_whole(path)
+
+
+def _is_starting(pid: int) -> bool:
+    """Whether it has memory, and Linux has not yet put the program into it, which comes behind the environment."""
+    # Behind the name, which may hold anything: the fields of proc_pid_stat(5) from the third.
+    fields = read_whole(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    memory, program = int(fields[20]), int(fields[23])
+    return bool(memory) and not program
 
 
 def _pidfd(pid: int) -> int | None:

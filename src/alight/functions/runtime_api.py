@@ -27,6 +27,7 @@ from alight.functions.wire import Request, RequestReader
 #: Connections of one sandbox at a time; awslambdaric keeps one.
 CONNECTION_LIMIT = 16
 _VERSION = "2018-06-01"
+_STATUS_LINES = {status: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class RuntimeApi:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._token = secrets.token_urlsafe(24)
+        self._prefix = f"/{self._token}/".encode()
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._waiting: _Connection | None = None
@@ -106,7 +108,7 @@ class RuntimeApi:
 
     def admits(self, target: str) -> bool:
         """Whether the request's path begins with this sandbox's token; compared in constant time."""
-        return hmac.compare_digest(target.split("/", 2)[1].encode() if "/" in target else b"", self._token.encode())
+        return hmac.compare_digest(target[: len(self._prefix)].encode(), self._prefix)
 
     def handle(self, connection: _Connection, request: Request) -> None:
         """Answer one request of an admitted connection."""
@@ -188,9 +190,9 @@ class _Connection(asyncio.Protocol):
     def reply(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
         if self._transport is None:
             return
-        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1", "replace")
-        self._transport.write(head + body)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = f"{_STATUS_LINES[status]}{lines}Content-Length: {len(body)}\r\n\r\n"
+        self._transport.write(head.encode("latin-1", "replace") + body)
 
     def close(self) -> None:
         if self._transport:

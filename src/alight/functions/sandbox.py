@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import shutil
+import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from alight.clock import Clock
 from alight.functions import report, verdict
 from alight.functions.command import OPEN_FILES, Start, plan, program
 from alight.functions.environment import private_variables, public_variables
+from alight.functions.hatch import Hatch, open_hatch
 from alight.functions.invocation import FunctionSpec, Invocation, Outcome
 from alight.functions.memory import MemoryGuard, Meter
 from alight.functions.output import Output
@@ -50,12 +53,13 @@ class Sandbox:
         self._guard = guard
         self._log = log
         self._api = RuntimeApi(self)
+        self._hatch: Hatch | None = None
         self._verdict: asyncio.Future[Verdict | None] | None = None
         self._process: ChildProcess | None = None
         self._output: Output | None = None
         self._meter = Meter(spec.memory_mb, clock)
         self._scratch = start.folder / "run" / self.worker_id
-        self._no_process = ""
+        self._no_process = start.refusal
         self._ready = False
         self._stopping: asyncio.Task[None] | None = None
         #: Set once the process has ended, whatever the reason.
@@ -85,21 +89,27 @@ class Sandbox:
             self.spec, stream=self.stream, scratch=self._scratch, interpreter=self._start.interpreter,
             runtime_dir=self._start.supplied,
         )  # fmt: skip
+        self._hatch, theirs = await _hatch_for(self._start, secret)
         self.started = self._clock.monotonic()
         if self._stopping:
             return
         try:
+            if self._no_process:
+                return
+            told = plan(self.spec, self._start, secret, self._meter.cgroup, self._scratch, theirs)
             self._process = ChildProcess(
                 program(self.spec, self._start), environment=public, output=self._output.writer,
-                on_exit=self._exited, plan=plan(self.spec, self._start, secret, self._meter.cgroup),
+                on_exit=self._exited, plan=told, inherited=theirs,
             )  # fmt: skip
         except OSError as error:
             self._no_process = str(error)
-        self._output.close_writer()
+        finally:
+            self._output.close_writer()
+            _close(theirs)
 
     async def run(self, invocation: Invocation) -> Outcome:
         """One call, from hand-over to REPORT line. Never raises for what the function does."""
-        self.current, self.latest = invocation, replace(invocation, payload=b"")
+        self.current, self.latest = invocation, invocation.bare()
         self._guard.watch(self)
         init_ms, duration_ms = None, 0.0
         try:
@@ -261,7 +271,7 @@ class Sandbox:
             await self._process.exited.wait()
 
     async def _dispose(self) -> None:
-        self._api.close()
+        _close(self._api, self._hatch)
         await self._end_process()
         await asyncio.to_thread(self._clean)
         if self._output and self.current is None:
@@ -275,6 +285,19 @@ class Sandbox:
 
     def _emit(self, message: str, request_id: str) -> None:
         self._log(self.spec.log_group, self.stream, self._clock.now(), message, request_id)
+
+
+async def _hatch_for(start: Start, secret: Mapping[str, str]) -> tuple[Hatch, socket.socket] | tuple[None, None]:
+    """Both ends, where the worker's boto3 takes the short way home; a function may ask somebody else."""
+    if start.calls is None or not start.quick_boto3 or start.child == "executable" or "AWS_ENDPOINT_URL" not in secret:
+        return None, None
+    return await open_hatch(partial(start.calls, secret["AWS_ACCESS_KEY_ID"], secret["AWS_SESSION_TOKEN"]))
+
+
+def _close(*doors: RuntimeApi | Hatch | socket.socket | None) -> None:
+    for door in doors:
+        if door is not None:
+            door.close()
 
 
 def _headers(spec: FunctionSpec, invocation: Invocation, *, deadline_ms: int) -> dict[str, str]:
@@ -294,7 +317,8 @@ def _headers(spec: FunctionSpec, invocation: Invocation, *, deadline_ms: int) ->
 
 
 def _trace_id(second: int) -> str:
-    return f"Root=1-{second:08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
+    drawn = os.urandom(20).hex()
+    return f"Root=1-{second:08x}-{drawn[:24]};Parent={drawn[24:]};Sampled=0"
 
 
 def remove_leftovers(folder: Path) -> None:

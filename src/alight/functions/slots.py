@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 
 from alight.functions.invocation import Throttled
 
+#: Calls of one function that wait at a time: half of the requests that are under way at most, so that no function
+#: keeps everybody else out.
+WAITING = 512
+
 
 @dataclass(slots=True)
 class _Queue:
@@ -32,12 +36,12 @@ class Slots:
         self._turns: deque[str] = deque()
 
     async def acquire(self, name: str, own_limit: int | None, *, wait: bool) -> None:
-        """Take a slot. Raises `Throttled` where none is free and `wait` is False."""
+        """Take a slot. Raises `Throttled` where none is free and `wait` is False, or where WAITING calls wait."""
         queue = self._queue(name, own_limit)
         if not queue.waiting and self._running < self._limit and queue.running < queue.limit:
             self._grant(queue)
             return
-        if not wait:
+        if not wait or len(queue.waiting) >= WAITING:
             self._forget(name)
             raise Throttled(name, reserved=queue.running >= queue.limit < self._limit)
         future = asyncio.get_running_loop().create_future()
@@ -59,7 +63,8 @@ class Slots:
         queue = self._queues[name]
         queue.running -= 1
         self._running -= 1
-        self._serve()
+        if self._turns:
+            self._serve()
         self._forget(name)
 
     def running(self, name: str) -> tuple[int, int]:
@@ -76,7 +81,9 @@ class Slots:
         return max(min(self._limit - self._running - waiting, own - running), 0)
 
     def _queue(self, name: str, own_limit: int | None) -> _Queue:
-        queue = self._queues.setdefault(name, _Queue(self._limit))
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue(self._limit)
         queue.limit = self._limit if own_limit is None else min(own_limit, self._limit)
         return queue
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from alight.flush import flush_tree
+
 SUPPLIED = ("boto3", "awslambdaric")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -41,6 +43,7 @@ def link_entries(folder: Path, entries: Sequence[Path]) -> Path:
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     for entry in entries:
         (made / entry.name).symlink_to(entry)
+    flush_tree(made)
     try:
         os.rename(made, target)
     except OSError:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from alight.errors import AlightError
+from alight.flush import flush_names, flush_tree
 from alight.functions.interpreters import Interpreter
 
 #: Seconds that an installation may take, and lines of its output that an error shows.
@@ -93,7 +94,7 @@ async def _build(
     python = str(folder / "bin" / "python")
     if uv:
         make = [uv, "venv", "--quiet", "--no-project", "--allow-existing", "--python", str(interpreter.path)]
-        install = [uv, "pip", "install", "--no-progress", "--python", python]
+        install = [uv, "pip", "install", "--no-progress", "--compile-bytecode", "--python", python]
     else:
         make = [str(interpreter.path), "-m", "venv"]
         install = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
@@ -132,9 +133,11 @@ def _finish(made: Path, target: Path) -> None:
         text = script.read_bytes()
         if str(made).encode() in text:
             script.write_bytes(text.replace(str(made).encode(), str(target).encode()))
+    flush_tree(made)
     try:
         os.rename(made, target)
     except OSError:
         if not target.is_dir():
             raise
         shutil.rmtree(made)
+    flush_names(target.parent, target.parents[2])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,15 +18,18 @@ from alight.calls import Attempt, Call, Handler, Members, Operations, Principal,
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import NotImplemented_
-from alight.errors.gateway import InvalidAction, MissingAuthentication, MissingContentLength
+from alight.errors.gateway import InvalidAction, MissingAuthentication, MissingContentLength, SlowDown
 from alight.gateway.access import Public, admit_anonymous, may_be_anonymous
 from alight.gateway.body import Body, RawBody, WholeStream, without_framing
 from alight.gateway.cors import CrossOrigin, SameOriginOnly, opened, preflight, with_headers
-from alight.gateway.encode import BODILESS
+from alight.gateway.encode import BODILESS, RETRY_AFTER
 from alight.gateway.eventstream import CONTENT_TYPE as EVENT_STREAM
 from alight.gateway.forms import POST_OBJECT, bucket_of, read_form
 from alight.gateway.hosts import Hosts
 from alight.gateway.integrity import Digest, check_body, plain_digest
+from alight.gateway.leaving import Left, while_there
+from alight.gateway.load import Load, Share
+from alight.gateway.mounts import Mount, Mounts
 from alight.gateway.request import Request, read_request, with_hoisted
 from alight.gateway.route import Match, Miss, Pending, Router
 from alight.gateway.signature import Claim, Lookup, Payload, examine
@@ -42,6 +44,7 @@ BODY_LIMIT = 10 * MEGABYTE
 #: AWS's own, larger limits: function code travels as base64 in JSON; inputs of models.
 BODY_LIMITS: dict[tuple[str, str], int] = {
     ("lambda", "CreateFunction"): 70_167_211,
+    ("lambda", "Invoke"): 6 * MEGABYTE,
     ("lambda", "PublishLayerVersion"): 70_167_211,
     ("lambda", "UpdateFunctionCode"): 70_167_211,
     ("sagemaker-runtime", "InvokeEndpoint"): 25 * MEGABYTE,
@@ -51,15 +54,6 @@ DRAIN = 64 * 1024
 #: Seconds and bytes for which a larger unread body is still taken, so that the client gets to read our answer.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * MEGABYTE
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """An ASGI app under a path prefix (or a second host label); `any_origin` lets pages of other origins write."""
-
-    app: ASGIApp
-    any_origin: bool = False
 
 
 @dataclass(slots=True)
@@ -67,6 +61,7 @@ class _Walk:
     """What is known of a request so far; a fault is written with it."""
 
     request_id: str
+    share: Share
     request: Request | None = None
     found: Match | Pending | Miss | None = None
     raw: RawBody | None = None
@@ -110,19 +105,31 @@ class Gateway:
     digest: Digest = plain_digest
     body_limit: int = BODY_LIMIT
     body_limits: Mapping[tuple[str, str], int] = field(default_factory=lambda: dict(BODY_LIMITS))
+    load: Load = field(default_factory=Load)
+    _mounts: Mounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mounts = Mounts(self.mounts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        walk = _Walk(new_request_id())
+        walk = _Walk(new_request_id(), Share(self.load))
+        try:
+            await self._walk(walk, scope, receive, send)
+        finally:
+            walk.share.end()
+
+    async def _walk(self, walk: _Walk, scope: Scope, receive: Receive, send: Send) -> None:
         mount: Mount | None = None
+        response: Response | None = None
         try:
             walk.request = request = read_request(scope)
             self.hosts.check(request, (scope.get("server") or ("", None))[1])
-            mount, name = self._mount(request)
+            mount, name = self._mounts.find(self.hosts.base_of(request.host)[0], request.path)
             in_host = self.hosts.split_bucket(request.host)
-            bucket = self._posted_to(request) if mount is None else None
-            if mount is None:
+            bucket = self._posted_to(request, in_host) if mount is None else None
+            if mount is None and "origin" in request.headers:
                 walk.told = opened(request, in_host, self.router, self.cross_origin)
             if bucket is None and not walk.told and (mount is None or not mount.any_origin):
                 self.hosts.check_origin(request)
@@ -130,47 +137,68 @@ class Gateway:
                 response = await self._take_form(request, receive, walk, bucket)
             elif mount is None:
                 asked_first = preflight(request, in_host, self.cross_origin, walk.request_id)
-                response = asked_first or await self._answer(request, receive, walk)
+                response = asked_first or await self._answer(request, in_host, receive, walk)
+            elif mount.reads_whole:
+                response = self._admit(request, receive, walk)
+                mount = None if response else mount
+        except Left:
+            return
         except Fault as fault:
             mount, response = None, self._refuse(fault, walk)
         except Exception:
             log.exception("request %s failed", walk.request_id)
             mount, response = None, self._refuse(Fault(), walk)
         if mount is not None:
+            scope["alight.request_id"] = walk.request_id
             await mount.app({**scope, "alight.name": name} if name else scope, receive, send)
-        else:
+        elif response is not None:
             await _send(with_headers(response, walk.told), scope["method"], walk.raw, receive, send)
 
-    async def _answer(self, request: Request, receive: Receive, walk: _Walk) -> Response:
+    def _admit(self, request: Request, receive: Receive, walk: _Walk) -> Response | None:
+        """A mounted app's request takes its share of the load; None where there is room, else API Gateway's words."""
         walk.raw = raw = RawBody(receive, request.headers)
-        bucket = self.hosts.split_bucket(request.host)
+        try:
+            walk.share.begin()
+            walk.share.hold(_size(raw.announced, self.body_limit))
+        except SlowDown:
+            headers = [(b"content-type", b"application/json"), (b"retry-after", RETRY_AFTER)]
+            return Response(429, headers, body := b'{"message":"Too Many Requests"}', len(body))
+        return None
+
+    async def _answer(self, request: Request, bucket: str | None, receive: Receive, walk: _Walk) -> Response:
+        """`bucket` is the one in the Host."""
+        walk.raw = RawBody(receive, request.headers)
         meant = with_hoisted(request)
         walk.found = found = self.router.match(meant, bucket)
         if isinstance(found, Miss):
             raise found.fault
-        principal, claim, content = await self._authenticate(request, raw, found, bucket)
+        principal, claim, content = await self._authenticate(request, walk, found, bucket)
+        walk.share.begin(own=principal.worker is not None)
         request = without_framing(meant, claim)
+        form = None
         if isinstance(found, Pending):
-            content = await _whole(content, self.body_limit)
-            walk.found = found = found.match(_action(content))
+            content = await _whole(content, self.body_limit, walk.share)
+            form = parse_form(content)
+            walk.found = found = found.match(action_of(form))
             if isinstance(found, Miss):
                 raise found.fault
-        handler = self._handler(found, principal)
-        call = self._call(request, found, principal, walk.request_id)
-        body = await self._content(found, content)
+        handler = self.handler_of(found, principal)
+        call = self.call_of(request, found, principal, walk.request_id)
+        body = await self._content(found, content, walk.share)
         if isinstance(body, bytes):
             trailers = content.trailers if isinstance(content, Body) else {}
             check_body(found, request, body, trailers, self.digest)
-        given = decode(found, request, body)
+        given = decode(found, request, body, form)
         if principal.kind == "anonymous":
             admit_anonymous(call, given, self.public)
         else:
             self.authorize(call, given)
-        return encode(found, await handler(call, given), walk.request_id)
+        return encode(found, await while_there(handler(call, given), call, walk.raw.gone), walk.request_id)
 
-    def _posted_to(self, request: Request) -> str | None:
+    def _posted_to(self, request: Request, in_host: str | None) -> str | None:
         """The bucket of a browser's form, where nothing else answers at that address."""
-        in_host = self.hosts.split_bucket(request.host)
+        if request.method != "POST":
+            return None
         bucket = bucket_of(request, in_host)
         if bucket is None:
             return None
@@ -190,7 +218,7 @@ class Gateway:
         handler = self.operations.get(POST_OBJECT)
         if handler is None:
             raise NotImplemented_("Alight does not offer uploads by forms here.")
-        call = self._call(posted.request, found, posted.principal, walk.request_id)
+        call = self.call_of(posted.request, found, posted.principal, walk.request_id)
         given = decode(found, posted.request, posted.file)
         self.authorize(call, given)
         reply = await handler(replace(call, operation=POST_OBJECT[1]), given)
@@ -198,7 +226,7 @@ class Gateway:
         return posted.answer(encode(found, reply, walk.request_id), reply, home)
 
     async def _authenticate(
-        self, request: Request, raw: RawBody, found: Match | Pending, bucket: str | None
+        self, request: Request, walk: _Walk, found: Match | Pending, bucket: str | None
     ) -> tuple[Principal, Claim, bytes | Body]:
         """Who it is, and the content: a `Body` that verifies as it is read, or the whole where that was signed."""
         claim = examine(
@@ -211,24 +239,28 @@ class Gateway:
         )
         if claim.is_anonymous and not may_be_anonymous(found):
             raise MissingAuthentication
+        raw = walk.raw
+        assert raw is not None
         if claim.payload is not Payload.BODY:
             principal, seed = claim.settle()
             return principal, claim, Body(raw, request.headers, claim, seed)
-        body = await raw.read(self._limit(found))
+        limit = self.limit_of(found)
+        walk.share.hold(_size(raw.announced, limit))
+        body = await raw.read(limit)
         principal, _ = claim.settle(hashlib.sha256(body).hexdigest())
         return principal, claim, body
 
-    async def _content(self, match: Match, content: bytes | Body) -> bytes | Stream:
+    async def _content(self, match: Match, content: bytes | Body, share: Share) -> bytes | Stream:
         if match.operation.inputs.is_stream:
             return content if isinstance(content, Body) else WholeStream(content)
-        return await _whole(content, self._limit(match))
+        return await _whole(content, self.limit_of(match), share)
 
-    def _limit(self, found: Match | Pending) -> int:
+    def limit_of(self, found: Match | Pending) -> int:
         if isinstance(found, Pending):
             return self.body_limit
         return self.body_limits.get((found.service.name, found.operation.name), self.body_limit)
 
-    def _handler(self, match: Match, principal: Principal) -> Handler:
+    def handler_of(self, match: Match, principal: Principal) -> Handler:
         handler = self.operations.get((match.service.name, match.operation.name))
         if handler is None and principal.kind == "anonymous":
             raise MissingAuthentication
@@ -236,7 +268,7 @@ class Gateway:
             raise NotImplemented_(f"Alight does not offer {match.service.name}:{match.operation.name}.")
         return handler
 
-    def _call(self, request: Request, match: Match, principal: Principal, request_id: str) -> Call:
+    def call_of(self, request: Request, match: Match, principal: Principal, request_id: str) -> Call:
         return Call(
             service=match.service.name,
             operation=match.operation.name,
@@ -255,20 +287,6 @@ class Gateway:
         port = f":{request.port}" if request.port else ""
         return f"{request.scheme}://{self.hosts.base_of(request.host)[1]}{port}"
 
-    def _mount(self, request: Request) -> tuple[Mount | None, str]:
-        """By Host (`NAME.LABEL` or `NAME.LABEL.REGION` before our own name; NAME may have dots), with the name, or by
-        path where the Host has no further labels."""
-        labels, _ = self.hosts.base_of(request.host)
-        steps = labels.split(".")
-        if len(steps) > 2 and _REGION.fullmatch(steps[-1]):
-            steps.pop()
-        if len(steps) > 1 and steps[-1] in self.mounts:
-            return _as_mount(self.mounts[steps[-1]]), ".".join(steps[:-1])
-        for prefix, mount in self.mounts.items() if not labels else ():
-            if prefix[0] == "/" and (request.path.startswith(prefix) or request.path == prefix.rstrip("/")):
-                return _as_mount(mount), ""
-        return None, ""
-
     def _refuse(self, fault: Fault, walk: _Walk) -> Response:
         found = walk.found
         protocol = "rest-xml"
@@ -283,19 +301,23 @@ class Gateway:
         return encode_error(self.router.service_or_s3(service), protocol, fault, walk.request_id, path)
 
 
-def _as_mount(given: Mount | ASGIApp) -> Mount:
-    return given if isinstance(given, Mount) else Mount(given)
-
-
-def _action(body: bytes) -> str:
-    action = next((value for name, value in parse_form(body) if name == "Action"), None)
+def action_of(form: list[tuple[str, str]]) -> str:
+    action = next((value for name, value in form if name == "Action"), None)
     if action is None:
         raise InvalidAction("The request has no Action.")
     return action
 
 
-async def _whole(content: bytes | Body, limit: int) -> bytes:
-    return content if isinstance(content, bytes) else await content.read(limit)
+async def _whole(content: bytes | Body, limit: int, share: Share) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    share.hold(_size(content.length, limit))
+    return await content.read(limit)
+
+
+def _size(announced: int | None, limit: int) -> int:
+    """What a body may come to; one that is announced as too large is refused before it is read."""
+    return limit if announced is None else min(announced, limit)
 
 
 async def _send(response: Response, method: str, raw: RawBody | None, receive: Receive, send: Send) -> None:
@@ -304,7 +326,7 @@ async def _send(response: Response, method: str, raw: RawBody | None, receive: R
     closing = raw is not None and not await _drained(raw)
     if closing:
         headers = [*headers, (b"connection", b"close")]
-    if _tells_length(response, method):
+    if tells_length(response, method):
         headers = [*headers, (b"content-length", b"%d" % (response.length or 0))]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if method == "HEAD" else response.body
@@ -323,7 +345,7 @@ async def _send(response: Response, method: str, raw: RawBody | None, receive: R
             await body.aclose()
 
 
-def _tells_length(response: Response, method: str) -> bool:
+def tells_length(response: Response, method: str) -> bool:
     """A HEAD tells the length of what GET would send, not that of an error's text."""
     if method == "HEAD":
         return bool(response.length) and response.body == b""

@@ -15,7 +15,7 @@ from alight.calls import Call, Members, Principal
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, AccessDeniedException, AuthorizationError, InvalidClientTokenId
-from alight.gateway.policy import NOBODY, Context, Verdict, verdict, who
+from alight.gateway.policy import NOBODY, Context, Keys, Verdict, verdict, who
 from alight.names import ACCOUNT, REGION, role_arn
 
 Needs = Callable[[str, str, Members], Sequence[tuple[str, str]]]
@@ -89,21 +89,27 @@ class Authorizer:
         if call.principal.kind in ("root", "service"):
             return
         given = self._fill(call, given)
-        context = {**request_context(call, self._clock.now()), **self._keys_of(call.service, call.operation, given)}
+        keys = Keys(
+            lambda: {
+                **request_context(call, self._clock.now()),
+                **self._keys_of(call.service, call.operation, given),
+            }
+        )
         for action, resource in self._needs(call.service, call.operation, given):
-            if why := self._refused(call, action, resource, context):
+            if why := self._refused(call, action, resource, keys):
                 raise _refusal(call, action, resource, why)
 
-    def _refused(self, call: Call, action: str, resource: str, context: Context) -> str:
+    def _refused(self, call: Call, action: str, resource: str, keys: Keys) -> str:
         """Why not; nothing where it is allowed."""
-        own = verdict(self._policies_of(call.principal), action, resource, context)
+        own = verdict(self._policies_of(call.principal), action, resource, keys)
         if own is Verdict.DENIED:
             return "with an explicit deny in an identity-based policy"
         limits = self._limits_of(call.principal)
-        session = Verdict.ALLOWED if limits is None else verdict(limits, action, resource, context)
+        session = Verdict.ALLOWED if limits is None else verdict(limits, action, resource, keys)
         if session is Verdict.DENIED:
             return "with an explicit deny in a session policy"
-        theirs = verdict(self._resource_policies_of(resource), action, resource, context, who(call.principal))
+        of_resource = self._resource_policies_of(resource)
+        theirs = verdict(of_resource, action, resource, keys, who(call.principal)) if of_resource else Verdict.SILENT
         if theirs is Verdict.DENIED:
             return "with an explicit deny in a resource-based policy"
         if Verdict.ALLOWED in (own, theirs):

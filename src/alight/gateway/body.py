@@ -6,6 +6,7 @@ piece is followed by the check: whoever has read to the end without a fault may 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -33,29 +34,44 @@ class RawBody:
     async def pieces(self) -> AsyncIterator[bytes]:
         """Raises `IncompleteBody` where the client goes away."""
         while not self.finished:
-            message = await self._receive()
-            self.waits_for_continue = False
-            if message["type"] != "http.request":
-                raise IncompleteBody
-            piece = message.get("body", b"")
-            self._count += len(piece)
-            self.finished = not message.get("more_body", False)
-            if piece:
+            if piece := await self._piece():
                 yield piece
-        if self.announced is not None and self._count != self.announced:
-            raise IncompleteBody
+        self._check_count()
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `EntityTooLarge` as soon as it is known to be over `limit` bytes."""
         if self.announced is not None and self.announced > limit:
             raise EntityTooLarge
         parts, size = [], 0
-        async for piece in self.pieces():
+        while not self.finished:
+            piece = await self._piece()
             size += len(piece)
             if size > limit:
                 raise EntityTooLarge
             parts.append(piece)
+        self._check_count()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def gone(self) -> None:
+        """Returns when the client has gone. To be asked once all was read."""
+        for _ in range(2):  # a request without a body is told of its end first
+            if (await self._receive())["type"] == "http.disconnect":
+                return
+        await asyncio.get_running_loop().create_future()
+
+    async def _piece(self) -> bytes:
+        message = await self._receive()
+        self.waits_for_continue = False
+        if message["type"] != "http.request":
+            raise IncompleteBody
+        piece: bytes = message.get("body", b"")
+        self._count += len(piece)
+        self.finished = not message.get("more_body", False)
+        return piece
+
+    def _check_count(self) -> None:
+        if self.announced is not None and self._count != self.announced:
+            raise IncompleteBody
 
 
 class Body:
@@ -84,6 +100,8 @@ class Body:
         """The whole content. Raises `EntityTooLarge` above `limit` bytes."""
         if self.length is not None and self.length > limit:
             raise EntityTooLarge
+        if self._decoder is None:
+            return await self._read_plain(limit)
         parts, size = [], 0
         async for piece in self._pieces():
             size += len(piece)
@@ -91,6 +109,14 @@ class Body:
                 raise EntityTooLarge
             parts.append(piece)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _read_plain(self, limit: int) -> bytes:
+        """The same without a generator for each step: most bodies are small and come in one piece."""
+        content = await self._raw.read(limit)
+        if self._hash is not None:
+            self._hash.update(content)
+            check_hash(self._expected, self._hash.hexdigest())
+        return content
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         count = 0
@@ -129,6 +155,12 @@ class WholeStream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._content:
             yield self._content
+
+    async def read(self, limit: int) -> bytes:
+        """The whole content. Raises `EntityTooLarge` above `limit` bytes."""
+        if len(self._content) > limit:
+            raise EntityTooLarge
+        return self._content
 
 
 def without_framing(request: Request, claim: Claim) -> Request:

@@ -82,6 +82,14 @@ def canonical_path(path: str, service: str) -> str:
     return quote(joined, safe="-._~/")
 
 
+def is_plain_path(path: str) -> bool:
+    """Whether nothing would be taken out of it (one slash may stand at the end)."""
+    return "//" not in path and not _DOTS.search(path)
+
+
+_DOTS = re.compile(r"/\.\.?(?:/|$)")
+
+
 def canonical_query(query: str, *, presigned: bool) -> str:
     if not query:
         return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import zlib
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,13 +25,15 @@ from alight.gateway.request import Request
 from alight.gateway.route import Match
 from alight.gateway.scalars import read_scalar
 from alight.gateway.xml import parse_xml
+from alight.parsed import parsed
 
 #: Bytes that a compressed request may be unpacked to.
 MOST_UNPACKED = 10 * 1024 * 1024
 
 
-def decode(match: Match, request: Request, body: bytes | Stream) -> Members:
-    """`body` is a `Stream` where the operation has a streaming input, else the whole (already verified) body.
+def decode(match: Match, request: Request, body: bytes | Stream, form: list[tuple[str, str]] | None = None) -> Members:
+    """`body` is a `Stream` where the operation has a streaming input, else the whole (already verified) body; `form`
+    its pairs where it was read for its action.
 
     Raises a `Fault` that names the member that could not be read.
     """
@@ -45,7 +46,7 @@ def decode(match: Match, request: Request, body: bytes | Stream) -> Members:
         case "json":
             given = _json_members(shape, _whole(body))
         case "query":
-            given = read_query(shape, parse_form(_whole(body)) + list(request.parameters))
+            given = read_query(shape, (form or parse_form(_whole(body))) + list(request.parameters))
         case _:
             given = _rest_members(match, request, body)
     for name in shape.required_members:
@@ -104,15 +105,15 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
         _refuse_unknown(match, request)
         _read_query_string(match, request, given)
     headers = request.headers
-    for item in bindings.headers:
-        text = headers.get(item.name)
-        if text is not None:
-            given[item.member] = _read_header(item, text)
+    named = bindings.by_header
+    for name, text in headers.items():
+        if (found := named.get(name)) is not None:
+            given[found.member] = _read_header(found, text)
     for item in bindings.header_maps:
         size = len(item.name)
-        found = {name[size:]: _text(value) for name, value in headers.items() if name.startswith(item.name)}
-        if found:
-            given[item.member] = found
+        mapped = {name[size:]: _text(value) for name, value in headers.items() if name.startswith(item.name)}
+        if mapped:
+            given[item.member] = mapped
     _read_body(match, bindings, body, given)
     return given
 
@@ -163,7 +164,7 @@ def _read_header(item: Binding, text: str) -> Any:
         ]
     if item.shape.serialization.get("jsonvalue"):
         try:
-            return json.loads(base64.b64decode(text, validate=True))
+            return parsed(base64.b64decode(text, validate=True))
         except (binascii.Error, ValueError):
             raise InvalidArgument(f"{item.member} is not JSON in base64.") from None
     return _read(item, _text(text), "rfc822")

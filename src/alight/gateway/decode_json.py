@@ -1,7 +1,7 @@
 """JSON in: strict text to values, values to members.
 
-Python's reader takes NaN, Infinity, doubled keys and numbers of any size; each would mean something else to
-another reader, so all are refused.
+Python's reader takes NaN, Infinity, doubled keys, numbers of any size, other encodings than UTF-8 and halves of
+surrogate pairs; each would mean something else to another reader, or cannot be written down, so all are refused.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from botocore.model import Shape
 from alight.errors.common import NotImplemented_
 from alight.errors.gateway import MissingMember, SerializationException
 from alight.gateway.scalars import read_blob, read_timestamp
+from alight.parsed import check_depth
 
 _KINDS = {"string": "a string", "structure": "an object", "map": "an object", "list": "a list", "boolean": "a boolean"}
 
@@ -22,9 +23,13 @@ _KINDS = {"string": "a string", "structure": "an object", "map": "an object", "l
 def parse_json(body: bytes) -> Any:
     """Raises `SerializationException`."""
     try:
-        return json.loads(
-            body, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_doubles
+        found = json.loads(
+            body.decode(), parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_doubles
         )
+        check_depth(found, body)
+        if b"\\u" in body:  # the one way in for half a pair, which no encoder takes
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError):
         raise SerializationException("The body is not JSON that can be read in one way only.") from None
 

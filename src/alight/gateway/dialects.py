@@ -82,6 +82,12 @@ DIALECTS: dict[str, dict[str, Words]] = {
         "json": Words("InvalidSignatureException", 400),
         "rest-json": Words("InvalidSignatureException"),
     },
+    "SlowDown": {
+        "json": Words("ThrottlingException", 400),
+        "rest-json": Words("TooManyRequestsException", 429),
+        "query": Words("Throttling", 400),
+        "sagemaker-runtime": Words("ServiceUnavailable", 503),
+    },
     "UnknownOperation": {"json": Words("UnknownOperationException", 400)},
     "XAmzContentSHA256Mismatch": {
         "json": Words("InvalidSignatureException"),

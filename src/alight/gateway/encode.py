@@ -26,6 +26,8 @@ from alight.gateway.xml import escape
 
 Headers = list[tuple[bytes, bytes]]
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+#: Seconds after which whoever was one too many may come again.
+RETRY_AFTER = b"1"
 #: Statuses that never have a body.
 BODILESS = frozenset({204, 304})
 
@@ -101,9 +103,9 @@ def _rest(match: Match, reply: Members, headers: Headers) -> tuple[int, bytes | 
 
 def write_headers(bindings: Bindings, reply: Members, headers: Headers) -> None:
     """Members that travel in headers; None is not sent."""
-    for item in bindings.headers:
-        value = reply.get(item.member)
-        if value is not None:
+    named = bindings.by_member
+    for member, value in reply.items():
+        if value is not None and (item := named.get(member)) is not None:
             headers.append((item.name.encode(), _header_value(item, value)))
     for item in bindings.header_maps:
         for name, value in (reply.get(item.member) or {}).items():
@@ -204,6 +206,8 @@ def encode_error(service: Service, protocol: str, fault: Fault, request_id: str,
     """`resource` is the path, which S3 repeats. Members that the model gives the error are written in its names."""
     spelling = spell(service, protocol, fault)
     headers = identity(service.name, request_id)
+    if fault.status in (429, 503):
+        headers.append((b"retry-after", RETRY_AFTER))
     for name, value in fault.members.get("HTTPHeaders", {}).items():
         _set(headers, name.lower().encode("latin-1"), _header_bytes(str(value)))
     if spelling.status in BODILESS:

@@ -99,8 +99,10 @@ class File:
 
 def bucket_of(request: Request, in_host: str | None) -> str | None:
     """The bucket that a form is POSTed to; None where this is no form, or one that is signed in another way."""
+    if request.method != "POST":
+        return None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_form = request.method == "POST" and kind == "multipart/form-data" and not request.query
+    is_form = kind == "multipart/form-data" and not request.query
     if not is_form or not request.headers.keys().isdisjoint({"authorization", "x-amz-target"}):
         return None
     if in_host is not None:

@@ -33,7 +33,7 @@ class Hosts:
         Raises `MisdirectedRequest` (421) for a name that is not ours.
         """
         host = request.host
-        if self._is_under(host, self.configured):
+        if self.configured and self._is_under(host, self.configured):
             return
         ours = host in LOOPBACK or host.endswith(".localhost")
         if not ours or (port is not None and request.port not in (None, port)):

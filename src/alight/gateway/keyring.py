@@ -22,16 +22,22 @@ def _no_users(key: str) -> Principal | None:
     return None
 
 
+def _nothing_lost(moment: float) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Keyring:
     """The gateway's look-up of access keys. A token that was opened once is known: a worker sends it with each call.
 
-    `user_of(access key id)` gives the user of an active key, `user_called(name)` a user by name.
+    `user_of(access key id)` gives the user of an active key, `user_called(name)` a user by name, `lost_since(moment)`
+    the seconds that a clock which was set forward has skipped: a worker's keys live as long as their worker.
     """
 
     credentials: Credentials
     user_of: Callable[[str], Principal | None] = _no_users
     user_called: Callable[[str], Principal | None] = _no_users
+    lost_since: Callable[[float], float] = _nothing_lost
     _opened: dict[tuple[str, str], tuple[Key, SessionClaims]] = field(default_factory=dict)
 
     def __call__(self, access_key_id: str, token: str | None) -> Key | None:
@@ -48,6 +54,8 @@ class Keyring:
                 self._opened.clear()
             self._opened[place] = Key(secret, _principal(claims), claims.expires), claims
         key, claims = self._opened[place]
+        if claims.worker and (lost := self.lost_since(claims.issued)):
+            return replace(key, expires=claims.expires + lost)
         if claims.kind != "user":
             return key
         user = self.user_called(claims.user)

@@ -6,12 +6,13 @@ Two models get what newer botocore leaves out: SQS's names in the query protocol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
+from alight.gateway.model_files import Models
 from alight.gateway.sqs_query import patch_sqs
 
 #: In the order in which we would rather answer.
@@ -39,6 +40,9 @@ class Bindings:
     status: Binding | None = None
     payload: Binding | None = None
     body: tuple[Binding, ...] = ()
+    #: `headers` by name and by member: of an object's forty, a request has a handful.
+    by_header: Mapping[str, Binding] = field(default_factory=dict)
+    by_member: Mapping[str, Binding] = field(default_factory=dict)
 
     @property
     def is_blob(self) -> bool:
@@ -107,9 +111,9 @@ class Service:
         return by_name or self.model.shape_for_error_code(code)
 
 
-def load_service(name: str, loader: Loader | None = None) -> Service:
+def load_service(name: str, loader: Models | None = None) -> Service:
     """Read botocore's model of `name`; raises botocore's UnknownServiceError."""
-    data = (loader or Loader()).load_service_model(name, "service-2")
+    data = (loader or Models([name])).load_service_model(name, "service-2")
     if name == "sqs":
         patch_sqs(data)
     return Service(name, data)
@@ -164,15 +168,18 @@ def bind(shape: StructureShape | None) -> Bindings:
             payload = binding
         else:
             places.setdefault(_place(location, member_shape), []).append(binding)
+    headers = tuple(Binding(item.member, item.name.lower(), item.shape) for item in places.get("header", ()))
     return Bindings(
         uri=tuple(places.get("uri", ())),
         query=tuple(places.get("querystring", ())),
         query_maps=tuple(places.get("query_maps", ())),
-        headers=tuple(Binding(item.member, item.name.lower(), item.shape) for item in places.get("header", ())),
+        headers=headers,
         header_maps=tuple(Binding(item.member, item.name.lower(), item.shape) for item in places.get("headers", ())),
         status=next(iter(places.get("statusCode", ())), None),
         payload=payload,
         body=tuple(places.get("body", ())),
+        by_header={item.name: item for item in headers},
+        by_member={item.member: item for item in headers},
     )
 
 

@@ -23,6 +23,20 @@ from alight.names import ACCOUNT, role_arn
 Context = Mapping[str, str | tuple[str, ...]]
 
 
+class Keys:
+    """Condition keys, whatever their case. They are gathered once a statement asks for one: most speak of none."""
+
+    def __init__(self, gather: Callable[[], Context]) -> None:
+        self._gather = gather
+        self._known: Context | None = None
+
+    def get(self, name: str) -> str | tuple[str, ...] | None:
+        """By its name in lower case."""
+        if self._known is None:
+            self._known = {known.lower(): value for known, value in self._gather().items()}
+        return self._known.get(name)
+
+
 class Verdict(Enum):
     """What policies say of one action; `SILENT` where none of them speaks of it."""
 
@@ -61,10 +75,10 @@ def allowed(policies: Sequence[Members], action: str, resource: str, context: Co
 
 
 def verdict(
-    policies: Sequence[Members], action: str, resource: str, context: Context, caller: Who | None = None
+    policies: Sequence[Members], action: str, resource: str, context: Context | Keys, caller: Who | None = None
 ) -> Verdict:
     """What policies say: those of the caller (`caller` None), or those of a resource, about `caller`."""
-    keys = {name.lower(): value for name, value in context.items()}
+    keys = context if isinstance(context, Keys) else Keys(lambda: context)
     found = Verdict.SILENT
     for statement in (item for policy in policies for item in _statements(policy)):
         if caller is not None and not _speaks_of(statement, caller):
@@ -119,13 +133,13 @@ def _account_arn(account: str) -> str:
 # Statements ----------------------------------------------------------------------------------------------------------
 
 
-def _matches(statement: Members, action: str, resource: str, keys: Context, *, unsure: bool) -> bool:
+def _matches(statement: Members, action: str, resource: str, keys: Keys, *, unsure: bool) -> bool:
     """`unsure` is the answer where the statement cannot be understood."""
     # What is no ARN counts as whatever keeps the statement on the closed side.
     broken = unsure == ("Resource" in statement)
     try:
         return (
-            _covers(statement, "Action", lambda pattern: _like(pattern.lower(), action.lower()))
+            _covers(statement, "Action", lambda pattern: _is_action(pattern, action))
             and _covers(statement, "Resource", lambda pattern: _covers_arn(pattern, resource, keys, broken))
             and _conditions_hold(statement.get("Condition", {}), keys)
         )
@@ -134,9 +148,11 @@ def _matches(statement: Members, action: str, resource: str, keys: Context, *, u
 
 
 def _covers(statement: Members, name: str, matches: Callable[[str], bool]) -> bool:
-    if name in statement:
-        return any(matches(pattern) for pattern in _listed(statement[name]))
-    return not any(matches(pattern) for pattern in _listed(statement["Not" + name]))
+    named = name in statement
+    for pattern in _listed(statement[name if named else "Not" + name]):
+        if matches(pattern):
+            return named
+    return not named
 
 
 def _listed(value: Any) -> list[Any]:
@@ -147,10 +163,16 @@ def _listed(value: Any) -> list[Any]:
 
 
 @lru_cache(maxsize=4096)
+def _is_action(pattern: str, action: str) -> bool:
+    """Both are few, and asked about with every call: what was found out once is kept."""
+    return _like(pattern.lower(), action.lower())
+
+
+@lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     """What stands between two stars is taken where it is first found, and never looked for again: the time grows with
     the text, not with a power of it, whatever pattern somebody has written."""
-    first, *others = ("".join(map(_literal, part)) for part in pattern.split("*"))
+    first, *others = ("".join(map(_literal, part)) for part in re.sub(r"\*+", "*", pattern).split("*"))
     if not others:
         return re.compile(first, re.DOTALL)
     return re.compile(f"{first}{''.join(f'(?>.*?{part})' for part in others[:-1])}.*{others[-1]}", re.DOTALL)
@@ -161,10 +183,11 @@ def _literal(sign: str) -> str:
 
 
 def _like(pattern: str, text: str) -> bool:
-    return _compiled(re.sub(r"\*+", "*", pattern)).fullmatch(text) is not None
+    # What is all ASCII means itself, too: the signs that were put in for others (`_UNLITERAL`) are not.
+    return (pattern == text and pattern.isascii()) or _compiled(pattern).fullmatch(text) is not None
 
 
-def _covers_arn(pattern: str, resource: str, keys: Context, broken: bool) -> bool:
+def _covers_arn(pattern: str, resource: str, keys: Keys, broken: bool) -> bool:
     """`broken` is the answer for a pattern that is neither `*` nor an ARN."""
     if pattern != "*" and pattern.count(":") < 5 and resource.count(":") >= 5:
         return broken
@@ -179,7 +202,10 @@ def _arn_like(pattern: str, resource: str) -> bool:
     wanted, given = pattern.split(":", 5), resource.split(":", 5)
     if len(given) != 6:
         return _like(pattern, resource)
-    return len(wanted) == 6 and all(_like(part, value) for part, value in zip(wanted, given, strict=True))
+    # The last part is where patterns differ; of the others most are the same words.
+    if len(wanted) != 6 or not _like(wanted[5], given[5]):
+        return False
+    return (wanted[:5] == given[:5] and pattern.isascii()) or all(map(_like, wanted[:5], given[:5]))
 
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -188,7 +214,7 @@ _LITERAL = {"*": "\ue000", "?": "\ue001", "$": "$"}
 _UNLITERAL = {literal: name for name, literal in _LITERAL.items()}
 
 
-def _filled(pattern: str, keys: Context) -> str | None:
+def _filled(pattern: str, keys: Keys) -> str | None:
     """With policy variables put in; None where one has no value (the pattern then matches nothing)."""
     if "${" not in pattern:
         return pattern
@@ -199,7 +225,8 @@ def _filled(pattern: str, keys: Context) -> str | None:
         name, _, default = found[1].partition(",")
         if name in _LITERAL:
             return _LITERAL[name]
-        known = keys.get(name.strip().lower(), default.strip(" '") or None)
+        known = keys.get(name.strip().lower())
+        known = known if known is not None else default.strip(" '") or None
         known = known if isinstance(known, str) else None
         missing = missing or known is None
         return (known or "").replace("*", _LITERAL["*"]).replace("?", _LITERAL["?"])
@@ -258,7 +285,7 @@ _NEGATIVE = {
 }
 
 
-def _conditions_hold(conditions: Mapping[str, Any], keys: Context) -> bool:
+def _conditions_hold(conditions: Mapping[str, Any], keys: Keys) -> bool:
     """All must hold; the values of one key are alternatives. Raises where an operator is not known."""
     return all(
         _holds(operator, name, [_text(value) for value in _listed(wanted)], keys)
@@ -267,7 +294,7 @@ def _conditions_hold(conditions: Mapping[str, Any], keys: Context) -> bool:
     )
 
 
-def _holds(operator: str, name: str, wanted: list[str], keys: Context) -> bool:
+def _holds(operator: str, name: str, wanted: list[str], keys: Keys) -> bool:
     quantifier, _, base = operator.rpartition(":")
     if quantifier not in ("", "ForAllValues", "ForAnyValue"):
         raise ValueError(operator)

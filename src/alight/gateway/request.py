@@ -33,8 +33,8 @@ SINGLE = frozenset(
 )
 
 _HOST = re.compile(r"(?P<name>[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
-_RAW_PATH = re.compile(r"/(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*")
-_RAW_QUERY = re.compile(r"[!-~]*")
+RAW_PATH = re.compile(r"/(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*")
+RAW_QUERY = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def read_request(scope: Mapping[str, Any]) -> Request:
     """Raises a `Fault` (400) where the request line or a header can be read in more than one way."""
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    if not _RAW_PATH.fullmatch(path) or not _RAW_QUERY.fullmatch(query):
+    if not RAW_PATH.fullmatch(path) or not RAW_QUERY.fullmatch(query):
         raise InvalidURI
     headers = _headers(scope["headers"])
     host, port = parse_host(headers.get("host", ""))
@@ -103,7 +103,7 @@ _AUTHENTICATION = frozenset(
 def with_hoisted(request: Request) -> Request:
     """A presigned link may carry headers in its query (`x-amz-acl=...`): here they are headers, for whoever acts on
     them. The signature is checked on the request as it was sent."""
-    if not any(name in _LINK_NAMES for name, _ in request.parameters):
+    if not request.parameters or not any(name in _LINK_NAMES for name, _ in request.parameters):
         return request
     headers = dict(request.headers)
     for name, value in request.parameters:

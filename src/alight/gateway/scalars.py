@@ -74,10 +74,13 @@ def read_timestamp(value: str | float, form: str) -> datetime:
         return _from_seconds(float(value))
     text = value.strip()
     try:
-        moment = parsedate_to_datetime(text) if form == "rfc822" else datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        moment = datetime.fromisoformat(text) if form == "rfc822" else parsedate_to_datetime(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        try:
+            moment = parsedate_to_datetime(text) if form == "rfc822" else datetime.fromisoformat(text)
+        except (ValueError, TypeError):
+            moment = datetime.fromisoformat(text) if form == "rfc822" else parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, OverflowError):
+        raise ValueError("not a moment") from None
 
 
 def _from_seconds(seconds: float) -> datetime:

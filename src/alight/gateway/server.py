@@ -9,14 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
+from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from alight import openfiles
 from alight.errors import AlightError
+from alight.gateway.cycle import Cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +37,36 @@ class Limits:
     target_bytes: int = 8_192
     header_bytes: int = 10_240
     headers: int = 256
+    #: In all (as far as there are descriptors), and of one peer. Our own address may have them all, and an eighth to
+    #: itself: from there come workers, and what a proxy passes on.
     connections: int = 4_096
+    peer_connections: int = 512
 
 
+OWN_ADDRESSES = ("127.0.0.1", "::1")
 #: Where the scope's extensions hold how header names were spelled, in the order of the headers.
 SPELLING = "alight.spelling"
 
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+
+#: Status, reason, and S3's code and sentence, which every AWS client can read at least in part.
 REASONS = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    414: "URI Too Long",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}
+    400: ("Bad Request", "BadRequest", "An error occurred when parsing the HTTP request."),
+    408: ("Request Timeout", "RequestTimeout", "Your socket connection to the server was not read from or written to "
+          "within the timeout period."),
+    414: ("URI Too Long", "RequestURITooLong", "The path and query of your request are longer than is allowed."),
+    431: ("Request Header Fields Too Large", "RequestHeaderSectionTooLarge", "Your request header section exceeds the "
+          "maximum allowed request header section size."),
+    503: ("Service Unavailable", "ServiceUnavailable", "Reduce your request rate: all connections are taken."),
+}  # fmt: skip
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection. `limits` is set on a subclass by `serve`."""
+    """One client's connection. `limits` and `peers` (how many each has) are set on a subclass by `serve`; sockets that
+    share `peers` share the places."""
 
     limits = Limits()
+    peers: Counter[str] = Counter()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -61,8 +78,22 @@ class Connection(HttpToolsProtocol):
         self._stuck = 0.0
         self._unsent = 0
         self._is_refused = False
-        if len(self.connections) > self.limits.connections:
+        self._peer = self.client[0] if self.client else ""
+        self.peers[self._peer] += 1
+        if self._is_too_many():
             self.refuse(503)
+
+    def _is_too_many(self) -> bool:
+        places = self.limits.connections
+        if self._peer in OWN_ADDRESSES:
+            return self.peers.total() > places
+        return self.peers.total() > places - places // 8 or self.peers[self._peer] > self.limits.peer_connections
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.peers[self._peer] -= 1
+        if not self.peers[self._peer]:
+            del self.peers[self._peer]
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused or self.transport.is_closing():
@@ -76,15 +107,34 @@ class Connection(HttpToolsProtocol):
             self.refuse(431)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
         self._is_in_head = True
         self._spelling: list[bytes] = []
-        self.scope["extensions"] = {SPELLING: {"names": self._spelling}}
+        self._header_bytes = 0
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "extensions": {SPELLING: {"names": self._spelling}},
+        }
+        self.scope = scope  # type: ignore[assignment]
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """ASGI has header names in lower case; REST APIs hand them on as they were spelled."""
-        super().on_header(name, value)
+        """uvicorn's own step in one call, as a request has a dozen of them. ASGI has header names in lower case; REST
+        APIs hand them on as they were spelled."""
         self._spelling.append(name)
+        self._header_bytes += len(name) + len(value) + 4
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._is_refused or self.transport.is_closing():
@@ -96,7 +146,47 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = False
         self._waited = self._body_waited = 0.0
         self._body_bytes = 0
-        super().on_headers_complete()
+        self._begin()
+
+    def _begin(self) -> None:
+        """uvicorn's own steps, without those for what is not here: WebSockets, limits and logs of its own."""
+        parser, scope = self.parser, self.scope
+        scope["method"] = parser.get_method().decode("ascii")
+        version = parser.get_http_version()
+        scope["http_version"] = version
+        url = httptools.parse_url(self.url)
+        scope["raw_path"] = url.path
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["query_string"] = url.query or b""
+        before = self.cycle
+        self.cycle = cycle = Cycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def on_response_complete(self) -> None:
+        """uvicorn's own step without its timer: `sweep` looks after connections that nothing comes on."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def on_body(self, body: bytes) -> None:
         if self._is_refused or self.transport.is_closing():
@@ -113,16 +203,20 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def refuse(self, status: int) -> None:
-        """Answer in a few words; there is no service to speak for. What still comes is thrown away for a moment:
-        closing at once would reset the connection, and the client would not get to read the answer."""
-        reason = REASONS[status]
-        text = f"HTTP/1.1 {status} {reason}\r\ncontent-length: {len(reason)}\r\nconnection: close\r\n\r\n{reason}"
+        """Answer in a few words, in S3's form; there is no service to speak for. What still comes is thrown away for a
+        moment: closing at once would reset the connection, and the client would not get to read the answer."""
+        reason, code, message = REASONS[status]
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+        head = f"content-type: application/xml\r\ncontent-length: {len(body)}\r\nconnection: close"
+        head += "\r\nretry-after: 1" if status == 503 else ""
+        text = f"HTTP/1.1 {status} {reason}\r\n{head}\r\n\r\n{body}"
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
         self._waited = 0.0
         self.transport.write(text.encode())
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -179,7 +273,7 @@ class Connection(HttpToolsProtocol):
             return 414
         if len(self.headers) > limits.headers:
             return 431
-        if sum(len(name) + len(value) + 4 for name, value in self.headers) > limits.header_bytes:
+        if self._header_bytes > limits.header_bytes:
             return 431
         # Only the origin form: with any other, the path that is routed could differ from the one that is signed.
         if not self.url.startswith(b"/") or b"#" in self.url:
@@ -238,16 +332,28 @@ class Server:
             last = now
 
 
-async def serve(app: Any, host: str = "127.0.0.1", port: int = 0, *, limits: Limits | None = None) -> Server:
-    """Serve the ASGI `app` in the running loop; returns when it accepts connections.
+async def serve(
+    app: Any,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    limits: Limits | None = None,
+    tls: ssl.SSLContext | None = None,
+    peers: Counter[str] | None = None,
+) -> Server:
+    """Serve the ASGI `app` in the running loop, over TLS where a context is given; returns when it accepts connections.
+    `peers` is that of another socket whose places these are, too.
 
     Raises `AlightError` where the address is taken.
     """
     limits = limits or Limits()
+    limits = replace(limits, connections=min(limits.connections, openfiles.for_connections()))
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
-        http=type("LimitedConnection", (Connection,), {"limits": limits}),
+        http=type(
+            "LimitedConnection", (Connection,), {"limits": limits, "peers": Counter() if peers is None else peers}
+        ),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -257,6 +363,8 @@ async def serve(app: Any, host: str = "127.0.0.1", port: int = 0, *, limits: Lim
         proxy_headers=False,
         timeout_keep_alive=limits.keep_alive,  # type: ignore[arg-type]
     )
+    config.load()
+    config.ssl = tls
     shortest = min(limits.head, limits.keep_alive, limits.body_idle, limits.write_idle)
     server = Server(_Uvicorn(config), listener, limits, min(1.0, shortest / 4))
     await server.started()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from alight.errors.gateway import AuthorizationQueryParametersError, RequestExpired
 from alight.gateway.request import Request
@@ -99,7 +99,8 @@ def _string_to_sign(request: Request, bucket: str | None) -> str:
 
 def _resource(request: Request, bucket: str | None) -> str:
     path = f"/{bucket}{request.path}" if bucket else request.path
-    parts = [part.split("=", 1) for part in request.query.split("&")]
+    # By the names that are acted on: one that is written in another way (`%61cl`) is signed as well.
+    parts = [[unquote_plus(name), *value] for name, *value in (part.split("=", 1) for part in request.query.split("&"))]
     kept = sorted((part for part in parts if part[0] in SIGNED), key=lambda part: part[0])
     written = "&".join("=".join([part[0], *(unquote(value) for value in part[1:])]) for part in kept)
     return f"{path}?{written}" if written else path

@@ -63,19 +63,21 @@ CODES = {
 
 
 def patch_sqs(data: dict[str, Any]) -> None:
-    """Write the old names into a freshly loaded model; JSON looks at none of them."""
+    """Write the old names into a freshly loaded model; JSON looks at none of them. What many members may share
+    (`model_files`) is not written into."""
     shapes = data["shapes"]
     for shape, item in ITEMS.items():
         if shape in shapes:
-            shapes[shape]["member"]["locationName"] = item
+            shapes[shape]["member"] = shapes[shape]["member"] | {"locationName": item}
     for shape, (_, key, value) in ENTRIES.items():
         if shape in shapes:
-            shapes[shape]["key"]["locationName"] = key
-            shapes[shape]["value"]["locationName"] = value
+            shapes[shape]["key"] = shapes[shape]["key"] | {"locationName": key}
+            shapes[shape]["value"] = shapes[shape]["value"] | {"locationName": value}
     for shape in shapes.values():
-        for member in shape.get("members", {}).values():
+        members = shape.get("members", {})
+        for name, member in members.items():
             if member["shape"] in ENTRIES:
-                member["queryName"] = ENTRIES[member["shape"]][0]
+                members[name] = member | {"queryName": ENTRIES[member["shape"]][0]}
     for shape, code in CODES.items():
         if shape in shapes:
             shapes[shape].setdefault("error", {"code": code, "httpStatusCode": 400, "senderFault": True})

@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What goes to which queue (ARN), from which topic (ARN)."""
+    """What goes to which queue (ARN), from which topic (ARN), and what has caused it."""
 
     queue: str
     topic: str
     body: str
     attributes: Mapping[str, Any]
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ class DeadLetters:
             return None
         body = await asyncio.to_thread(queue_body, self.envelopes, outgoing)
         attributes = message_attributes(outgoing.message) if outgoing.delivery.raw else {}
-        return Letter(target, outgoing.message.topic, body, attributes)
+        return Letter(target, outgoing.message.topic, body, attributes, outgoing.message.cause)
 
     def send(self, tx: Tx, letter: Letter) -> None:
         """Into the queue, in the transaction that records the end, which a closed or missing queue must not stop."""
         try:
-            self.send_queue(tx, letter.queue, letter.body, letter.attributes, letter.topic)
+            self.send_queue(tx, letter.queue, letter.body, letter.attributes, letter.topic, letter.cause)
         except Fault as fault:
             log.warning("no dead letter in %s: %s", letter.queue, fault.message)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from alight.clock import iso_millis
 from alight.notifications.message import Kind, Protocol, Subscription, Topic
 from alight.notifications.signing import DEFAULT_VERSION, Signer
-from alight.store.outbox import StoredMessage
+from alight.store.outbox import StoredMessage, text_of
 
 #: Where the pages and the certificate are mounted.
 MOUNT = "/_aws/sns/"
@@ -117,11 +117,7 @@ class Envelopes:
 
 def text_for(message: StoredMessage, protocol: Protocol) -> str:
     """The message as one protocol's subscribers get it (`MessageStructure: json` has one text for each)."""
-    if message.structure != "json":
-        return message.body
-    texts = json.loads(message.body)
-    chosen = texts.get(protocol.value)
-    return chosen if isinstance(chosen, str) else str(texts["default"])
+    return text_of(message.body, message.structure, protocol.value)
 
 
 def sms_text(message: StoredMessage, topic: Topic | None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from alight.notifications.filters import BODY_SCOPE
+from alight.parsed import parsed
 
 MOST_KEYS = 5
 MOST_COMBINATIONS = 150
@@ -33,7 +33,7 @@ def read_policy(text: str, scope: str) -> dict[str, Any]:
     if len(text.encode()) > MOST_BYTES:
         raise PolicyError("Filter policy is too long")
     try:
-        policy = json.loads(text)
+        policy = parsed(text)
     except ValueError:
         raise PolicyError("failed to parse JSON.") from None
     if not isinstance(policy, dict):

@@ -8,11 +8,11 @@ alternative policies. With scope MessageBody the policy follows the nesting of t
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from alight.notifications.message import Attributes
+from alight.parsed import parsed
 
 ATTRIBUTES_SCOPE = "MessageAttributes"
 BODY_SCOPE = "MessageBody"
@@ -29,7 +29,7 @@ def wants(policy: Policy, scope: str, body: str, attributes: Attributes) -> bool
         return True
     if scope == BODY_SCOPE:
         try:
-            document = json.loads(body)
+            document = parsed(body)
         except ValueError:
             return False
         return isinstance(document, dict) and _matches(policy, document)
@@ -65,7 +65,7 @@ def _number(text: str) -> float | str:
 
 def _array(text: str) -> list[Any]:
     try:
-        items = json.loads(text)
+        items = parsed(text)
     except ValueError:
         return []
     return items if isinstance(items, list) else []

@@ -1,16 +1,32 @@
 """Who may send now: a few deliveries at a time for each target, so that a dead one does not slow the others.
 
 A target that nobody knows yet gets one delivery at a time; each success doubles that, a failure takes it back to one.
-Targets whose last attempt failed share at most half of all places.
+Targets whose last attempt failed share at most half of all places; together with those that have not answered yet,
+three quarters: whoever is known to answer finds a place, however many black holes there are. Hosts that fail again and
+again are left alone for a while (`hosts.py`).
 """
 
 from __future__ import annotations
 
+import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
+
+from alight.notifications.hosts import Hosts
 
 #: Targets that are remembered while nothing goes on with them.
 REMEMBERED = 2_000
+
+
+class Ending(Enum):
+    """How an attempt ended, as far as the target is concerned."""
+
+    SENT = auto()  # the target has it
+    REFUSED = auto()  # the target does not want it, and has said so
+    FAILED = auto()  # it may be tried again
+    OURS = auto()  # nobody was asked: something is wrong in this house
 
 
 @dataclass(slots=True)
@@ -18,6 +34,8 @@ class _Lane:
     width: int = 1
     busy: int = 0
     failing: bool = False
+    #: Whether its last attempt succeeded.
+    proven: bool = False
     throttled: bool = False
     #: Monotonic time before which nothing may start (throttle).
     not_before: float = 0.0
@@ -26,12 +44,16 @@ class _Lane:
 class Lanes:
     """Counts only; the caller says when a delivery starts and how it ends. May be asked by more than one thread."""
 
-    def __init__(self, places: int = 64, widest: int = 8) -> None:
+    def __init__(self, places: int = 256, widest: int = 8, chance: Callable[[], float] = random.random) -> None:
         self._places = places
+        self._risks = places - places // 4
         self._widest = widest
         self._lanes: dict[str, _Lane] = {}
         self._busy = 0
         self._failing = 0
+        #: Places of targets that are not known to answer.
+        self._unproven = 0
+        self._hosts = Hosts(chance)
         self._guard = threading.RLock()
 
     @property
@@ -57,10 +79,18 @@ class Lanes:
             lane.busy -= 1
             self._busy -= 1
             self._failing -= lane.failing
+            self._unproven -= not lane.proven
+            self._hosts.give_back(target)
 
     def may_start(self, target: str, now: float) -> bool:
+        with self._guard:
+            return self._has_place(target, now) and self._hosts.may_start(target, now)
+
+    def _has_place(self, target: str, now: float) -> bool:
         lane = self._lanes.get(target)
         if self.free <= 0:
+            return False
+        if (lane is None or not lane.proven) and self._unproven >= self._risks:
             return False
         if lane is None:
             return True
@@ -72,13 +102,25 @@ class Lanes:
     def blocked(self, now: float) -> list[str]:
         """The targets that may not start anything now."""
         with self._guard:
-            return [target for target in self._lanes if not self.may_start(target, now)]
+            blocked = {target for target in self._lanes if not self.may_start(target, now)}
+            return sorted(blocked | self._hosts.refused(now))
 
     def opens(self, now: float) -> float | None:
-        """When the next throttled target may go on."""
+        """When the next throttled target, or host that was left alone, may go on."""
         with self._guard:
             waits = [lane.not_before for lane in self._lanes.values() if lane.not_before > now]
-        return min(waits, default=None)
+            host = self._hosts.opens(now)
+        return min(waits if host is None else [*waits, host], default=None)
+
+    def waits(self, target: str, now: float) -> str:
+        """Why a delivery to this target waits, in words; empty where its host answers."""
+        with self._guard:
+            return self._hosts.waits(target, now)
+
+    def silent(self) -> int:
+        """How many hosts are left alone."""
+        with self._guard:
+            return self._hosts.silent()
 
     def start(self, target: str) -> None:
         with self._guard:
@@ -86,14 +128,26 @@ class Lanes:
             lane.busy += 1
             self._busy += 1
             self._failing += lane.failing
+            self._unproven += not lane.proven
+            self._hosts.start(target)
 
-    def end(self, target: str, succeeded: bool) -> None:
+    def end(self, target: str, ending: Ending, now: float) -> None:
         with self._guard:
+            succeeded = ending is Ending.SENT
+            if ending is Ending.OURS:
+                self._hosts.give_back(target)
+            else:
+                self._hosts.end(target, ending is not Ending.FAILED, now)
             lane = self._lanes[target]
             lane.busy -= 1
             self._busy -= 1
             if lane.failing:
                 self._failing -= 1
+            if not lane.proven:
+                self._unproven -= 1
+            if lane.proven != succeeded:
+                self._unproven += -lane.busy if succeeded else lane.busy
+            lane.proven = succeeded
             if succeeded:
                 self._failing -= lane.busy if lane.failing else 0
                 lane.width = min(lane.width * 2, self._widest)

@@ -18,16 +18,17 @@ from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.store import StoreUnavailable
 from alight.notifications.deadletters import DeadLetters
-from alight.notifications.lanes import Lanes
+from alight.notifications.lanes import Ending, Lanes
 from alight.notifications.measuring import Measure, unmeasured
 from alight.notifications.message import Protocol
 from alight.notifications.outgoing import Channel, LocalChannel
 from alight.notifications.sending import Sender
 from alight.notifications.topics import READY, Placed
+from alight.store.connections import unreadable
 from alight.store.database import Database, Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore
 from alight.store.records import Records
-from alight.store.waiting import Alarm, SetBack
+from alight.store.waiting import Alarm
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +70,14 @@ class Outbox:
         self._store = store
         self._clock = clock
         self._held = held
-        self._lanes = lanes or Lanes()
+        self._lanes = lanes or Lanes(chance=chance)
         self._sender = Sender(
             database, store, records, clock, channels, local, dead_letters, self._lanes.hold_back, chance, measure
         )
         self._keep_seconds = keep_seconds
+        database.steps.tell(self.wake)
         self._pruned = clock.now()
         self._alarm = Alarm(clock)
-        self._set_back = SetBack(clock)
         self._sending: set[asyncio.Task[None]] = set()
         #: Deliveries under way inside the house: their rows say `ready` until they are done.
         self._inside: set[int] = set()
@@ -91,6 +92,14 @@ class Outbox:
         """There may be something to send."""
         self._alarm.ring()
 
+    def waits(self, target: str) -> str:
+        """Why what is ready for this target waits, in words; empty where its host answers."""
+        return self._lanes.waits(target, self._clock.monotonic())
+
+    def silent(self) -> int:
+        """How many hosts have failed so often that they are left alone for a while."""
+        return self._lanes.silent()
+
     def place(self, tx: Tx, protocol: Protocol, target: str) -> Placed:
         """In the writer's thread: where a new delivery stands. Where there is a free place for it, it begins as soon as
         `tx` is durable and does not have to queue up."""
@@ -102,10 +111,12 @@ class Outbox:
         tx.after_rollback(lambda: self._lanes.give_back(target))
         return Placed(DeliveryState.SENDING, begin=self._start)
 
-    async def start(self) -> None:
-        """Recover what the last run left behind, then run in the background."""
+    async def start(self) -> asyncio.Task[None]:
+        """Recover what the last run left behind, then run in the background: what is returned ends by itself where the
+        disk cannot be read."""
         await self.recover()
         self._loop = asyncio.create_task(self.run(), name="outbox")
+        return self._loop
 
     async def recover(self) -> None:
         """At start: interrupted deliveries become ready and uncertain, held ones ready where there is a way now."""
@@ -118,12 +129,12 @@ class Outbox:
                     self._store.unhold(tx, protocol.value, now)
             return found
 
-        self.recovered = await self._database.write(job)
+        self.recovered = await self._database.insist(job)
         if self.recovered:
             log.warning("%d deliveries were being sent when the last run ended: sent again", self.recovered)
 
     async def run(self) -> None:
-        """Send until closed or cancelled. `recover` comes first."""
+        """Send until closed or cancelled. `recover` comes first. Raises where the database cannot be read."""
         try:
             while not self._closing:
                 self._alarm.clear()
@@ -135,8 +146,7 @@ class Outbox:
     async def _look(self) -> None:
         """One round, or the wait for what calls for one."""
         try:
-            if seconds := self._set_back.look():
-                await self._follow_clock(seconds)
+            await self._database.steps.settled()
             await self._prune()
             # One look at the clocks: what falls due between two looks would be seen by neither.
             now, tick = self._clock.now(), self._clock.monotonic()
@@ -144,16 +154,13 @@ class Outbox:
                 await self._wait(now, tick)
         except StoreUnavailable:
             raise
-        except Exception:
+        except Exception as error:
+            if unreadable(error):
+                raise
             # A disk that is full for a moment must not end all telling until the next start.
             self._keeps_up = False
             log.exception("deliveries wait: none can be started now")
             await self._clock.sleep(TROUBLE)
-
-    async def _follow_clock(self, seconds: float) -> None:
-        """The wall clock was set back: what was due must not wait until it is that late again."""
-        now = self._clock.now()
-        await self._database.insist(lambda tx: self._store.shift(tx, now, seconds))
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, what is under way has `grace` seconds to end; then the next start finds it."""
@@ -185,15 +192,15 @@ class Outbox:
         if now - self._pruned < PRUNE_SECONDS:
             return
         self._pruned = now
-        before = now - self._keep_seconds
+        # What a clock that was set forward has skipped has made nothing older.
+        before = now - self._keep_seconds - self._clock.skipped()
         while await self._database.write(lambda tx: self._store.prune(tx, before, PRUNE_BATCH)) >= PRUNE_BATCH:
             continue
 
     async def _round(self, now: float, tick: float) -> bool:
         """Start what may start. False where there is nothing to start."""
-        blocked = self._lanes.blocked(tick)
         limit = min(BATCH, max(self._lanes.free, 0))
-        due = self._store.due(now, blocked, list(self._inside), limit)
+        due, blocked = self._due(now, tick, limit)
         held = {Protocol(delivery.protocol) for delivery in due} & set(self._held)
         carried = [delivery for delivery in due if Protocol(delivery.protocol) not in held]
         chosen = self._choose(carried, tick)
@@ -208,6 +215,18 @@ class Outbox:
         if held or outside:
             await self._lease(held, outside, now)
         return True
+
+    def _due(self, now: float, tick: float, limit: int) -> tuple[list[Delivery], list[str]]:
+        """What is due, and the targets that may start nothing: those must not stand before others that may."""
+        blocked = self._lanes.blocked(tick)
+        while True:
+            due = self._store.due(now, blocked, list(self._inside), limit)
+            if len(due) < limit or any(self._lanes.may_start(one.target, tick) for one in due):
+                return due, blocked
+            refused = {one.target for one in due} - set(blocked)
+            if not refused:
+                return due, blocked
+            blocked += sorted(refused)
 
     async def _lease(self, held: set[Protocol], chosen: Sequence[Delivery], now: float) -> None:
         """What leaves the house is marked as being sent before the first byte goes out."""
@@ -251,18 +270,18 @@ class Outbox:
         await self._alarm.wait(min(moments, default=None))
 
     async def _send(self, delivery: Delivery) -> None:
-        succeeded = False
+        ending = Ending.OURS
         try:
-            succeeded = await self._sender.attempt(delivery)
+            ending = await self._sender.attempt(delivery)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("delivery %d could not be recorded", delivery.id)
             await self._clock.sleep(TROUBLE)
         finally:
-            self._lanes.end(delivery.target, succeeded)
+            self._lanes.end(delivery.target, ending, self._clock.monotonic())
             self._inside.discard(delivery.id)
-            if not (succeeded and self._keeps_up):
+            if not (ending is Ending.SENT and self._keeps_up):
                 # There may be something to try again, or that waited for this place.
                 self.wake()
 

@@ -14,6 +14,7 @@ from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.store import Damaged
 from alight.notifications.deadletters import DeadLetters
+from alight.notifications.lanes import Ending
 from alight.notifications.measuring import Measure
 from alight.notifications.message import (
     SUBSCRIPTION,
@@ -59,8 +60,8 @@ class Sender:
         """Whether this protocol's targets are in the house."""
         return protocol in self._local
 
-    async def attempt(self, delivery: Delivery) -> bool:
-        """One attempt and its record. True where the target has it."""
+    async def attempt(self, delivery: Delivery) -> Ending:
+        """One attempt and its record."""
         outgoing: Outgoing | None = None
         try:
             outgoing = self._gather(delivery)
@@ -68,16 +69,18 @@ class Sender:
             await self._hand_over(outgoing)
         except Failed as failure:
             await self._record_failure(delivery, outgoing, failure)
-            return False
+            if outgoing is None:
+                return Ending.OURS
+            return Ending.REFUSED if failure.permanent else Ending.FAILED
         except Damaged as damage:
             await self._record_failure(delivery, outgoing, Failed(damage.message, permanent=True))
-            return False
+            return Ending.OURS
         except Exception as error:
             log.exception("delivery %d failed for a reason of our own", delivery.id)
             await self._record_failure(delivery, outgoing, Failed(f"{type(error).__name__}: {error}", uncertain=True))
-            return False
+            return Ending.OURS
         self._count(outgoing, "NumberOfNotificationsDelivered")
-        return True
+        return Ending.SENT
 
     def _count(self, outgoing: Outgoing, name: str) -> None:
         if outgoing.message.kind == Kind.NOTIFICATION:

@@ -11,14 +11,14 @@ import base64
 import datetime
 import hashlib
 import os
+import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
 
 from alight.errors import AlightError
 from alight.notifications.message import Kind
@@ -86,13 +86,52 @@ def _load_or_create(folder: Path) -> Signer:
         _write(key_path, key, 0o600)
     if key_path.stat().st_mode & 0o077:
         raise AlightError(f"{key_path} can be read by others.", f"Close it: chmod 600 {key_path}.")
-    key_object = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-    if not isinstance(key_object, rsa.RSAPrivateKey):
+    try:
+        # Not validated: that would try for 30 ms whether its numbers are primes. What it signs is looked at instead.
+        key_object = serialization.load_pem_private_key(
+            key_path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
+        )
+    except (ValueError, UnsupportedAlgorithm):
+        key_object = None
+    if not isinstance(key_object, rsa.RSAPrivateKey) or not _signs(key_object):
         raise AlightError(f"{key_path} is not an RSA key.", "Remove it: a new one is made at the next start.")
-    return Signer(key_object, certificate_path.read_bytes())
+    certificate = certificate_path.read_bytes()
+    if not _is_of(certificate, key_object):
+        raise AlightError(
+            f"{certificate_path} is not the certificate of {key_path}, or the disk has damaged it.",
+            "Remove both: new ones are made at the next start.",
+        )
+    return Signer(key_object, certificate)
+
+
+def _signs(key: rsa.RSAPrivateKey) -> bool:
+    """Whether the key's own public half says yes to what it signs: one flipped bit, and it does not."""
+    signature = key.sign(b"Alight", padding.PKCS1v15(), hashes.SHA256())
+    try:
+        key.public_key().verify(signature, b"Alight", padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _is_of(certificate: bytes, key: rsa.RSAPrivateKey) -> bool:
+    """Whether the key has signed what it says, its own public half among it: else nobody could check what is sent. Read
+    by hand, as what reads certificates is not loaded for this."""
+    try:
+        whole = ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))
+        # A sequence of what it says, which is one too, how that is signed, and the signature at the end.
+        said = whole[4 : 8 + int.from_bytes(whole[6:8])]
+        key.public_key().verify(whole[-key.key_size // 8 :], said, padding.PKCS1v15(), hashes.SHA256())
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _create() -> tuple[bytes, bytes]:
+    # Once in a folder's life, so not loaded at every start.
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Alight notifications")])
     now = datetime.datetime.now(datetime.UTC)
@@ -113,8 +152,8 @@ def _create() -> tuple[bytes, bytes]:
 
 
 def _certificate_id(certificate: bytes) -> str:
-    loaded = x509.load_pem_x509_certificate(certificate)
-    return loaded.fingerprint(hashes.SHA256()).hex()[:32]
+    """The beginning of its SHA-256."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))).hexdigest()[:32]
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -98,9 +98,8 @@ class Subscriptions:
         """The subscription that the token confirms, or None where it is unknown, used or too old."""
 
         def job(tx: Tx) -> Subscription | None:
-            digest = _digest(token)
             for one in self._of_topic(tx, topic):
-                if one.token and hmac.compare_digest(one.token, digest) and self._clock.now() < one.token_expires:
+                if self.is_confirmed_by(one, token):
                     confirmed = replace(
                         one,
                         state=SubscriptionState.CONFIRMED,
@@ -113,6 +112,11 @@ class Subscriptions:
             return None
 
         return await self._database.write(job)
+
+    def is_confirmed_by(self, subscription: Subscription, token: str) -> bool:
+        """Whether it waits for this token, which is not too old."""
+        known, digest = subscription.token, _digest(token)
+        return bool(known) and hmac.compare_digest(known, digest) and self._clock.now() < subscription.token_expires
 
     async def unsubscribe(self, arn: str) -> None:
         """End a subscription. Who confirmed it is told, and can take it back for two days."""

@@ -1,17 +1,17 @@
 """Publishing: from one message to one delivery for each subscriber who wants it, in the caller's transaction.
 
-What a worker publishes on behalf of an asynchronous event is staged under its attempt (event, fence, ordinal) and
-leaves in the transaction that records the deciding attempt; what other attempts staged is dropped there. So a retry
-never notifies twice, whatever the message says. An `immediate` publish of an event leaves at once, under a key made of
-event, topic, ordinal and content: the same publish of a retry is the same message.
+What a worker publishes on behalf of an asynchronous event is staged under its attempt (event, fence, ordinal), in
+memory (`staging.py`), and leaves in the transaction that records the deciding attempt; what other attempts staged is
+dropped there. So a retry never notifies twice, whatever the message says. An `immediate` publish of an event leaves at
+once, under a key made of event, topic, ordinal and content: the same publish of a retry is the same message.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from alight.calls import Attempt
@@ -28,6 +28,8 @@ from alight.notifications.message import (
     SubscriptionState,
     to_subscription,
 )
+from alight.notifications.staging import Staged, Staging
+from alight.store import journal
 from alight.store.database import Tx
 from alight.store.outbox import Delivery, DeliveryState, OutboxStore, Standing, StoredMessage
 from alight.store.records import Records
@@ -52,7 +54,7 @@ READY = Placed()
 
 
 class Topics:
-    """All methods run inside a write job; `wake` is called on the event loop once deliveries are durable.
+    """Methods with `tx` run inside a write job; `wake` is called on the event loop once deliveries are durable.
 
     `place` says where a new delivery stands. One that has a sender at once is leased to him in the transaction that
     makes it, so that no other one has to be flushed before it leaves.
@@ -73,29 +75,71 @@ class Topics:
         self._wake = wake
         self._place = place
         self._measure = measure
+        self._staging = Staging()
 
-    def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None) -> str:
-        """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on."""
+    def begin(self, event_id: str, fence: int) -> None:
+        """On the event loop: an attempt begins; what it stages is held for it."""
+        self._staging.open(event_id, fence)
+
+    def end(self, event_id: str, fence: int) -> None:
+        """On the event loop: an attempt has ended, decided or not; what is still held for it is gone."""
+        self._staging.close(event_id, fence)
+
+    def stage(self, messages: Sequence[Message], attempt: Attempt | None) -> list[str] | None:
+        """On the event loop: hold what one call publishes for its attempt, and return the MessageIds; None where all of
+        it has to be taken on by `publish`, in one job, so that who asks again asks for all of it."""
+        if attempt is None or attempt.event_id is None or not attempt.staged:
+            return None
+        now, first = self._clock.now(), self._staging.count(attempt.event_id, attempt.fence)
+        stored = [
+            _stored(message, now, attempt, ordinal, state="staged")
+            for ordinal, message in enumerate(messages, start=first)
+        ]
+        return [message.id for message in stored] if self._staging.add(stored) else None
+
+    def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None, cause: str = "") -> str:
+        """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on.
+        `cause` is that of what nobody's attempt publishes (see `journal.chain`)."""
         if attempt is None or attempt.event_id is None:
-            return self._accept_new(tx, _stored(message, self._clock.now()))
+            # Kept whole: the event that caused it may be forgotten before it is delivered.
+            chain = attempt.chain if attempt else json.dumps(journal.chain(tx, cause)) if cause else ""
+            return self._accept_new(tx, _stored(message, self._clock.now(), chain=chain))
         ordinal = self._store.next_ordinal(tx, attempt.event_id, attempt.fence)
         if attempt.staged:
+            ordinal += self._staging.count(attempt.event_id, attempt.fence)
             return self._stage(tx, message, attempt, ordinal)
         return self._publish_keyed(tx, message, attempt, ordinal)
 
     def release(self, tx: Tx, event_id: str, fence: int) -> int:
         """The attempt under `fence` decides: its messages leave, those of all other attempts are dropped."""
-        now = self._clock.now()
+        now, staged = self._clock.now(), self._held(tx, event_id, fence)
+        for message in staged.messages:
+            self._accept_new(tx, replace(message, state="accepted", accepted=now))
+        if staged.alone:
+            return len(staged.messages)
         released = self._store.staged(tx, event_id, fence)
         for message in released:
             self._store.accept(tx, message.id, now)
             self._fan_out(tx, message)
         self._store.discard(tx, event_id)
-        return len(released)
+        return len(staged.messages) + len(released)
 
     def discard(self, tx: Tx, event_id: str, fence: int | None = None) -> int:
-        """The attempt under `fence` (or every one) does not decide: what it staged is dropped."""
-        return self._store.discard(tx, event_id, fence)
+        """The attempt under `fence` (or every one, none of which runs) does not decide: what it staged is dropped, and
+        kept for the story."""
+        held = 0
+        if fence is not None:
+            messages = self._held(tx, event_id, fence).messages
+            for message in messages:
+                self._store.add_message(tx, replace(message, state="discarded"))
+            held = len(messages)
+        return held + self._store.discard(tx, event_id, fence)
+
+    def _held(self, tx: Tx, event_id: str, fence: int) -> Staged:
+        """What an ending attempt has staged in memory; open again with all of that where its end is taken back."""
+        staged = self._staging.close(event_id, fence)
+        tx.after_rollback(lambda: self._staging.reopen(event_id, fence, staged))
+        return staged
 
     def ask(self, tx: Tx, kind: Kind, subscription: Subscription, token: str, text: str) -> str:
         """Send a subscriber the message that asks to confirm, or says that the subscription ended."""
@@ -113,6 +157,7 @@ class Topics:
                 state = "discarded"
             case _:
                 state = "staged"
+                self._staging.in_rows(attempt.event_id or "", attempt.fence)
         stored = _stored(message, self._clock.now(), attempt, ordinal, state=state)
         self._store.add_message(tx, stored)
         return stored.id
@@ -128,7 +173,9 @@ class Topics:
                 return self._accept_new(tx, stored)
             message_id, fence = found
             if fence != attempt.fence:
-                self._store.adopt(tx, message_id, attempt.fence, ordinal)
+                # What comes late from an attempt that was given up must not take it from the one that now has it.
+                if fence < attempt.fence:
+                    self._store.adopt(tx, message_id, attempt.fence, ordinal)
                 return message_id
         raise AssertionError("an attempt cannot have more keys than publishes")
 
@@ -198,6 +245,7 @@ def _stored(
     state: str = "accepted",
     kind: Kind = Kind.NOTIFICATION,
     token: str = "",
+    chain: str = "",
 ) -> StoredMessage:
     return StoredMessage(
         id=new_request_id(),
@@ -216,6 +264,7 @@ def _stored(
         state=state,
         published=now,
         accepted=now if state == "accepted" else None,
+        chain=chain,
     )
 
 

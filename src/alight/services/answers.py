@@ -6,14 +6,16 @@ JSON objects with `predictions`, `probabilities`, `scores` or `label`, and numbe
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alight.parsed import parsed
+
 #: Bytes of the longest answer that is looked into.
 LONGEST = 64 << 10
+_NUMBERS = {int, float}
 _LISTS = ("probabilities", "predictions", "scores", "outputs", "prediction")
 
 
@@ -34,8 +36,8 @@ def read_answer(body: bytes, labels: Sequence[str] = (), most: int = 5) -> tuple
     except UnicodeDecodeError:
         return ()
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = parsed(text)
+    except ValueError:
         found = _numbers(text)
     return _guesses(found, labels, most)
 
@@ -49,8 +51,8 @@ def _guesses(found: Any, labels: Sequence[str], most: int) -> tuple[Guess, ...]:
         return tuple(guess for one in found[:most] for guess in _of_object(one, labels, 1))
     if _is_number(found):
         found = [found]
-    if isinstance(found, list) and found and all(map(_is_number, found)):
-        return _of_numbers([float(one) for one in found], labels, most)
+    if isinstance(found, list) and found and set(map(type, found)) <= _NUMBERS and all(map(math.isfinite, found)):
+        return _of_numbers(list(map(float, found)), labels, most)
     if isinstance(found, str) and len(found) <= 200:
         return (Guess(found, None),)
     return ()
@@ -70,7 +72,7 @@ def _of_object(found: dict[str, Any], labels: Sequence[str], most: int) -> tuple
 def _of_numbers(values: list[float], labels: Sequence[str], most: int) -> tuple[Guess, ...]:
     if len(values) == 1:
         return (Guess(f"{values[0]:g}", None),)
-    sure = all(0 <= value <= 1 for value in values)
+    sure = min(values) >= 0 and max(values) <= 1
     order = sorted(range(len(values)), key=values.__getitem__, reverse=True)[:most]
     named = labels if len(labels) == len(values) else [f"class {index}" for index in range(len(values))]
     return tuple(Guess(named[index], values[index] if sure else None) for index in order)

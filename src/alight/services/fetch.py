@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from alight.errors.s3 import NoSuchBucket, NoSuchKey, NoSuchVersion
+from alight.flush import flush
 from alight.names import new_request_id
 from alight.store.objects import ObjectStore
 
@@ -33,6 +34,7 @@ class Fetcher:
             with await asyncio.to_thread(temporary.open, "wb") as file:
                 async for chunk in self._objects.open_body(row):
                     await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(flush, temporary)
             temporary.rename(path)
         return path
 

@@ -5,12 +5,12 @@ Both services keep such a permission as one statement of the resource's policy, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from alight.calls import Members
+from alight.parsed import parsed
 from alight.services.policy_words import OPERATOR, listed, names_somebody, texts
 
 _ACCOUNT = re.compile(r"\d{12}")
@@ -23,10 +23,7 @@ class OutOfScope(ValueError):
 
 def check_form(text: str, service: str) -> None:
     """Whether `text` is a policy that a topic or queue can have. Raises `ValueError` with what is wrong."""
-    try:
-        policy = json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    policy = parsed(text)
     if not isinstance(policy, dict) or policy.get("Version") not in _VERSIONS or not policy.get("Statement"):
         raise ValueError("a policy is an object with a Version and a Statement")
     for statement in listed(policy["Statement"]):

@@ -7,13 +7,14 @@ Most operations need the action of their own name. The tables hold what differs:
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from alight import names
 from alight.calls import Members
+from alight.parsed import parsed
+from alight.services.iam.needs import iam_needs
 from alight.services.passing import passed_role
 
 Needs = list[tuple[str, str]]
@@ -244,7 +245,7 @@ def _sqs(operation: str, given: Members) -> Needs:
 def _moved(handle: str) -> str:
     """The queue of a message move task; its handle is readable."""
     try:
-        return str(json.loads(base64.b64decode(handle))["sourceArn"])
+        return str(parsed(base64.b64decode(handle))["sourceArn"])
     except (ValueError, KeyError, TypeError):
         return "*"
 
@@ -286,24 +287,7 @@ def _cloudwatch(operation: str, given: Members) -> Needs:
     return [(f"cloudwatch:{operation}", resource) for resource in resources or [given.get("ResourceARN", every)]]
 
 
-# IAM, STS ------------------------------------------------------------------------------------------------------------
-
-
-def _iam(operation: str, given: Members) -> Needs:
-    resource = given.get("PolicyArn", "*")
-    path = given.get("Path", "/")
-    if "GroupName" in given:
-        resource = str(names.Arn("iam", f"group{path}{given['GroupName']}", region=""))
-    elif "RoleName" in given:
-        resource = names.role_arn(given["RoleName"], path)
-    elif "UserName" in given:
-        resource = names.user_arn(given["UserName"], path)
-    elif operation in ("ListGroups", "ListRoles", "ListUsers"):
-        kind = operation.removeprefix("List").removesuffix("s").lower()
-        resource = str(names.Arn("iam", f"{kind}{given.get('PathPrefix', '/')}", region=""))
-    elif operation == "CreatePolicy":
-        resource = str(names.Arn("iam", f"policy{given.get('Path', '/')}{given['PolicyName']}", region=""))
-    return [(f"iam:{operation}", resource)]
+# STS -----------------------------------------------------------------------------------------------------------------
 
 
 def _sts(operation: str, given: Members) -> Needs:
@@ -387,7 +371,7 @@ _RULES: Mapping[str, Rule] = {
     "apigatewayv2": _apis("apigatewayv2", _HTTP_PATHS),
     "cloudformation": _cloudformation,
     "cloudwatch": _cloudwatch,
-    "iam": _iam,
+    "iam": iam_needs,
     "lambda": _lambda,
     "logs": _logs,
     "s3": _s3,

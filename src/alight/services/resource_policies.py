@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from alight.calls import Members
@@ -61,11 +62,13 @@ class ResourcePolicies:
         self._records = records
         self._may = may
         self._known: dict[tuple[str, str, str], tuple[str, bool]] = {}
+        #: A function's policy, for as long as its definition is the same object; jobs see objects of their own.
+        self._texts: dict[tuple[str, str, bool], tuple[object, str]] = {}
 
     def policies_of(self, resource: str) -> Sequence[Members]:
         """The policy of the function, topic or queue that an ARN names; nothing where it is none or says nothing."""
         text = self._text(resource)
-        return (json.loads(text),) if text else ()
+        return (_parsed(text),) if text else ()
 
     def admits(self, service: str, action: str, resource: str, source_arn: str, tx: Tx | None = None) -> bool:
         """Whether `resource` (a function, topic or queue) lets `service` do `action` on behalf of `source_arn`."""
@@ -74,7 +77,7 @@ class ResourcePolicies:
         known = self._known.get(place)
         if known is None or known[0] != text:
             context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT}
-            known = text, bool(text) and self._may(json.loads(text), service, action, resource, context)
+            known = text, bool(text) and self._may(_parsed(text), service, action, resource, context)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[place] = known
@@ -92,7 +95,7 @@ class ResourcePolicies:
         kind, name = (TOPIC, resource) if arn.service == "sns" else (QUEUE, arn.resource)
         record = self._records.get(kind, name, tx)
         given = str(record.body["Settings"].get("Policy") or "") if record else ""
-        return given or (json.dumps(default_topic_policy(resource)) if record and kind == TOPIC else "")
+        return given or (_default_text(resource) if record and kind == TOPIC else "")
 
     def _of_function(self, resource: str, tx: Tx | None) -> str:
         """`resource` is `function:NAME`, with a version or an alias behind it where one has a policy of its own."""
@@ -104,7 +107,24 @@ class ResourcePolicies:
             held = (VERSION if is_version(qualifier) else ALIAS, place(name, qualifier))
         else:
             held = (FUNCTION, name)
-        record = self._records.get(*held, tx)
-        return (
-            json.dumps({"Statement": list(record.body["Policy"].values())}) if record and record.body["Policy"] else ""
-        )
+        seen, revision = (*held, tx is not None), self._records.revision(*held, tx)
+        known = self._texts.get(seen)
+        if known is None or known[0] is not revision:
+            record = self._records.get(*held, tx)
+            statements = list(record.body["Policy"].values()) if record else []
+            if len(self._texts) >= REMEMBERED:
+                self._texts.clear()
+            known = self._texts[seen] = revision, json.dumps({"Statement": statements}) if statements else ""
+        return known[1]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(text: str) -> Members:
+    """A document, to be read only: every call to what it protects asks for it."""
+    policy: Members = json.loads(text)
+    return policy
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _default_text(topic: str) -> str:
+    return json.dumps(default_topic_policy(topic))

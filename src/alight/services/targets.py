@@ -29,8 +29,8 @@ from alight.store.records import Records
 
 log = logging.getLogger(__name__)
 
-#: (tx, queue ARN, body, message attributes in SQS's members)
-SendQueue = Callable[[Tx, str, str, Mapping[str, Any]], None]
+#: (tx, queue ARN, body, message attributes in SQS's members, which function's event has caused it)
+SendQueue = Callable[[Tx, str, str, Mapping[str, Any], str], None]
 
 _ACTIONS = {"lambda": INVOKE, "sns": PUBLISH, "sqs": SEND}
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -99,9 +99,10 @@ class Targets:
         elif service == "lambda":
             return self.to_function(tx, target, body.encode(), cause | dict(source))
         elif service == "sns":
-            self._topics.publish(tx, Message(topic=target, body=body, subject="Amazon S3 Notification"))
+            message = Message(topic=target, body=body, subject="Amazon S3 Notification")
+            self._topics.publish(tx, message, cause=source.get("cause", ""))
         else:
-            self._to_queue(tx, target, body)
+            self._to_queue(tx, target, body, source.get("cause", ""))
         return None
 
     def send(
@@ -116,25 +117,27 @@ class Targets:
                 if self._records.get(TOPIC, target, tx) is None:
                     raise NotFound
                 given = {name: {"Type": kind, "Value": text} for name, (kind, text) in attributes.items()}
-                self._topics.publish(tx, Message(topic=target, body=body, attributes=given))
+                self._topics.publish(tx, Message(topic=target, body=body, attributes=given), cause=source.get("of", ""))
             case "sqs":
                 members = {name: {"DataType": kind, "StringValue": text} for name, (kind, text) in attributes.items()}
-                self._send_queue(tx, target, body, members)
+                self._send_queue(tx, target, body, members, source.get("of", ""))
 
-    def _to_queue(self, tx: Tx, target: str, body: str) -> None:
+    def _to_queue(self, tx: Tx, target: str, body: str, cause: str) -> None:
         try:
-            self._send_queue(tx, target, body, {})
+            self._send_queue(tx, target, body, {}, cause)
         except Fault as fault:
             log.warning("an S3 event was not sent to %s: %s", target, fault.message)
 
-    def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str) -> None:
+    def invoke_from_topic(self, tx: Tx, function: str, payload: bytes, topic: str, cause: str = "") -> None:
         """A topic's delivery to a function: one that is gone or does not let the topic in is its end, as any 4xx."""
         if self._catalogue.find(function, tx) is not None and not self._admits(SNS, INVOKE, function, topic, tx):
             raise AccessDeniedException(
                 f"User: {SNS} is not authorized to perform: {INVOKE} on resource: {function} because no resource-based "
                 f"policy allows the {INVOKE} action"
             )
-        self._to_known_function(tx, function, payload, {"kind": "sns", "topic": topic})
+        self._to_known_function(
+            tx, function, payload, {"kind": "sns", "topic": topic} | ({"cause": cause} if cause else {})
+        )
 
     def _to_known_function(self, tx: Tx, function: str, payload: bytes, source: dict[str, Any]) -> None:
         if self._catalogue.find(function, tx) is None:

@@ -16,13 +16,13 @@ from alight.store.database import Tx
 def from_topics(policies: ResourcePolicies, sqs: Sqs) -> SendQueue:
     """The way of deliveries into queues: raises `QueueDoesNotExist`, and `AccessDenied` where the queue is closed."""
 
-    def send(tx: Tx, queue: str, body: str, attributes: Mapping[str, Any], topic: str) -> None:
+    def send(tx: Tx, queue: str, body: str, attributes: Mapping[str, Any], topic: str, cause: str) -> None:
         sqs.require(parse_arn(queue).resource, tx)
         if not policies.admits(SNS, SEND, queue, topic, tx):
             raise AccessDenied(
                 f"the policy of {queue} does not let {SNS} do {SEND} for {topic}: "
                 "set the queue's attribute Policy (or AWS::SQS::QueuePolicy) to one that does."
             )
-        sqs.send(tx, queue, body, attributes)
+        sqs.send(tx, queue, body, attributes, cause)
 
     return send

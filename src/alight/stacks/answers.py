@@ -8,7 +8,6 @@ that holds the token (kind `stack:token` leads from there to the question); whoe
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,6 +16,7 @@ from alight.calls import Members
 from alight.clock import Clock
 from alight.errors import AlightError
 from alight.names import new_request_id
+from alight.parsed import parsed
 from alight.store.records import Record, Records
 
 QUESTION, TOKEN = "stack:question", "stack:token"
@@ -133,7 +133,7 @@ def _read(content: bytes) -> Members:
     if len(content) > LONGEST:
         return {"Status": "FAILED", "Reason": "Response object is too long."}
     try:
-        answer = json.loads(content)
+        answer = parsed(content)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):

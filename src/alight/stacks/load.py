@@ -16,6 +16,7 @@ import yaml
 
 from alight.calls import Members
 from alight.errors import AlightError
+from alight.parsed import parsed
 
 FILE_NAMES = ("template.yaml", "template.yml", "template.json")
 Step = str | int
@@ -113,7 +114,7 @@ def parse(text: str, path: Path, anchored: bool = True) -> Template:
 def _parse_json(text: str, path: Path) -> Template | None:
     """JSON is nearly YAML: the values are JSON's own, the lines are those that YAML sees (if it can read it at all)."""
     try:
-        body = json.loads(text)
+        body = parsed(text)
     except ValueError:
         return None
     try:
@@ -135,6 +136,8 @@ def _compose(text: str, path: Path) -> tuple[Any, _Builder]:
         raise AlightError(f"{path}:{line}: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise AlightError(f"{path}: {error}.") from None
+    except RecursionError:
+        raise AlightError(f"{path}: a template is nested less deeply.") from None
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from alight.calls import Members
 from alight.stacks.load import Template
+from alight.stacks.patterns import Patience
 from alight.stacks.problems import Problem, TemplateRefused, at
 
 _LISTS = ("CommaDelimitedList", "List<")
@@ -20,10 +20,11 @@ def values_of(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
         at(template, ("Parameters",), f"there is no parameter {name}.") for name in given if name not in declared
     ]
     values: dict[str, Any] = {}
+    patience = Patience()
     for name, declaration in declared.items():
         try:
-            values[name] = _value(declaration, given.get(name))
-        except (ValueError, TypeError, re.error) as error:
+            values[name] = _value(declaration, given.get(name), patience)
+        except (ValueError, TypeError) as error:
             problems.append(_problem(template, name, str(error)))
     if problems:
         raise TemplateRefused(problems)
@@ -34,7 +35,7 @@ def _problem(template: Template, name: str, message: str) -> Problem:
     return at(template, ("Parameters", name), message)
 
 
-def _value(declaration: Members, given: str | None) -> Any:
+def _value(declaration: Members, given: str | None, patience: Patience) -> Any:
     kind = str(declaration.get("Type", ""))
     if kind.startswith("AWS::SSM::"):
         raise ValueError(f"{kind} is not offered; use String.")
@@ -46,18 +47,18 @@ def _value(declaration: Members, given: str | None) -> Any:
     text = plain_text(value)
     parts = [part.strip() for part in text.split(",")] if kind.startswith(_LISTS) else [text]
     for part in parts:
-        _check(declaration, kind, part)
+        _check(declaration, kind, part, patience)
     return parts if kind.startswith(_LISTS) else text
 
 
-def _check(declaration: Members, kind: str, text: str) -> None:
+def _check(declaration: Members, kind: str, text: str, patience: Patience) -> None:
     explanation = declaration.get("ConstraintDescription")
     hint = f" ({explanation})" if explanation else ""
     allowed = declaration.get("AllowedValues")
     if allowed is not None and text not in [plain_text(value) for value in allowed]:
         raise ValueError(f"{text!r} is not one of {', '.join(map(plain_text, allowed))}{hint}.")
     pattern = declaration.get("AllowedPattern")
-    if pattern is not None and re.fullmatch(str(pattern), text) is None:
+    if pattern is not None and not patience.fits(str(pattern), text):
         raise ValueError(f"{text!r} does not match {pattern}{hint}.")
     if "Number" in kind:
         number = _number(text)

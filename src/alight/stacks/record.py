@@ -90,6 +90,7 @@ class Stack:
 
     def turn(self, now: float, status: str, reason: str = "") -> None:
         """The stack as a whole is now in that status."""
+        reason = masked(reason, self._secrets())
         self.body |= {"StackStatus": status, "StackStatusReason": reason}
         self._tell(now, self.name, self.arn, TYPE, status, reason)
 
@@ -97,7 +98,7 @@ class Stack:
         self, now: float, logical_id: str, entry: Entry, status: str, reason: str = "", *, current: bool = True
     ) -> None:
         """Something happened to one resource, or to the one before it (not `current`): of that only the events tell."""
-        physical = physical_id(entry)
+        physical, reason = physical_id(entry), masked(reason, self._secrets())
         if current:
             self.body.setdefault("Statuses", {})[logical_id] = {
                 "Type": entry.type, "Physical": physical, "Status": status, "Reason": reason, "Time": now,

@@ -17,6 +17,7 @@ from pathlib import Path
 import apsw
 
 from alight.errors import AlightError
+from alight.seal import CACHES
 from alight.store.ballast import FILE_NAME as BALLAST
 from alight.store.bodies import TEMPORARY
 from alight.store.connections import open_reader, sync_directory
@@ -32,9 +33,16 @@ from alight.store.witness import FILE_NAME as WITNESS
 #: What says that a folder is a whole backup; written last.
 MANIFEST = "backup.json"
 
+#: What the data folder knows of its last backup; no part of any.
+RECORD = "last-backup.json"
+
 _DATABASES = (JOURNAL, TELEMETRY)
+#: Folders of what functions have uploaded.
+_CODE = (("functions", "code"), ("functions", "opt"))
 #: What belongs to the life of one process, or is copied in another way.
-_LEFT_OUT = frozenset({BODIES, TEMPORARY, LOCK, WITNESS, BALLAST, MANIFEST, "instance.json", "fetched"})
+_LEFT_OUT = frozenset(
+    {BODIES, TEMPORARY, LOCK, WITNESS, BALLAST, MANIFEST, RECORD, f"{RECORD}.new", "instance.json", "fetched"}
+)
 _PARTIAL = ".partial"
 
 
@@ -68,7 +76,16 @@ def back_up(source: Path, target: Path, *, version: str, created: float) -> Back
         made = Backup(str(target), version, created, bodies, _size(partial), damage)
         _finish(partial, target, json.dumps(asdict(made), indent=2))
         stack.pop_all()
+    _remember(source, made)
     return made
+
+
+def last_backup(folder: Path) -> Backup | None:
+    """The last backup that was made of a data folder; None where there was none, or nothing is known of it."""
+    try:
+        return _read(folder / RECORD)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def restore(backup: Path, folder: Path) -> Backup:
@@ -98,10 +115,23 @@ def restore(backup: Path, folder: Path) -> Backup:
 def read_manifest(backup: Path) -> Backup:
     """What a backup says about itself. Raises `AlightError` where the folder is none, or not a whole one."""
     try:
-        given = json.loads((backup / MANIFEST).read_text())
-        return Backup(**{**given, "damage": tuple(Finding(**one) for one in given["damage"])})
+        return _read(backup / MANIFEST)
     except (OSError, ValueError, TypeError, KeyError):
         raise AlightError(f"{backup} is no backup.", "Name a folder that `alight backup` has made.") from None
+
+
+def _read(path: Path) -> Backup:
+    given = json.loads(path.read_text())
+    return Backup(**{**given, "damage": tuple(Finding(**one) for one in given["damage"])})
+
+
+def _remember(folder: Path, made: Backup) -> None:
+    """For people who ask when the last one was; a disk that has no room for it takes nothing from the backup."""
+    new = folder / f"{RECORD}.new"
+    with suppress(OSError):
+        new.write_text(json.dumps(asdict(made), indent=2) + "\n")
+        new.chmod(0o600)
+        new.replace(folder / RECORD)
 
 
 def _made(target: Path) -> ExitStack:
@@ -164,16 +194,24 @@ def _copy_rest(source: Path, target: Path) -> None:
         if path.name in _LEFT_OUT or path.name.startswith(_DATABASES) or not (path.is_dir() or path.is_file()):
             continue
         if path.is_dir():
-            shutil.copytree(path, target / path.name, symlinks=True, ignore=_halves)
+            shutil.copytree(
+                path, target / path.name, symlinks=True, ignore=lambda folder, names: _behind(source, folder, names)
+            )
         else:
             shutil.copy2(path, target / path.name)
 
 
-def _halves(folder: str, names: list[str]) -> list[str]:
-    def stays(path: Path) -> bool:
+def _behind(source: Path, folder: str, names: list[str]) -> list[str]:
+    """Halves, and what is compiled of functions' code just now, which nobody promised."""
+    is_code = Path(folder).relative_to(source).parts[:2] in _CODE
+
+    def stays(name: str) -> bool:
+        path = Path(folder, name)
+        if name.startswith(".new-") or (is_code and name == CACHES):
+            return False
         return path.is_symlink() or path.is_dir() or path.is_file()
 
-    return [name for name in names if name.startswith(".new-") or not stays(Path(folder, name))]
+    return [name for name in names if not stays(name)]
 
 
 def _finish(partial: Path, target: Path, manifest: str | None) -> None:

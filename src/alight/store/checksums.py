@@ -1,6 +1,7 @@
 """Every checksum algorithm of the S3 model as an incremental hasher; all run in native code.
 
-Names are lower case (`crc64nvme`); the wire's `CRC64NVME` is `name.upper()`.
+Names are lower case (`crc64nvme`); the wire's `CRC64NVME` is `name.upper()`. The CRCs are AWS's own library's, which is
+loaded when one is first asked for (`CRCS`): it looks at its source of random numbers for 30 ms first.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import xxhash
-from awscrt import checksums as crt
 
 
 class Hasher(Protocol):
@@ -39,6 +39,16 @@ class Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+#: The library of the CRCs.
+CRCS = "awscrt.checksums"
+
+
+def _crt() -> Any:
+    from awscrt import checksums
+
+    return checksums
+
+
 def _md5() -> Hasher:
     return hashlib.md5(usedforsecurity=False)
 
@@ -48,9 +58,9 @@ def _sha1() -> Hasher:
 
 
 ALGORITHMS: dict[str, Callable[[], Hasher]] = {
-    "crc32": lambda: Crc(crt.crc32, 4),
-    "crc32c": lambda: Crc(crt.crc32c, 4),
-    "crc64nvme": lambda: Crc(crt.crc64nvme, 8),
+    "crc32": lambda: Crc(_crt().crc32, 4),
+    "crc32c": lambda: Crc(_crt().crc32c, 4),
+    "crc64nvme": lambda: Crc(_crt().crc64nvme, 8),
     "sha1": _sha1,
     "sha256": hashlib.sha256,
     "sha512": hashlib.sha512,
@@ -60,18 +70,14 @@ ALGORITHMS: dict[str, Callable[[], Hasher]] = {
     "xxhash128": xxhash.xxh3_128,
 }
 
-#: Algorithms whose value over a whole follows from the values over its parts.
-COMBINE: dict[str, tuple[Callable[[int, int, int], int], int]] = {
-    "crc32": (crt.combine_crc32, 4),
-    "crc32c": (crt.combine_crc32c, 4),
-    "crc64nvme": (crt.combine_crc64nvme, 8),
-}
+#: Algorithms whose value over a whole follows from the values over its parts, and the bytes of a value.
+COMBINE = {"crc32": 4, "crc32c": 4, "crc64nvme": 8}
 
 
 def combine(algorithm: str, first: str, second: str, second_size: int) -> str:
     """The checksum (base64) of two runs of bytes from the checksum of each; for the algorithms of `COMBINE`."""
-    function, size = COMBINE[algorithm]
-    return encode(function(_number(first), _number(second), second_size).to_bytes(size, "big"))
+    value: int = getattr(_crt(), f"combine_{algorithm}")(_number(first), _number(second), second_size)
+    return encode(value.to_bytes(COMBINE[algorithm], "big"))
 
 
 def checksum(algorithm: str, data: bytes) -> str:

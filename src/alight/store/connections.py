@@ -15,6 +15,9 @@ CACHED_STATEMENTS = 512
 #: What the operating system says where there is no room.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+#: What it says where the disk itself fails: what was written before may be gone, however the next call ends.
+BROKEN = frozenset({errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV})
+
 #: What `synchronous=FULL` adds: each commit is flushed before it is answered (WAL alone survives only a process crash).
 DURABLE = "FULL"
 RELAXED = "NORMAL"
@@ -50,17 +53,30 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def unreadable(error: BaseException | None) -> bool:
+    """Whether the database could not be read: the disk's fault, or that of what has been at its file."""
+    return isinstance(error, apsw.IOError | apsw.CorruptError | apsw.NotADBError | apsw.CantOpenError)
+
+
 def row_crc(*values: apsw.SQLiteValue) -> int:
     """CRC-32 of a row's values. 5 and 5.0 are alike: SQLite turns one into the other by the column's type."""
+    kinds = {*map(type, values)}
+    if bytes not in kinds:
+        # The checksum of one text after the other is that of all of them together.
+        if float in kinds:
+            values = tuple([_plain(value) for value in values])
+        return zlib.crc32("".join(map(repr, values)).encode("utf-8", "surrogatepass"))
     crc = 0
     for value in values:
         if isinstance(value, bytes):
             crc = zlib.crc32(value, zlib.crc32(b"b%d:" % len(value), crc))
         else:
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)
-            crc = zlib.crc32(repr(value).encode("utf-8", "surrogatepass"), crc)
+            crc = zlib.crc32(repr(_plain(value)).encode("utf-8", "surrogatepass"), crc)
     return crc
+
+
+def _plain(value: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _add_functions(connection: apsw.Connection) -> None:

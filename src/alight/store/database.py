@@ -22,6 +22,7 @@ from alight.store.connections import open_reader, open_writer
 from alight.store.ground import FILE_NAME, Ground, prepare
 from alight.store.lock import FolderLock
 from alight.store.rows import Reader, Row, Tx
+from alight.store.steps import Steps
 from alight.store.writer import Job, Writer
 
 __all__ = ["Database", "Reader", "Row", "Tx"]
@@ -36,7 +37,9 @@ FULL_DISK_SECONDS = 1.0
 class Database:
     """Owner of one data folder. Made by `open`; used from the event loop that opened it."""
 
-    def __init__(self, folder: Path, clock: Clock, lock: FolderLock, ground: Ground) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, lock: FolderLock, ground: Ground, writer: Callable[..., Writer] = Writer
+    ) -> None:
         self.folder = folder
         self.clock = clock
         #: Called on the event loop with the disk's first error; the process should end.
@@ -52,9 +55,12 @@ class Database:
         self._loop = asyncio.get_running_loop()
         self._reader: Reader | None = None
         self._reading: apsw.Connection | None = None
+        #: Jobs of this turn of the loop.
+        self._gathered: list[Job] = []
         self._closed = False
+        self._broken = False
         self._released = False
-        self._writer = Writer(
+        self._writer = writer(
             ground.connection,
             self._new_tx,
             deliver=self._deliver,
@@ -63,6 +69,8 @@ class Database:
             on_progress=self._progress,
             monotonic=clock.monotonic,
         )
+        #: Who moves what waits where the wall clock is set.
+        self.steps = Steps(clock, self._submit, self._loop)
 
     @classmethod
     async def open(
@@ -72,9 +80,10 @@ class Database:
         *,
         connect: Callable[[Path], apsw.Connection] = open_writer,
         ballast: int = SIZE,
+        writer: Callable[..., Writer] = Writer,
     ) -> Database:
         """Take the folder (made where missing), bring its schema up to date, start the writer. `ballast` bytes are
-        held for the day when the disk is full.
+        held for the day when the disk is full; `writer` is another one where tests commit without a thread.
 
         Raises `AlightError` where another process has it, a newer Alight wrote it, or it is not our database.
         """
@@ -84,16 +93,17 @@ class Database:
         except BaseException:
             lock.release()
             raise
-        return cls(folder, clock, lock, ground)
+        return cls(folder, clock, lock, ground, writer)
 
-    async def write(self, job: Callable[[Tx], T]) -> T:
+    async def write(self, job: Callable[[Tx], T], *, frees: bool = False) -> T:
         """Run `job` in the writer's thread and return its result once it is on the disk.
 
         An exception of the job undoes that job alone and is raised here. `job` must not touch the event loop; it is
-        skipped where the caller has been cancelled before it began, and commits where it had begun.
+        skipped where the caller has been cancelled before it began, and commits where it had begun. One that `frees`
+        room is run once more where the disk is full: there is the ballast for it.
         """
         ticket: asyncio.Future[T] = self._loop.create_future()
-        self._writer.submit(Job(job, ticket.cancelled, ticket))
+        self._submit(Job(job, ticket.cancelled, ticket, frees))
         return await ticket
 
     async def insist(self, job: Callable[[Tx], T]) -> T:
@@ -123,6 +133,11 @@ class Database:
         finally:
             connection.close()
 
+    def give_up(self, error: OSError) -> None:
+        """The disk has failed a file beside the database: nothing more is promised. Loop thread only."""
+        self._writer.refuse(error)
+        self._end(error)
+
     @property
     def groups(self) -> int:
         """Commit groups since the start."""
@@ -133,7 +148,12 @@ class Database:
         if self._released:
             return
         self._closed = self._released = True
+        self.steps.close()
+        self._hand_over()
         await asyncio.to_thread(self._writer.close)
+        if self._broken:
+            # Closing must not copy the log into the database either: what the log holds is judged by the next start.
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         if self._reading is not None:
             self._reading.close()
         try:
@@ -142,6 +162,22 @@ class Database:
             self._witness.close()
             self._ballast.release()
             self._lock.release()
+
+    def _submit(self, job: Job) -> None:
+        """What one turn of the loop brings goes to the writer together, so that it shares a transaction and a flush: an
+        attempt's result and the lease of the next one."""
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(job)
+
+    def _hand_over(self) -> None:
+        jobs, self._gathered = self._gathered, []
+        try:
+            self._writer.submit(jobs)
+        except StoreUnavailable as error:
+            for job in jobs:
+                if not job.ticket.done():
+                    job.ticket.set_exception(error)
 
     def _new_tx(self) -> Tx:
         return Tx(self._connection, self._statements, self._damaged)
@@ -160,9 +196,8 @@ class Database:
         self._on_loop(lambda: self._end(error))
 
     def _end(self, error: BaseException) -> None:
-        self._closed = True
-        # Closing must not copy the log into the database either: what the log holds is judged by the next start.
-        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        # The writer may be committing at this moment: its connection is left alone until `close`.
+        self._closed = self._broken = True
         self.on_fatal(error)
 
     def _on_loop(self, call: Callable[[], None]) -> None:

@@ -9,9 +9,11 @@ accepted = pending + running + succeeded + dead.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from alight.store.mending import mend_events, run_or_mend
 from alight.store.rows import Reader, Row, Tx
 
 #: The counter of events that were handled, told and forgotten.
@@ -111,9 +113,14 @@ def lease(tx: Tx, function: str, limit: int, now: float) -> list[Event]:
     due = tx.all("journal.due", function=function, limit=limit, now=now)
     if len(due) < limit:
         # Damaged rows are left out of `due`; buried, they no longer stand before others.
-        tx.run("journal.bury_damaged", function=function, limit=limit, now=now)
+        for row in tx.all("journal.bury_damaged", function=function, limit=limit, now=now):
+            # Staged by an attempt that failed, or that a crash has cut off.
+            tx.run("outbox.discard_event", event_id=row["id"])
     for row in due:
         tx.run("journal.lease", seq=row["seq"])
+        if not tx.changes:
+            mend_events(tx, now)
+            continue
         leased.append(_event(row | {"state": "running", "leases": row["leases"] + 1, "fence": row["fence"] + 1}))
     return leased
 
@@ -158,16 +165,16 @@ def retry(tx: Tx, event: Event, not_before: float, error: Row) -> bool:
     return tx.changes == 1
 
 
-def hand_back(tx: Tx, event: Event, not_before: float) -> bool:
-    """Queue again without counting an attempt."""
-    tx.run("journal.hand_back", id=event.id, fence=event.fence, not_before=not_before)
+def hand_back(tx: Tx, event: Event, not_before: float, error: Row | None) -> bool:
+    """Queue again without counting an attempt; `error` is the last that is known."""
+    tx.run("journal.hand_back", id=event.id, fence=event.fence, not_before=not_before, error=_json(error))
     return tx.changes == 1
 
 
-def bury_due(tx: Tx, function: str, now: float, error: Row, limit: int = 100) -> int:
-    """Make up to `limit` due events of a function dead letters without an attempt; how many they were."""
-    tx.run("journal.bury", function=function, now=now, error=_json(error), limit=limit)
-    return tx.changes
+def bury_due(tx: Tx, function: str, now: float, error: Row, limit: int = 100) -> list[str]:
+    """Make up to `limit` due events of a function dead letters without an attempt; their ids. `error` is laid over what
+    the last attempt has said."""
+    return [row["id"] for row in tx.all("journal.bury", function=function, now=now, error=_json(error), limit=limit)]
 
 
 def record_attempt(tx: Tx, attempt: AttemptRecord) -> None:
@@ -187,21 +194,36 @@ def record_attempt(tx: Tx, attempt: AttemptRecord) -> None:
 def recover(tx: Tx, now: float, longest_delay: float) -> int:
     """After a start: what was running waits again; what was not tried yet is due now, and no retry waits longer than
     `longest_delay` seconds, however the clock was set."""
-    tx.run("journal.recover")
-    recovered = tx.changes
+    if tx.one("journal.unknown"):
+        mend_events(tx, now)
+    recovered = run_or_mend(tx, lambda: mend_events(tx, now), "journal.recover")
     tx.run("journal.clamp", now=now, latest=now + longest_delay)
     return recovered
-
-
-def shift(tx: Tx, now: float, seconds: float) -> None:
-    """The clock was set back by `seconds` to `now`: what waits must not wait longer for it."""
-    tx.run("journal.shift", now=now, seconds=seconds)
 
 
 def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:
     """Start a dead event anew; False where it is not dead."""
     tx.run("journal.redrive", id=event_id, now=now, expires=expires)
     return tx.changes == 1
+
+
+def dead(
+    reader: Reader,
+    *,
+    function: str = "",
+    reason: str = "",
+    since: float = 0.0,
+    before: float = 0.0,
+    bucket: str = "",
+    prefix: str = "",
+) -> list[str]:
+    """The ids of the dead events that fit, oldest first. `since` and `before` are moments at which they were given up,
+    `reason` is that, or the error's type; bucket and prefix are spelled as in records.
+
+    Looks at every dead event: call it apart from the loop.
+    """
+    given = {"function": function, "reason": reason, "since": since, "before": before}
+    return [row["id"] for row in reader.all("journal.dead", **given, bucket=bucket, prefix=prefix)]
 
 
 def old(reader: Reader, after: int, before: float, limit: int = 1000) -> tuple[list[Row], int | None]:
@@ -225,9 +247,27 @@ def forget(tx: Tx, rows: list[Row]) -> None:
     tx.run("counters.add", name=FORGOTTEN, number=forgotten)
 
 
+#: Under way there are few as a rule, and for a short time; what is over has an index of its own.
+_LISTS = {
+    State.PENDING: "journal.newest_under_way",
+    State.RUNNING: "journal.newest_under_way",
+    State.SUCCEEDED: "journal.newest_over",
+    State.DEAD: "journal.newest_over",
+}
+
+
 def get(reader: Reader, event_id: str) -> Event | None:
     row = reader.one("journal.get", id=event_id)
     return _event(row) if row else None
+
+
+def chain(reader: Reader, cause: str) -> dict[str, int]:
+    """How often each function was called in the chain up to an event (its id), or up to what says so itself (JSON);
+    empty where it is not known (any more)."""
+    if cause.startswith("{"):
+        return dict(json.loads(cause))
+    row = reader.one("journal.cause", id=cause)
+    return (json.loads(row["source"]).get("chain") or {row["function"]: 1}) if row else {}
 
 
 def newest(
@@ -237,18 +277,33 @@ def newest(
 
     `function` is an ARN; empty for all. Without a qualifier it stands for those with one too.
     """
-    if state is None:
-        rows = reader.all("journal.newest", function=function, before=before, limit=limit)
+    given = {"before": before, "limit": limit}
+    if state is None and not function:
+        rows = reader.all("journal.newest", **given)
     else:
-        rows = reader.all("journal.newest_in_state", state=state.value, function=function, before=before, limit=limit)
+        wanted = (state,) if state else tuple(State)
+        found = [reader.all(_LISTS[one], state=one.value, function=function, **given) for one in wanted]
+        # One that moved on between two questions is there twice; the later answer counts.
+        rows = sorted({row["seq"]: row for rows in found for row in rows}.values(), key=lambda row: -row["seq"])[:limit]
     return [_event({"payload": b"", "result": None} | row) for row in rows]
+
+
+def some(reader: Reader, ids: Sequence[str]) -> list[Event]:
+    """Those of these events that there are, with empty payloads, in the order of their acceptance."""
+    rows = reader.all("journal.some", ids=json.dumps(list(ids)))
+    return [_event({"payload": b"", "result": None} | row) for row in rows]
+
+
+def last_seq(reader: Reader) -> int:
+    """That of the newest event; 0 where there is none."""
+    row = reader.one("journal.last_seq")
+    return (row["seq"] or 0) if row else 0
 
 
 def seq_before(reader: Reader, moment: float) -> int:
     """The seq behind the last event that was accepted before `moment` (seconds since 1970): a few seeks, as events are
     accepted in the order of time, but for a clock that was set."""
-    row = reader.one("journal.last_seq")
-    low, high = 0, (row["seq"] or 0) + 1 if row else 1
+    low, high = 0, last_seq(reader) + 1
     while low < high:
         middle = (low + high) // 2
         found = reader.one("journal.at_or_behind", seq=middle)

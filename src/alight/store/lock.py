@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from alight.errors import AlightError
@@ -33,8 +34,11 @@ class FolderLock:
                 f"{folder} is in use by process {owner}.",
                 "Stop that one first, or choose another folder with --data DIR.",
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        # The pid is for people. A disk that is full or broken for it has the lock all the same, and is told of by name
+        # as soon as the database is opened.
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the folder up. The file stays: removing it would let two processes lock two files of one name."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from alight.clock import Clock
-from alight.store.minutes import Place, Tally, minute_of, pairs, tally_of
+from alight.store.minutes import Column, Place, Tally, Together, minute_of, pairs, tally_of
 from alight.store.rows import Reader, Row
 from alight.store.telemetry_writer import TelemetryWriter, dumped
 
@@ -21,6 +21,11 @@ class Minute(NamedTuple):
     start: int
     unit: str
     tally: Tally
+
+
+def together(namespace: str, columns: tuple[Column, ...], *dimensions: Mapping[str, str]) -> Together:
+    """Metrics (name, unit) that are told together, under each of the `dimensions`; to be made once."""
+    return Together(namespace, columns, tuple(map(pairs, dimensions)))
 
 
 class Metrics:
@@ -51,6 +56,11 @@ class Metrics:
         place = self._place(namespace, name, dimensions, unit, timestamp)
         if not self._writer.minutes.add(place, float(value), times):
             self._writer.lose(1)
+
+    def tell(self, together: Together, *values: float, timestamp: float | None = None) -> None:
+        """A value for each of the metrics that are told together (`together`)."""
+        moment = self._clock.now() if timestamp is None else timestamp
+        self._writer.minutes.tell(minute_of(moment), together, values)
 
     def metric_statistics(
         self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None

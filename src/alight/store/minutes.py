@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 #: Seconds.
 MINUTE = 60
+#: Tellings that wait before they are added up; more than that and they are, at once.
+MOST_TOLD = 1_000
 #: Rows that gather at most before they are written; more than that are dropped.
 MOST_WAITING = 20_000
 #: Values are kept apart by so many digits, so that percentiles are right to half a percent; and by one digit fewer
@@ -24,14 +26,30 @@ DIGITS = 3
 MOST_DIFFERENT = 1_000
 
 
+#: (name, value) of dimensions, in the order of names.
+Pairs = tuple[tuple[str, str], ...]
+#: (metric, unit)
+Column = tuple[str, str]
+
+
 class Place(NamedTuple):
-    """Which row a value belongs to; `dimensions` are (name, value) pairs in the order of names."""
+    """Which row a value belongs to."""
 
     minute: int
     namespace: str
     name: str
-    dimensions: tuple[tuple[str, str], ...]
+    dimensions: Pairs
     unit: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Metrics that are always told together, the same values under each of some dimensions. Made once by who tells
+    them, and known by what it is, not by what it says."""
+
+    namespace: str
+    columns: tuple[Column, ...]
+    places: tuple[Pairs, ...]
 
 
 @dataclass(slots=True)
@@ -55,6 +73,21 @@ class Tally:
         # Most values are 0 or 1.
         about = value if value in (0.0, 1.0) else rounded(value, DIGITS)
         self.spread[about] = self.spread.get(about, 0.0) + times
+
+    def add_all(self, values: Sequence[float]) -> None:
+        """Each of the values (at least one) once."""
+        count = float(len(values))
+        zeros, ones = values.count(0.0), values.count(1.0)
+        self.take(count, math.fsum(values), min(values), max(values))
+        spread = self.spread
+        for value, times in ((0.0, zeros), (1.0, ones)):
+            if times:
+                spread[value] = spread.get(value, 0.0) + times
+        if zeros + ones < count:
+            for value in values:
+                if value not in (0.0, 1.0):
+                    about = rounded(value, DIGITS)
+                    spread[about] = spread.get(about, 0.0) + 1.0
 
     def take(self, count: float, total: float, low: float, high: float) -> None:
         """Values of which only the statistics are known."""
@@ -108,7 +141,7 @@ def minute_of(moment: float) -> int:
     return int(moment // MINUTE) * MINUTE
 
 
-def pairs(dimensions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def pairs(dimensions: Mapping[str, str]) -> Pairs:
     return tuple(sorted(dimensions.items()) if len(dimensions) > 1 else dimensions.items())
 
 
@@ -117,10 +150,13 @@ class Minutes:
 
     def __init__(self) -> None:
         self._heap: dict[Place, Tally] = {}
+        #: What was told together and is not added up yet, by minute.
+        self._told: dict[tuple[int, Together], list[tuple[float, ...]]] = {}
+        self._lost = 0
         self._guard = threading.Lock()
 
     def __bool__(self) -> bool:
-        return bool(self._heap)
+        return bool(self._heap or self._told)
 
     def add(self, place: Place, value: float, times: float = 1.0) -> bool:
         """False where too much waits already."""
@@ -130,6 +166,17 @@ class Minutes:
                 tally.add(value, times)
             return tally is not None
 
+    def tell(self, minute: int, together: Together, values: tuple[float, ...]) -> None:
+        """A value for each column. What does not find room is told by `taken`: nothing is added up before."""
+        place = (minute, together)
+        with self._guard:
+            told = self._told.get(place)
+            if told is None:
+                told = self._told[place] = []
+            told.append(values)
+            if len(told) >= MOST_TOLD or len(self._told) >= MOST_WAITING:
+                self._add_up()
+
     def take_statistics(self, place: Place, given: Tally) -> bool:
         """The same, for values that came as statistics."""
         with self._guard:
@@ -138,11 +185,24 @@ class Minutes:
                 tally.merge(given)
             return tally is not None
 
-    def taken(self) -> list[tuple[Place, Tally]]:
-        """All of it, which is no longer here then."""
+    def taken(self) -> tuple[list[tuple[Place, Tally]], int]:
+        """All of it, which is no longer here then; and how many values found no room."""
         with self._guard:
+            self._add_up()
             heap, self._heap = self._heap, {}
-        return list(heap.items())
+            lost, self._lost = self._lost, 0
+        return list(heap.items()), lost
+
+    def _add_up(self) -> None:
+        told, self._told = self._told, {}
+        for (minute, together), rows in told.items():
+            for (name, unit), values in zip(together.columns, zip(*rows, strict=True), strict=True):
+                for dimensions in together.places:
+                    tally = self._tally(Place(minute, together.namespace, name, dimensions, unit))
+                    if tally is None:
+                        self._lost += len(values)
+                    else:
+                        tally.add_all(values)
 
     def _tally(self, place: Place) -> Tally | None:
         tally = self._heap.get(place)

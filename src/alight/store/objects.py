@@ -21,7 +21,6 @@ from alight.store.listing import list_objects, list_page
 from alight.store.reading import Body
 from alight.store.receiving import Incoming, Receiver
 from alight.store.shapes import (
-    INFO_FIELDS,
     ObjectInfo,
     ObjectRow,
     Page,
@@ -49,7 +48,7 @@ class ObjectStore:
         self._database = database
         self._threads = ThreadPoolExecutor(_FILE_THREADS, "alight-files")
         self._bodies = Bodies(database, folder, self._threads)
-        self._receiver = Receiver(self._bodies.temporary, self._threads, reserve)
+        self._receiver = Receiver(self._bodies.temporary, self._threads, reserve, database.give_up)
         self._buckets = buckets = Buckets(database)
         self._uploads = uploads = Uploads(database, self._bodies)
         # One face for all of it; each of these is documented where it is written.
@@ -75,6 +74,10 @@ class ObjectStore:
         What `chunks` raises is raised here, with nothing left behind. Raises `InsufficientStorage`.
         """
         return await self._receiver.receive(chunks, algorithms)
+
+    def take(self, data: bytes, *, algorithms: tuple[str, ...] = ()) -> Incoming:
+        """`receive` for a body that was read whole and is small (up to `INLINE_LIMIT` bytes)."""
+        return self._receiver.take(data, algorithms)
 
     def put(self, tx: Tx, bucket: str, key: str, incoming: Incoming, info: ObjectInfo, *, etag: str = "") -> ObjectRow:
         """The object under this key from now on; `etag` is the MD5 unless given. The caller checks the bucket."""
@@ -261,7 +264,15 @@ class ObjectStore:
         # The id of a version tells its place, so that a listing can go on behind one that is gone.
         name = new_version_id()
         return ObjectRow(
-            **{name: getattr(info, name) for name in INFO_FIELDS},
+            content_type=info.content_type,
+            headers=info.headers,
+            metadata=info.metadata,
+            checksums=info.checksums,
+            checksum_type=info.checksum_type,
+            storage=info.storage,
+            owner=info.owner,
+            acl=info.acl,
+            tags=info.tags,
             bucket=bucket,
             key=key,
             version_id=sequencer + name[SEQUENCER_DIGITS:] if versioned else name,

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from alight.names import without_password
 from alight.store.database import Database
+from alight.store.mending import mend_deliveries, run_or_mend
 from alight.store.rows import Reader, Row, Tx
 
 PAGE = 1_000
@@ -41,7 +44,8 @@ class Standing(StrEnum):
 class StoredMessage:
     """One message. `attributes` are in the envelope's form: name -> {"Type", "Value"} (binary values in base64).
 
-    `target` is the phone number of a text without a topic, or the subscription that a confirmation is about.
+    `target` is the phone number of a text without a topic, or the subscription that a confirmation is about. `chain`
+    says how often each function was called in the chain up to it (JSON), where no event of ours has published it.
     """
 
     id: str
@@ -60,6 +64,12 @@ class StoredMessage:
     state: str
     published: float
     accepted: float | None
+    chain: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Of what it brings about: an event's id, or the chain itself."""
+        return self.event_id or self.chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,23 @@ class Delivery:
     created: float
     started: float | None
     finished: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What left on behalf of one event, in brief: texts, and `protocol target: state` of each delivery."""
+
+    messages: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
+
+
+def text_of(body: str, structure: str, protocol: str) -> str:
+    """A message's text as one protocol's subscribers get it (`MessageStructure: json` has one text for each)."""
+    if structure != "json":
+        return body
+    texts = json.loads(body)
+    chosen = texts.get(protocol)
+    return chosen if isinstance(chosen, str) else str(texts["default"])
 
 
 class OutboxStore:
@@ -174,7 +201,11 @@ class OutboxStore:
     def lease(self, tx: Tx, delivery_id: int, now: float) -> bool:
         """Take a delivery for sending: `attempts` and `fence` go up by one. False where somebody else was faster."""
         tx.run("outbox.lease", id=delivery_id, now=now)
-        return tx.changes == 1
+        if tx.changes:
+            return True
+        if tx.one("outbox.stuck", id=delivery_id, now=now):
+            mend_deliveries(tx, now)
+        return False
 
     def sent(self, tx: Tx, delivery: Delivery, now: float) -> bool:
         tx.run("outbox.sent", id=delivery.id, fence=delivery.fence, now=now)
@@ -211,14 +242,11 @@ class OutboxStore:
 
     def recover(self, tx: Tx, now: float, latest: float) -> int:
         """At start: what was being sent becomes ready and uncertain. Returns how many deliveries that were."""
-        tx.run("outbox.recover", now=now)
-        count = tx.changes
+        if tx.one("outbox.unknown"):
+            mend_deliveries(tx, now)
+        count = run_or_mend(tx, lambda: mend_deliveries(tx, now), "outbox.recover", now=now)
         tx.run("outbox.clamp", latest=latest)
         return count
-
-    def shift(self, tx: Tx, now: float, seconds: float) -> None:
-        """The clock was set back by `seconds` to `now`: what waits must not wait longer for it."""
-        tx.run("outbox.shift", now=now, seconds=seconds)
 
     def redrive(self, tx: Tx, ids: Sequence[int], now: float) -> int:
         """Put dead deliveries back. Returns how many were dead."""
@@ -247,15 +275,39 @@ class OutboxStore:
     def messages_of_event(self, event_id: str) -> list[StoredMessage]:
         return [_message(row) for row in self._database.read().all("outbox.messages_of_event", event_id=event_id)]
 
+    def messages_of_topic(self, topic: str, before: tuple[float, str] | None, limit: int) -> list[Row]:
+        """Rows for people, newest first: what was published before `before` (its moment and id), with `deliveries`, how
+        many of them stand in which state. Of texts for each protocol, the one for all others."""
+        published, id = before or (float("inf"), "")
+        rows = self._database.read().all(
+            "outbox.messages_of_topic", topic=topic, published=published, id=id, limit=limit
+        )
+        return [_shown(row) | {"deliveries": json.loads(row["deliveries"])} for row in rows]
+
+    def told(self, event_ids: Sequence[str], reader: Reader | None = None) -> dict[str, Told]:
+        """What left on behalf of each of these events; those that told nobody anything are not among them."""
+        bodies: dict[str, dict[str, str]] = {}
+        targets: dict[str, list[str]] = {}
+        reader = reader or self._database.read()
+        for row in reader.all("outbox.told_of_events", ids=json.dumps(list(event_ids))):
+            bodies.setdefault(row["event_id"], {}).setdefault(row["id"], _shown(row)["body"])
+            if row["state"]:
+                targets.setdefault(row["event_id"], []).append(f"{row['protocol']} {row['target']}: {row['state']}")
+        return {id: Told(tuple(texts.values()), tuple(targets.get(id, ()))) for id, texts in bodies.items()}
+
     def deliveries_of(self, message_id: str) -> list[Delivery]:
         rows = self._database.read().all("outbox.deliveries_of_message", message_id=message_id)
         return [_delivery(row) for row in rows]
 
     def deliveries(self, state: str = "", before: int | None = None, limit: int = 100) -> list[Row]:
-        """Deliveries as rows for people, newest first, each with its message's topic, kind, subject, body, event_id."""
+        """Deliveries as rows for people, newest first, each with its message's topic, kind, subject, event_id, and its
+        body as this protocol gets it.
+
+        A page has PAGE of them at most, and one more, by which it is known whether there are others."""
         bound = before if before is not None else 1 << 62
-        rows = self._database.read().all("outbox.deliveries", state=state, before=bound, limit=min(limit, PAGE))
-        return [{name: value for name, value in row.items() if name != "crc"} for row in rows]
+        rows = self._database.read().all("outbox.deliveries", state=state, before=bound, limit=min(limit, PAGE + 1))
+        shown = [{name: value for name, value in _shown(row).items() if name != "crc"} for row in rows]
+        return [row | {"target": without_password(row["target"])} for row in shown]
 
     def counts(self, reader: Reader | None = None) -> dict[str, int]:
         """How many deliveries are in each state, and `uncertain` over all: a look at every row."""
@@ -267,6 +319,16 @@ class OutboxStore:
 
 _MESSAGE_FIELDS = tuple(item.name for item in fields(StoredMessage))
 _DELIVERY_FIELDS = tuple(item.name for item in fields(Delivery))
+
+
+def _shown(row: Row) -> Row:
+    """A row for people: its body as text."""
+    protocol = str(row.get("protocol") or "")
+    shown = {name: value for name, value in row.items() if name != "structure"}
+    # One row that the disk has damaged is shown as it is, and takes nothing from the others.
+    with suppress(ValueError, KeyError, AttributeError):
+        shown["body"] = text_of(row["body"], row["structure"], protocol)
+    return shown
 
 
 def _message(row: Row) -> StoredMessage:

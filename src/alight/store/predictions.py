@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from alight.store.rows import Reader, Row
@@ -39,8 +39,9 @@ class Predictions:
 
     def add(self, prediction: Prediction) -> None:
         """Never waits, never fails."""
-        row = asdict(prediction)
-        self._add(Entry("telemetry.prediction", row | {"guesses": json.dumps(prediction.guesses)}))
+        row: Row = {name: getattr(prediction, name) for name in Prediction.__slots__}
+        row["guesses"] = json.dumps(prediction.guesses)
+        self._add(Entry("telemetry.prediction", row))
 
     def of_requests(self, ids: Sequence[str]) -> dict[str, list[Prediction]]:
         """Those of each of these requests, in the order of time."""
@@ -49,25 +50,19 @@ class Predictions:
             found.setdefault(row["request_id"], []).append(_prediction(row))
         return found
 
-    def newest(
-        self,
-        *,
-        before: float,
-        limit: int,
-        label: str = "",
-        least: float = 0.0,
-        endpoint: str = "",
-        alone: bool = False,
-    ) -> list[Prediction]:
-        """From the newest before `before` back: of this label, at least so sure, of this endpoint; `alone` are
-        those that no event caused (somebody waited for them)."""
-        statement = "telemetry.predictions_alone" if alone else "telemetry.predictions"
+    def alone(self, *, before: float, limit: int) -> list[Prediction]:
+        """From the newest before `before` back: those that no event caused (somebody waited for them)."""
+        rows = self._reader.all("telemetry.predictions_alone", before=before, limit=limit)
+        return [_prediction(row) for row in rows]
+
+    def newest(self, *, before: float, limit: int, label: str = "", least: float = 0.0) -> list[Prediction]:
+        """From the newest before `before` back: those of a label, or at least so sure, or both. What has no confidence
+        is not sure of anything."""
+        given: dict[str, Any] = {"before": before, "limit": limit, "least": least}
         if label:
-            statement = "telemetry.predictions_of_label"
-        given: dict[str, Any] = {"least": least, "before": before, "endpoint": endpoint, "limit": limit}
-        if statement == "telemetry.predictions_of_label":
-            given |= {"label": label, "alone": int(alone)}
-        rows = self._reader.all(statement, **given)
+            rows = self._reader.all("telemetry.predictions_of_label", label=label, **given)
+        else:
+            rows = self._reader.all("telemetry.predictions_sure", **given)
         return [_prediction(row) for row in rows]
 
 

@@ -21,7 +21,8 @@ from alight.store.rows import Row, Tx
 class QueuedMessage:
     """One message as its receiver gets it. `attributes`: name -> {"DataType", "StringValue" | "BinaryValue" (base64)}.
 
-    Times are in seconds since 1970; `receives` counts this receive too; `source` is the queue that gave up on it.
+    Times are in seconds since 1970; `receives` counts this receive too; `source` is the queue that gave up on it;
+    `chain` says how often each function was called in the chain that led here (JSON), where a function has sent it.
     """
 
     seq: int
@@ -36,6 +37,7 @@ class QueuedMessage:
     first_received: float | None
     receipt: str
     source: str
+    chain: str = ""
 
     @property
     def handle(self) -> str:
@@ -87,6 +89,7 @@ class QueueStore:
         sender: str,
         sent: float,
         delay: float = 0.0,
+        chain: str = "",
     ) -> None:
         tx.run(
             "queues.send",
@@ -97,6 +100,7 @@ class QueueStore:
             sender=sender,
             sent=sent,
             visible_at=sent + delay,
+            chain=chain,
         )
         tx.after_commit(lambda: self._sent(queue, len(body.encode())))
 

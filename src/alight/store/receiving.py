@@ -18,10 +18,13 @@ from typing import TypeVar
 from alight.errors.store import InsufficientStorage
 from alight.names import new_version_id
 from alight.store.checksums import ALGORITHMS, Hasher, encode
-from alight.store.connections import NO_ROOM, sync_descriptor
+from alight.store.connections import BROKEN, NO_ROOM, sync_descriptor
 
 #: Bodies up to this size travel in the commit group itself.
 INLINE_LIMIT = 64 << 10
+
+#: Bodies in a row that go to one folder: as many as a commit group may hold.
+NEIGHBOURS = 256
 
 #: Bytes gathered before a thread hashes and writes them.
 SPOOL_SIZE = 1 << 20
@@ -54,13 +57,18 @@ class Incoming:
 class Receiver:
     """Receives bodies into `folder` (a folder for temporary files on the file system of the bodies).
 
-    `reserve` is the free space in bytes that is left for work that was already accepted.
+    `reserve` is the free space in bytes that is left for work that was already accepted; `on_broken` is told of a disk
+    that fails.
     """
 
-    def __init__(self, folder: Path, threads: ThreadPoolExecutor, reserve: int) -> None:
+    def __init__(
+        self, folder: Path, threads: ThreadPoolExecutor, reserve: int, on_broken: Callable[[OSError], None]
+    ) -> None:
+        self._on_broken = on_broken
         self._folder = folder
         self._threads = threads
         self._reserve = reserve
+        self._names = Names()
 
     async def receive(self, chunks: AsyncIterable[bytes], algorithms: tuple[str, ...] = ()) -> Incoming:
         """Take everything from `chunks`. Whatever `chunks` raises is raised here, with nothing left behind.
@@ -68,7 +76,7 @@ class Receiver:
         Raises `InsufficientStorage` where there is no room.
         """
         self._check_room()
-        version_id = new_version_id()
+        version_id = self._names.next()
         digest = _Digest(algorithms)
         spool = _Spool(self._folder / version_id)
         waiting: list[bytes] = []
@@ -89,7 +97,16 @@ class Receiver:
             self._threads.submit(spool.abandon)
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise InsufficientStorage() from error
+            if isinstance(error, OSError) and error.errno in BROKEN:
+                self._on_broken(error)
             raise
+
+    def take(self, data: bytes, algorithms: tuple[str, ...] = ()) -> Incoming:
+        """A small body (up to `INLINE_LIMIT` bytes) that is here whole. Raises `InsufficientStorage`."""
+        self._check_room()
+        digest = _Digest(algorithms)
+        digest.update([data])
+        return digest.close(self._names.next(), inline=data)
 
     def _check_room(self) -> None:
         room = os.statvfs(self._folder)
@@ -98,6 +115,21 @@ class Receiver:
 
     async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+
+class Names:
+    """Names of bodies, unguessable but for the two digits that are a file's folder: neighbours in time have the same.
+
+    Each folder whose names a commit makes durable costs a flush of the disk, one after the other: PUTs that come
+    together have one folder to flush, not one each.
+    """
+
+    def __init__(self) -> None:
+        self._given = int.from_bytes(os.urandom(2), "big")
+
+    def next(self) -> str:
+        self._given += 1
+        return f"{self._given // NEIGHBOURS % 256:02x}{new_version_id()[2:]}"
 
 
 class _Digest:

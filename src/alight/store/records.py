@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alight.store.database import Database, Row, Tx
+from alight.store.drafts import Drafts
 from alight.store.ranges import after as behind
 from alight.store.ranges import behind_prefix
 
@@ -35,22 +36,24 @@ class Records:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache: dict[tuple[str, str], Row | None] = {}
+        self._drafts: Drafts[Row] = Drafts()
         #: Counts what was changed: whatever was worked out of definitions holds as long as this is the same.
         self.version = 0
 
     def get(self, kind: str, name: str, tx: Tx | None = None) -> Record | None:
         """The definition as committed, or as the job `tx` sees it. Raises `Damaged`."""
-        if tx is not None:
-            return _record(tx.one("records.get", kind=kind, name=name))
-        return _record(self._kept(kind, name))
+        return _record(self._kept(kind, name, tx))
 
-    def revision(self, kind: str, name: str) -> object | None:
+    def revision(self, kind: str, name: str, tx: Tx | None = None) -> object | None:
         """Something that stays the same object until the definition changes, cheap to ask for; None where there is
-        none. To be compared by `is`, by those who keep what they made of a definition."""
-        return self._kept(kind, name)
+        none. To be compared by `is`, by those who keep what they made of a definition (jobs see another than the event
+        loop does)."""
+        return self._kept(kind, name, tx)
 
-    def _kept(self, kind: str, name: str) -> Row | None:
+    def _kept(self, kind: str, name: str, tx: Tx | None) -> Row | None:
         place = (kind, name)
+        if tx is not None:
+            return self._drafts.get(place, lambda: tx.one("records.get", kind=kind, name=name))
         if place not in self._cache:
             if len(self._cache) >= CACHE_SIZE:
                 self._cache.clear()
@@ -73,12 +76,14 @@ class Records:
     def _put(self, tx: Tx, kind: str, name: str, text: str) -> Record:
         now = self._database.clock.now()
         row = tx.one("records.put", kind=kind, name=name, body=text, now=now)
+        self._drafts.changed(tx, (kind, name))
         tx.after_commit(lambda: self._forget(kind, name))
         return Record(kind, name, json.loads(text), row["created"] if row else now, now)
 
     def delete(self, tx: Tx, kind: str, name: str) -> bool:
         """Forget a definition, as part of the job `tx`. False where there is none."""
         tx.run("records.delete", kind=kind, name=name)
+        self._drafts.changed(tx, (kind, name))
         tx.after_commit(lambda: self._forget(kind, name))
         return tx.changes > 0
 
@@ -108,8 +113,7 @@ class Records:
         self.version += 1
 
 
-def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _record(row: Row | None) -> Record | None:

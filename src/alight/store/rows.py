@@ -16,7 +16,15 @@ from alight.errors.store import Damaged
 from alight.store.statements import Statement, Statements
 
 Row = dict[str, Any]
+#: The largest whole number of a row.
+MOST = (1 << 63) - 1
 OnDamage = Callable[[Damaged], None]
+
+
+def row_number(text: str) -> int | None:
+    """A row's number as somebody wrote it; None where it is none, or no row could have it."""
+    number = int(text) if text.isdecimal() and len(text) < 20 else None
+    return number if number is not None and number <= MOST else None
 
 
 class Reader:

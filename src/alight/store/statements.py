@@ -12,6 +12,7 @@ from pathlib import Path
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 
+_PARAMETER = re.compile(r":(\w+)")
 _HEADER = re.compile(r"^-- name: *(\S+) *$", re.MULTILINE)
 
 
@@ -22,6 +23,15 @@ class Statement:
     name: str
     sql: str
     columns: tuple[str, ...] = field(default=())
+    _many: dict[int, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+
+    def many(self, count: int) -> tuple[tuple[str, ...], str]:
+        """An INSERT of one row as one of `count` rows: the parameters' names in their order, and its text."""
+        if count not in self._many:
+            before, values, row = self.sql.partition("VALUES")
+            names = tuple(_PARAMETER.findall(row))
+            self._many[count] = names, before + values + ", ".join([_PARAMETER.sub("?", row)] * count)
+        return self._many[count]
 
 
 class Statements(dict[str, Statement]):

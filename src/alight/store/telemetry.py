@@ -1,17 +1,17 @@
 """What explains: logs, spans, invocations and metrics, in a file of their own.
 
 Writing never waits and never fails the caller: entries gather in memory, a thread writes them in batches (every
-0.1 s, or 500), and what does not fit or cannot be written is dropped and counted. A power cut may take the last
-moments; nothing that was promised to anybody is in here.
+0.5 s, or 500, or as soon as somebody calls `flush`, as all do who read), and what does not fit or cannot be written is
+dropped and counted. A crash may take the last half second; nothing that was promised to anybody is in here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -28,17 +28,20 @@ from alight.store.telemetry_writer import Entry, TelemetryWriter, dumped
 __all__ = ["FILE_NAME", "FOREVER", "Telemetry"]
 
 FILE_NAME = "telemetry.db"
+T = TypeVar("T")
 
 
 class Telemetry(Metrics):
     """Owner of `telemetry.db`. Times are seconds since 1970; readers see what was flushed."""
 
     def __init__(self, clock: Clock, connection: apsw.Connection, reading: apsw.Connection) -> None:
-        statements = load_statements()
+        self._statements = statements = load_statements()
         super().__init__(
             clock, Reader(reading, statements, lambda damage: None), TelemetryWriter(connection, statements)
         )
         self._reading = reading
+        # Asked for now: other threads want it, and a connection answers one at a time, the others it refuses.
+        self._path = Path(reading.filename)
         self.predictions = Predictions(self._reader, self._writer.add)
 
     @classmethod
@@ -52,6 +55,14 @@ class Telemetry(Metrics):
             connection, reading = await asyncio.to_thread(_open, path)
         return cls(clock, connection, reading)
 
+    def run_apart(self, work: Callable[[Predictions], T]) -> T:
+        """Call `work` with predictions over a connection of its own: for long reads, in a thread (blocks)."""
+        connection = open_reader(self._path)
+        try:
+            return work(Predictions(Reader(connection, self._statements, lambda damage: None), self._writer.add))
+        finally:
+            connection.close()
+
     @property
     def dropped(self) -> int:
         """Entries that were not kept since the start."""
@@ -59,8 +70,15 @@ class Telemetry(Metrics):
 
     def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
         """One line of a log."""
-        row = {"log_group": group, "stream": stream, "ts": float(timestamp), "ingested": self._clock.now()}
-        self._writer.add(Entry("telemetry.log", row | {"message": message, "request_id": request_id}))
+        row = {
+            "log_group": group,
+            "stream": stream,
+            "ts": float(timestamp),
+            "ingested": self._clock.now(),
+            "message": message,
+            "request_id": request_id,
+        }
+        self._writer.add(Entry("telemetry.log", row))
 
     async def put_logs(self, group: str, stream: str, lines: Sequence[tuple[float, str]]) -> None:
         """Lines (seconds since 1970, message) that are in the file once this returns. Raises where they are not."""
@@ -76,8 +94,15 @@ class Telemetry(Metrics):
 
     def span(self, request_id: str, name: str, start: float, end: float, event_id: str = "", **attributes: Any) -> None:
         """One step of a request; `attributes` are JSON values."""
-        row = {"request_id": request_id, "event_id": event_id or "", "name": name, "start": float(start)}
-        self._writer.add(Entry("telemetry.span", row | {"end": float(end), "attributes": dumped(attributes)}))
+        row = {
+            "request_id": request_id,
+            "event_id": event_id or "",
+            "name": name,
+            "start": float(start),
+            "end": float(end),
+            "attributes": dumped(attributes),
+        }
+        self._writer.add(Entry("telemetry.span", row))
 
     def invocation(
         self,
@@ -125,7 +150,9 @@ class Telemetry(Metrics):
         if request_id is not None:
             return self._reader.all("telemetry.logs_of_request", request_id=request_id, after_id=after_id, limit=limit)
         name = "telemetry.logs" if stream is None else "telemetry.stream_logs"
-        place = {"after_ts": float(after[0]), "after_row": after[1], "after_id": after_id}
+        # The index is entered at this place; what lies before `start` would be read line by line.
+        ts, row = max(after, (start, 0))
+        place = {"after_ts": float(ts), "after_row": row, "after_id": after_id}
         return self._reader.all(name, log_group=group, stream=stream, start=start, end=end, limit=limit, **place)
 
     def logs_back(
@@ -139,7 +166,8 @@ class Telemetry(Metrics):
     ) -> list[Row]:
         """The same, newest first, from before `before` on."""
         name = "telemetry.logs_back" if stream is None else "telemetry.stream_logs_back"
-        place = {"before_ts": float(before[0]), "before_id": before[1]}
+        ts, row = min(before, (end, 0))
+        place = {"before_ts": float(ts), "before_id": row}
         return self._reader.all(name, log_group=group, stream=stream, start=start, end=end, limit=limit, **place)
 
     def logs_since(self, group: str, after_id: int, limit: int = 1000) -> list[Row]:
@@ -169,7 +197,7 @@ class Telemetry(Metrics):
         return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
 
     def api_requests(self, api: str, limit: int) -> list[Row]:
-        """The newest requests to a deployed API (its name), as spans."""
+        """The newest requests to a deployed API (its id), as spans."""
         rows = self._reader.all("telemetry.api_requests", api=api, limit=limit)
         return [row | {"attributes": json.loads(row["attributes"])} for row in rows]
 
@@ -194,7 +222,8 @@ class Telemetry(Metrics):
 
     async def flush(self) -> None:
         """Return once everything that was added before can be read."""
-        await asyncio.to_thread(self._writer.flush)
+        if not self._writer.idle:
+            await asyncio.to_thread(self._writer.flush)
 
     async def prune(self, before: float, group: str | None = None, spared: Collection[str] = ()) -> int:
         """Forget what is older than `before`, of one log group or of everything but the logs of the groups `spared`;

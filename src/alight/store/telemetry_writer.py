@@ -18,9 +18,15 @@ from alight.store.statements import Statements
 CAPACITY = 50_000
 
 BATCH_SIZE = 500
-BATCH_SECONDS = 0.1
+#: Rows of one batch share the pages that they change: the longer it gathers, the fewer are written. Whoever reads has
+#: what waits written first (`flush`), so this is what a crash may take.
+BATCH_SECONDS = 0.5
 #: Batches after which the minutes of metrics are written too, unless somebody asks for them.
-MINUTES_TURNS = 10
+MINUTES_TURNS = 2
+
+#: What is inserted many rows at a time.
+IN_ONE = frozenset({"telemetry.log", "telemetry.span", "telemetry.invocation"})
+ROWS_AT_ONCE = (32, 8, 2)
 
 #: Rows that one pruning statement removes, so that entries do not wait long behind it.
 PRUNE_STEP = 5_000
@@ -57,13 +63,19 @@ class TelemetryWriter:
         self._thread = threading.Thread(target=self._loop, name="alight-telemetry", daemon=True)
         self._thread.start()
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was added is written: what a batch has taken is under the guard until then."""
+        return not (self._waiting or self.minutes or self._guard.locked())
+
     def add(self, entry: Entry) -> None:
         """Take an entry, or drop it where too many wait. Never blocks."""
-        if len(self._waiting) >= CAPACITY or self._closing.is_set():
+        waiting = len(self._waiting)
+        if waiting >= CAPACITY or self._closing.is_set():
             self.dropped += 1
             return
         self._waiting.append(entry)
-        if len(self._waiting) >= BATCH_SIZE:
+        if waiting + 1 >= BATCH_SIZE:
             self._wake.set()
 
     def lose(self, count: int) -> None:
@@ -138,8 +150,8 @@ class TelemetryWriter:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE))]
         try:
             with self._connection:
-                for entry in batch:
-                    self._write(entry)
+                for name, rows in _by_statement(batch):
+                    self._write_rows(name, rows)
                 for name, row in _summaries(batch):
                     self._connection.execute(self._statements[name].sql, row)
         except (apsw.Error, TypeError, ValueError):
@@ -147,7 +159,8 @@ class TelemetryWriter:
             self.dropped += len(batch)
 
     def _write_minutes(self) -> None:
-        taken = self.minutes.taken()
+        taken, lost = self.minutes.taken()
+        self.lose(lost)
         try:
             with self._connection:
                 for place, tally in taken:
@@ -171,12 +184,43 @@ class TelemetryWriter:
             # Not text, or no number: this one alone.
             self.lose(1)
 
-    def _write(self, entry: Entry) -> None:
+    def _write_rows(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Many at a time: the connection lets go of the interpreter for each statement, and the loop's thread, which
+        has it then, has to be asked for it back."""
+        done = 0
+        for size in ROWS_AT_ONCE if name in IN_ONE else ():
+            names, sql = self._statements[name].many(size)
+            while len(rows) - done >= size:
+                some = rows[done : done + size]
+                done += size
+                try:
+                    self._connection.execute(sql, [row[key] for row in some for key in names])
+                except (TypeError, ValueError, apsw.ConstraintError, apsw.TooBigError):
+                    # One of them cannot be written, so none of them was.
+                    for row in some:
+                        self._write(name, row)
+        for row in rows[done:]:
+            self._write(name, row)
+
+    def _write(self, name: str, row: dict[str, Any]) -> None:
         try:
-            self._connection.execute(self._statements[entry.statement].sql, entry.row)
+            self._connection.execute(self._statements[name].sql, row)
         except (TypeError, ValueError, apsw.ConstraintError, apsw.TooBigError):
             # Not text, or no number: this entry alone.
             self.dropped += 1
+
+
+def _by_statement(batch: list[Entry]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What is inserted goes together, each kind in the order in which it came; all else keeps its place."""
+    inserted: dict[str, list[dict[str, Any]]] = {}
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    for entry in batch:
+        rows = inserted.get(entry.statement)
+        if rows is None or entry.statement not in IN_ONE:
+            rows = inserted[entry.statement] = []
+            found.append((entry.statement, rows))
+        rows.append(entry.row)
+    return found
 
 
 def size(message: str) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from alight.errors.store import Damaged
+from alight.seal import seal_of
 from alight.store.checksums import ALGORITHMS, encode
 from alight.store.connections import open_reader
 from alight.store.ground import BODIES, FILE_NAME
@@ -17,7 +20,12 @@ from alight.store.reading import CHUNK_SIZE
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
 
-_TABLES = ("records", "buckets", "objects", "versions", "uploads", "parts")
+#: Folder of functions' code.
+FUNCTIONS = "functions"
+_TABLES = (
+    "records", "buckets", "objects", "versions", "uploads", "parts", "events", "attempts", "messages", "deliveries",
+    "queue_messages", "counters",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,8 @@ def verify(folder: Path) -> list[Finding]:
     connection = open_reader(folder / FILE_NAME)
     try:
         reader = Reader(connection, load_statements(), _unexpected)
-        return [*_pages(connection), *_rows(reader), *_references(reader), *_bodies(reader, folder / BODIES)]
+        found = [*_pages(connection), *_rows(reader), *_references(reader), *_bodies(reader, folder / BODIES)]
+        return [*found, *_code(reader, folder / FUNCTIONS)]
     finally:
         connection.close()
 
@@ -65,6 +74,34 @@ def _bodies(reader: Reader, folder: Path) -> Iterator[Finding]:
             if not _sound(row, folder):
                 yield Finding("body", row["id"])
         after = rows[-1]["id"]
+
+
+def _code(reader: Reader, folder: Path) -> Iterator[Finding]:
+    """Folders of functions and layers that are not as their records sealed them. What was changed or removed while they
+    were read is left out."""
+    broken = [
+        (row, place) for row in reader.all("verify.code") for place in _sealed(row) if not _as_sealed(folder, place)
+    ]
+    if broken:
+        now = {(row["kind"], row["name"]): row["body"] for row in reader.all("verify.code")}
+    for row, place in broken:
+        if now.get((row["kind"], row["name"])) == row["body"]:
+            yield Finding("code", f"{row['kind'].partition(':')[2]} {row['name']}: {place['Dir']}")
+
+
+def _sealed(row: Row) -> Iterator[dict[str, Any]]:
+    try:
+        body = json.loads(row["body"])
+    except ValueError:
+        return  # A damaged row, which is found as such.
+    yield from (part for part in body.values() if isinstance(part, dict) and part.get("Dir") and part.get("Seal"))
+
+
+def _as_sealed(folder: Path, place: dict[str, Any]) -> bool:
+    try:
+        return bool(seal_of(folder / place["Dir"]) == place["Seal"])
+    except OSError:
+        return False
 
 
 def _sound(row: Row, folder: Path) -> bool:

@@ -6,9 +6,6 @@ import asyncio
 
 from alight.clock import Clock
 
-#: A clock that goes back by less (seconds) is not worth a transaction.
-NOTICEABLE = 1.0
-
 
 async def wait_until(clock: Clock, event: asyncio.Event, moment: float | None) -> None:
     """Return when `event` is set, or at `moment` (monotonic time) where one is given."""
@@ -66,20 +63,6 @@ class Alarm:
     async def _ring_at(self, moment: float) -> None:
         await _sleep_until(self._clock, moment)
         self._rung.set()
-
-
-class SetBack:
-    """Notices that the wall clock was set back, from one look to the next."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._ahead = clock.now() - clock.monotonic()
-
-    def look(self) -> float:
-        """By how many seconds, 0 where it went on as it should, was set forward, or is only being steered."""
-        before, self._ahead = self._ahead, self._clock.now() - self._clock.monotonic()
-        seconds = before - self._ahead
-        return seconds if seconds >= NOTICEABLE else 0.0
 
 
 async def _sleep_until(clock: Clock, moment: float) -> None:

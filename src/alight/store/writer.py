@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from alight.errors.store import InsufficientStorage, StoreUnavailable
-from alight.store.connections import sync_directory
+from alight.store.connections import BROKEN, sync_directory
 from alight.store.rows import Tx
 
 #: Jobs of one group: enough to share a flush, few enough that the first does not wait long for the last.
@@ -39,11 +39,13 @@ FATAL = (apsw.IOError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """`work` runs in the thread. `error`, else `result`, is the outcome, final once the group is delivered."""
+    """`work` runs in the thread. `error`, else `result`, is the outcome, final once the group is delivered. One that
+    `frees` room is done again where the disk was full, on what that has given up."""
 
     work: Callable[[Tx], Any]
     abandoned: Callable[[], bool]
     ticket: Any = None
+    frees: bool = False
     tx: Tx | None = None
     result: Any = None
     error: BaseException | None = None
@@ -84,15 +86,20 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="alight-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
-        """Queue a job. Raises `StoreUnavailable` once the writer is closed or has failed."""
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Queue jobs. Raises `StoreUnavailable` once the writer is closed or has failed."""
         with self._changed:
             if self._failure is not None:
                 raise StoreUnavailable(f"The store is closed after a disk error: {self._failure}.")
             if self._closing:
                 raise StoreUnavailable()
-            self._queue.append(job)
+            self._queue.extend(jobs)
             self._changed.notify()
+
+    def refuse(self, error: BaseException) -> None:
+        """Take no more jobs: the disk has failed elsewhere. What is being committed comes to its end."""
+        with self._changed:
+            self._failure = self._failure or error
 
     def close(self) -> None:
         """Finish what is queued, then end the thread (blocks)."""
@@ -127,7 +134,8 @@ class Writer:
             return [self._queue.popleft() for _ in range(min(GROUP_SIZE, len(self._queue)))]
 
     def _commit_group(self, group: list[Job]) -> None:
-        """Raises only where the disk has failed; a full disk fails the group's jobs and leaves the writer alive."""
+        """Raises only where the disk has failed; a full disk fails the group's jobs and leaves the writer alive. Those
+        that free room leave the group and come again at once."""
         self._connection.execute("BEGIN IMMEDIATE")
         before = self._connection.total_changes()
         try:
@@ -162,7 +170,7 @@ class Writer:
         except (apsw.FullError, *FATAL):
             raise
         except Exception as error:
-            if not self._connection.in_transaction:
+            if not self._connection.in_transaction or (isinstance(error, OSError) and error.errno in BROKEN):
                 raise
             self._connection.execute("ROLLBACK TO job")
             job.error = error
@@ -175,10 +183,17 @@ class Writer:
         self._on_full()
         # A log that has been copied is written from its start again, and need not grow.
         self._log_pages = CHECKPOINT_BUSY
+        again: list[Job] = []
         for job in group:
             if job.error is None:
                 job.error, job.result = InsufficientStorage(), None
                 _call_all(job.tx.rolled_back if job.tx else [])
+                if job.frees:
+                    job.frees, job.error = False, None
+                    again.append(job)
+        group[:] = [job for job in group if job not in again]
+        with self._changed:
+            self._queue.extendleft(reversed(again))
 
     def _checkpoint_if_due(self) -> None:
         """Copy the log into the database where it has grown, after the answers have left."""

@@ -117,6 +117,7 @@ async def test_errors_come_in_words(path: str, status: int, words: dict[str, str
 
 async def test_a_body_that_is_not_json_or_too_large_is_refused() -> None:
     assert (await ask("/_alight/api/things", "POST", b"{"))[0] == 400
+    assert (await ask("/_alight/api/things", "POST", b"[1]"))[0] == 400
     assert (await ask("/_alight/api/things", "POST", b" " * (8 << 20) + b"1"))[0] == 400
 
 

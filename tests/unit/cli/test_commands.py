@@ -42,6 +42,7 @@ ANSWERS: dict[str, Any] = {
     "GET status": {
         "url": "http://127.0.0.1:1", "pid": 1, "version": "0.1.0", "started": 1_700_000_000.0,
         "books": {"accepted": 5, "dead": 1}, "buckets": [EVIL], "warnings": [EVIL],
+        "backup": {"created": 1_700_000_000.0, "folder": EVIL, "size": 1, "damage": 2, "there": False},
         "functions": [{"name": EVIL, "runtime": "python3.11", "nested": [1]}],
     },
     "GET outputs": {"Key": EVIL},
@@ -148,6 +149,24 @@ def test_redrive_needs_a_choice(ask: Ask, answers: Answers) -> None:
     assert answers.asked[0].body == {"filter": {"function": "birds"}, "dry_run": True}
     ask("events", "redrive", "--all")
     assert answers.asked[1].body == {"filter": {}, "dry_run": False}
+    ask(
+        "events",
+        "redrive",
+        "--reason",
+        "KeyError",
+        "--bucket",
+        "b",
+        "--prefix",
+        "p/",
+        "--since",
+        "2h",
+        "--before",
+        "1h",
+    )
+    given = answers.asked[2].body["filter"]
+    assert (given["reason"], given["bucket"], given["prefix"]) == ("KeyError", "b", "p/")
+    assert given["before"] - given["since"] == pytest.approx(3600)
+    assert ask("events", "redrive", "--all", "--rate", "-1").code == 2
 
 
 def test_invoke_shows_the_log_apart_from_the_answer(ask: Ask, answers: Answers) -> None:
@@ -163,6 +182,19 @@ def test_invoke_fails_with_the_function(ask: Ask, answers: Answers) -> None:
     assert said.code == 1
     assert "Unhandled" in said.err
     assert ask("invoke", "birds", "--json").code == 1
+
+
+def test_logs_go_back_to_the_beginning_of_time_and_not_behind_it(ask: Ask, answers: Answers) -> None:
+    assert ask("logs", "--since", "999999d").code == 0
+    assert answers.asked[0].path == "logs?start=0.0"
+    assert "is no length of time" in ask("logs", "--since", "9" * 5000 + "d").err
+
+
+def test_invoke_takes_no_payload_that_is_nested_without_end(ask: Ask, answers: Answers) -> None:
+    said = ask("invoke", "birds", "[" * 5000 + "]" * 5000)
+    assert said.code != 0
+    assert "PAYLOAD is not JSON" in said.err
+    assert answers.asked == []
 
 
 def test_invoke_asynchronously(ask: Ask, answers: Answers) -> None:
@@ -203,3 +235,23 @@ def test_dead_deliveries_are_sent_again(ask: Ask, answers: Answers) -> None:
 
 def test_held_messages_say_what_they_wait_for(ask: Ask) -> None:
     assert "Held until there is a gateway (1): set smtp_url or sms_url" in ask("outbox").out
+
+
+def test_more_than_a_page_of_deliveries_is_one_list(ask: Ask, answers: Answers) -> None:
+    answers.by_path["GET outbox"] = {"deliveries": [DELIVERY] * 1000, "next": 7}
+    said = ask("outbox", "--limit", "1500", "--before", "9000")
+    assert "alight outbox --before 7" in said.out
+    assert [one.path.partition("?")[2] for one in answers.asked] == ["before=9000&limit=1000", "before=7&limit=500"]
+
+
+def test_older_events_are_asked_for(ask: Ask, answers: Answers) -> None:
+    answers.by_path["GET events"] = {"events": [{"id": "e2"}], "next": "e2"}
+    said = ask("events", "list", "--before", "e9")
+    assert "alight events list --before e2" in said.out
+    assert "before=e9" in answers.asked[0].path
+
+
+def test_status_says_where_the_last_backup_lies(ask: Ask, answers: Answers) -> None:
+    assert f"{SHOWN} (not there any more), with 2 things damaged" in " ".join(ask("status").out.split())
+    answers.by_path["GET status"] = {"backup": None}
+    assert "none was made yet: alight backup FOLDER" in ask("status").out

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alight.cli import doctor
+from alight.fence import tiers
 from alight.settings import Settings, masked
 from tests.unit.cli.conftest import Ask
 from tests.unit.cli.double import Answers
@@ -74,3 +75,22 @@ def test_a_broken_check_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "fsync", broken)
     found = list(doctor.checks(tmp_path, Settings(), tmp_path))
     assert doctor.Check("check", "failed", "disk on fire") in found
+
+
+@pytest.mark.parametrize(("limits", "state"), [((1024, 65_536), "ok"), ((1024, 1024), "warning")])
+def test_descriptors_are_counted(limits: tuple[int, int], state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda kind: limits)
+    found = doctor.open_files()
+    assert found.state == state
+    assert f"{limits[1]:,} descriptors (now 1,024" in found.detail
+
+
+def test_a_system_without_landlock_is_told_honestly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers, "offered", lambda: {"abi": 0, "seccomp": True, "view": False})
+    found = doctor.sandbox(Settings(), tmp_path)
+    assert (found.state, found.detail.partition(":")[0]) == ("warning", "none")
+    assert "files are open to functions and models" in found.detail
+    # What is asked for by name is not quietly something else
+    for wanted in ("landlock", "seccomp"):
+        found = doctor.sandbox(Settings(worker_sandbox=wanted), tmp_path)
+        assert (found.state, "this system has no Landlock" in found.detail) == ("failed", True)

@@ -19,9 +19,9 @@ DOUBLE = Path(__file__).with_name("double.py")
 
 
 def test_only_what_was_said_is_passed_on() -> None:
-    assert command_line(None, None, None, None) == [sys.executable, "-m", "alight.app"]
+    assert command_line(None, None, None, None) == [sys.executable, "-P", "-m", "alight.app"]
     words = command_line(Path("t.yaml"), "::1", 0, Path("d"))
-    assert words[3:] == ["--template", "t.yaml", "--host", "::1", "--port", "0", "--data", "d"]
+    assert words[4:] == ["--template", "t.yaml", "--host", "::1", "--port", "0", "--data", "d"]
 
 
 def test_up_becomes_the_runtime(say: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_up_becomes_the_runtime(say: Ask, tmp_path: Path, monkeypatch: pytest.Mo
     template = str(tmp_path / "template.yaml")
     assert became == [command_line(Path(template), None, 0, Path("d"))]
     say("up")
-    assert became[1] == [sys.executable, "-m", "alight.app"]
+    assert became[1] == [sys.executable, "-P", "-m", "alight.app"]
 
 
 def test_up_refuses_wrong_words(say: Ask) -> None:

@@ -9,7 +9,8 @@ import sys
 import pytest
 from PIL import Image
 
-from alight.console.shrinker import ANSWER, REQUEST, shrink
+from alight.console.frames import ANSWER, REQUEST
+from alight.console.shrinker import shrink
 
 
 def picture(kind: str, size: tuple[int, int] = (400, 300), mode: str = "RGB", **more: object) -> bytes:

@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alight.clock import ManualClock
-from alight.console.stories import Stories, Wanted
-from alight.console.stream import LOOK, Stream
+from alight.console.stories import Row, Stories, Wanted
+from alight.console.stream import AT_ONCE, BUSY, NOTHING, WAITING, Stream
 from alight.names import function_arn
 from alight.store import journal
 from alight.store.database import Database
@@ -28,6 +29,7 @@ class Bench:
 
     def __init__(self, database: Database, telemetry: Telemetry, clock: ManualClock) -> None:
         self.database, self.telemetry, self.clock = database, telemetry, clock
+        self.leased: dict[str, journal.Event] = {}
         stories = Stories(database, OutboxStore(database), telemetry)
         self.stream = Stream(
             database, telemetry, stories, clock, lambda row: f"{row.id} {row.state} {row.label}".strip()
@@ -39,23 +41,29 @@ class Bench:
 
     async def succeed(self, id: str) -> None:
         def job(tx: object) -> None:
-            leased = [one for one in journal.lease(tx, ARN, 10, self.clock.now()) if one.id == id]  # type: ignore[arg-type]
-            assert journal.succeed(tx, leased[0], self.clock.now(), b"1")  # type: ignore[arg-type]
+            self.leased |= {one.id: one for one in journal.lease(tx, ARN, 10, self.clock.now())}  # type: ignore[arg-type]
+            assert journal.succeed(tx, self.leased[id], self.clock.now(), b"1")  # type: ignore[arg-type]
 
         await self.database.write(job)
 
-    async def next(self, lines: AsyncIterator[str]) -> str:
-        """The next row, after as many looks as it takes."""
+    async def look(self, lines: AsyncIterator[str]) -> dict[str, Any]:
+        """What the next look tells, after as many looks as it takes; nothing for a line that only opens."""
         waiting = asyncio.ensure_future(anext(lines))
         while not waiting.done():
             await asyncio.sleep(0)
-            self.clock.advance(LOOK)
+            self.clock.advance(BUSY)
         line = waiting.result()
-        return str(json.loads(line.removeprefix("data: "))["html"]) if line.startswith("data: ") else line.strip()
+        return dict(json.loads(line.removeprefix("data: "))) if line.startswith("data: ") else {"rows": []}
+
+    async def next(self, lines: AsyncIterator[str]) -> str:
+        """The rows of the next look, in one line."""
+        return ", ".join(str(row["html"]) for row in (await self.look(lines))["rows"])
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    # Who looks does not wait for the next batch.
+    monkeypatch.setattr("alight.store.telemetry_writer.BATCH_SECONDS", 60)
     clock = ManualClock()
     database = await Database.open(tmp_path, clock, ballast=0)
     telemetry = await Telemetry.open(tmp_path, clock)
@@ -68,7 +76,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_a_new_story_is_told_and_told_again_when_it_ends(bench: Bench) -> None:
     lines = bench.stream.follow(Wanted())
-    assert await bench.next(lines) == ": open"
+    assert await bench.next(lines) == ""
     await bench.accept("one")
     assert await bench.next(lines) == "one pending"
     await bench.succeed("one")
@@ -106,5 +114,86 @@ async def test_an_answer_that_somebody_waited_for_is_a_story(bench: Bench) -> No
     bench.telemetry.predictions.add(
         Prediction("asked", "", "ear", "All", bench.clock.now(), 0.1, "text/plain", "hi", "0.9", "good", 0.9)
     )
-    await bench.telemetry.flush()
     assert await bench.next(lines) == "asked answered good"
+
+
+async def test_of_too_many_at_once_the_newest_are_drawn_and_the_others_counted(bench: Bench) -> None:
+    lines = bench.stream.follow(Wanted())
+    await bench.next(lines)
+    for number in range(AT_ONCE + 7):
+        await bench.accept(f"n{number:02}")
+        await bench.succeed(f"n{number:02}")
+    told = await bench.look(lines)
+    assert [row["id"] for row in told["rows"]] == [f"n{number:02}" for number in range(7, AT_ONCE + 7)]
+    assert told["more"] == 7
+
+
+async def test_what_was_drawn_as_under_way_is_told_to_its_end_however_much_happens(bench: Bench) -> None:
+    lines = bench.stream.follow(Wanted())
+    await bench.next(lines)
+    await bench.accept("slow")
+    assert await bench.next(lines) == "slow pending"
+    for number in range(AT_ONCE + 7):
+        await bench.accept(f"n{number:02}")
+        await bench.succeed(f"n{number:02}")
+    await bench.succeed("slow")
+    assert "slow succeeded" in await bench.next(lines)
+
+
+async def test_what_fits_the_filter_no_more_leaves_the_page(bench: Bench) -> None:
+    lines = bench.stream.follow(Wanted(outcome="pending"))
+    await bench.next(lines)
+    await bench.accept("one")
+    assert await bench.next(lines) == "one pending"
+    await bench.succeed("one")
+    assert (await bench.look(lines))["gone"] == ["one"]
+
+
+async def test_a_row_is_drawn_once_for_all_readers(bench: Bench) -> None:
+    drawn: list[str] = []
+    bench.stream._write = lambda row: drawn.append(row.id) or row.id  # type: ignore[func-returns-value]
+    first, second = bench.stream.follow(Wanted()), bench.stream.follow(Wanted())
+    await bench.next(first)
+    await bench.next(second)
+    await bench.accept("one")
+    assert await bench.next(first) == await bench.next(second) == "one"
+    assert drawn == ["one"]
+
+
+async def test_a_reader_who_does_not_read_is_cut_off(bench: Bench) -> None:
+    lines = bench.stream.follow(Wanted())
+    await bench.next(lines)
+    for number in range(WAITING + 1):
+        await bench.accept(f"n{number}")
+        for _ in range(20):
+            await asyncio.sleep(0)
+            bench.clock.advance(BUSY)
+    async with asyncio.timeout(10):
+        assert [line async for line in lines] == []
+
+
+async def test_where_a_look_breaks_off_each_page_begins_anew(bench: Bench) -> None:
+    def broken(row: Row) -> str:
+        raise LookupError(row.id)
+
+    async def rest(lines: AsyncIterator[str]) -> list[str]:
+        return [line async for line in lines]
+
+    lines, others = bench.stream.follow(Wanted()), bench.stream.follow(Wanted(outcome="dead"))
+    write = bench.stream._write
+    await bench.next(lines)
+    await bench.next(others)
+    bench.stream._write = broken
+    # One waits for the next look, the other comes late.
+    waiting = asyncio.ensure_future(rest(lines))
+    await bench.accept("one")
+    for _ in range(20):
+        await asyncio.sleep(0)
+        bench.clock.advance(BUSY)
+    async with asyncio.timeout(10):
+        assert await waiting == [f"data: {NOTHING}\n\n"]
+        assert await rest(others) == []
+    bench.stream._write = write
+    lines = bench.stream.follow(Wanted())
+    await bench.next(lines)
+    assert await bench.next(lines) == "one pending"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from alight.clock import ManualClock
+from alight.errors.lambda_ import ResourceNotFoundException
 from alight.errors.store import InsufficientStorage
 from alight.events.dispatch import Dispatcher, Result, Target, Throttled
 from alight.events.ended import Deed, Ended
 from alight.store import journal
-from alight.store.database import Database, Tx
+from alight.store.database import Database, Reader, Tx
 from alight.store.journal import Event, NewEvent, State
+from alight.store.outbox import OutboxStore, StoredMessage
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
 
@@ -27,29 +30,27 @@ class Publishes:
         self.released: list[tuple[str, int]] = []
         self.discarded: list[tuple[str, int]] = []
         self.failures: list[Exception] = []
+        self.open: list[tuple[str, int]] = []
+
+    def begin(self, event_id: str, fence: int) -> None:
+        self.open.append((event_id, fence))
+
+    def end(self, event_id: str, fence: int) -> None:
+        self.open.remove((event_id, fence))
 
     def release(self, tx: Tx, event_id: str, fence: int) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.released.append((event_id, fence))
 
-    def discard(self, tx: Tx, event_id: str, fence: int) -> None:
-        self.discarded.append((event_id, fence))
-
-
-class SteeredClock(ManualClock):
-    """A wall clock that can be set, beside a monotonic one."""
-
-    wrong_by = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.wrong_by
+    def discard(self, tx: Tx, event_id: str, fence: int | None = None) -> None:
+        self.discarded.append((event_id, fence or 0))
 
 
 class Bench:
     """A journal, a clock that stands still, and a function whose answers the test decides."""
 
-    def __init__(self, database: Database, clock: SteeredClock) -> None:
+    def __init__(self, database: Database, clock: ManualClock) -> None:
         self.database, self.clock = database, clock
         self.publishes = Publishes()
         self.outcomes: dict[str, list[str]] = {}
@@ -58,9 +59,19 @@ class Bench:
         self.known = True
         self.broken: set[str] = set()
         self.disabled = ""
+        #: By event: set when its attempt has begun, and what it then waits for.
+        self.before_answer: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
         self.ended: list[Ended] = []
         self.told: list[str] = []
-        self.dispatcher = Dispatcher(database, clock, target=self.target, invoke=self.invoke, publishes=self.publishes)
+        self.dropped: list[tuple[str, int]] = []
+        self.dispatcher = Dispatcher(
+            database,
+            clock,
+            target=self.target,
+            invoke=self.invoke,
+            publishes=self.publishes,
+            dropped=lambda function, count: self.dropped.append((function, count)),
+        )
 
     def target(self, function: str) -> Target | None:
         if function in self.broken:
@@ -73,14 +84,23 @@ class Bench:
 
     async def invoke(self, event: Event) -> Result:
         self.seen.append(event)
+        if event.id in self.before_answer:
+            began, go_on = self.before_answer.pop(event.id)
+            began.set()
+            await go_on.wait()
         outcomes = self.outcomes.get(event.id)
         outcome = outcomes.pop(0) if outcomes else "ok"
         if outcome == "throttled":
             raise Throttled
+        if outcome == "no process":
+            raise BlockingIOError(11, "no process to be had")
         if outcome == "impossible":
             raise RuntimeError("the function has just gone")
+        if outcome == "deleted":
+            raise ResourceNotFoundException("Function not found: classify")
         payload = b'"done"' if outcome == "ok" else b'{"errorMessage":"no","errorType":"Boom"}'
-        return Result(outcome, payload, event.id, self.clock.now(), self.clock.now())
+        away = outcome == "turned away"
+        return Result(outcome, payload, event.id, self.clock.now(), self.clock.now(), turned_away=away)
 
     async def accept(self, *ids: str, retries: int = 2, age: float = 21_600.0, function: str = FUNCTION) -> None:
         now = self.clock.now()
@@ -97,7 +117,11 @@ class Bench:
         assert event is not None
         return event.state
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    def waits(self, id: str, seen: int) -> bool:
+        """Whether it waits again after so many attempts of all."""
+        return len(self.seen) == seen and self.state(id) is State.PENDING
+
+    async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
             while not condition():
                 await asyncio.sleep(0.002)
@@ -106,7 +130,7 @@ class Bench:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Bench]:
-    clock = SteeredClock()
+    clock = ManualClock()
     database = await Database.open(folder, clock)
     bench = Bench(database, clock)
     loop = asyncio.create_task(bench.dispatcher.run())
@@ -133,6 +157,26 @@ async def test_an_accepted_event_runs_and_its_publishes_leave_with_its_result(be
     assert (event.attempts, event.result) == (1, b'"done"')
     assert bench.publishes.released == [("e1", 1)]
     assert [attempt.outcome for attempt in journal.attempts(bench.database.read(), "e1")] == ["ok"]
+
+
+async def test_what_an_attempt_publishes_is_held_while_it_runs(bench: Bench) -> None:
+    began, go_on = bench.before_answer["e1"] = asyncio.Event(), asyncio.Event()
+    bench.outcomes = {"e2": ["throttled", "error"]}
+    await bench.accept("e1", "e2")
+    await began.wait()
+    assert ("e1", 1) in bench.publishes.open
+    go_on.set()
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED and bench.waits("e2", 2))
+    await bench.until(lambda: not bench.publishes.open)
+
+
+async def test_what_an_attempt_published_that_is_given_up_at_the_end_stays_held(bench: Bench) -> None:
+    """Its result may be on its way to the disk in the writer's thread."""
+    began, _ = bench.before_answer["e1"] = asyncio.Event(), asyncio.Event()
+    await bench.accept("e1")
+    await began.wait()
+    await bench.dispatcher.close()
+    assert bench.publishes.open == [("e1", 1)]
 
 
 async def test_a_failing_event_is_tried_three_times_at_lambdas_times_then_is_a_dead_letter(bench: Bench) -> None:
@@ -168,6 +212,43 @@ async def test_throttling_waits_and_uses_up_no_attempt(bench: Bench) -> None:
     assert (event.attempts, event.leases) == (1, 6)
 
 
+async def test_what_stands_in_its_way_on_this_side_uses_up_no_attempt(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["no process"] * 6}
+    await bench.accept("e1", retries=0)
+    waits = []
+    for turn in range(1, 7):
+        await bench.until(lambda turn=turn: len(bench.seen) == turn and bench.state("e1") is State.PENDING)  # type: ignore[misc]
+        event = journal.get(bench.database.read(), "e1")
+        assert event is not None
+        assert event.error == {"errorType": "BlockingIOError", "errorMessage": "[Errno 11] no process to be had"}
+        waits.append(event.not_before - bench.clock.now())
+        bench.clock.advance(waits[-1])
+        bench.dispatcher.wake()
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert (event.attempts, event.leases) == (1, 7)
+    assert [wait // 2**turn for turn, wait in enumerate(waits)] == [1.0] * 6, "each twice as long, drawn out by chance"
+
+
+async def test_what_is_throttled_for_as_long_as_it_may_is_a_dead_letter_that_says_why(bench: Bench) -> None:
+    bench.outcomes = {"e1": ["no process"] * 9}
+    await bench.accept("e1", age=60)
+    async with asyncio.timeout(10):
+        while bench.state("e1") is not State.DEAD:
+            bench.clock.advance(1)
+            await asyncio.sleep(0.001)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    assert event.error is not None
+    assert (event.attempts, event.error["reason"], event.error["errorType"]) == (
+        0,
+        "EventAgeExceeded",
+        "BlockingIOError",
+    )
+    assert [ended.condition for ended in bench.ended] == ["EventAgeExceeded"]
+
+
 async def test_no_more_events_are_leased_than_workers_are_free(bench: Bench) -> None:
     bench.free = 0
     await bench.accept(*(f"e{n}" for n in range(10)))
@@ -179,6 +260,32 @@ async def test_no_more_events_are_leased_than_workers_are_free(bench: Bench) -> 
     assert [event.id for event in bench.seen][:3] == ["e0", "e1", "e2"], "oldest first"
 
 
+async def test_a_worker_that_becomes_free_is_told_of_only_where_an_event_waits_for_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    ask = journal.functions_with_work
+
+    def counted(reader: Reader) -> list[str]:
+        looks.append(1)
+        return ask(reader)
+
+    monkeypatch.setattr(journal, "functions_with_work", counted)
+    bench.free = 0
+    await bench.accept("e1")
+    await bench.until(lambda: looks)
+    bench.free = 1
+    bench.dispatcher.freed()
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+    await bench.until(lambda: not bench.dispatcher._running)
+    await asyncio.sleep(0.02)
+    seen = len(looks)
+    for _ in range(20):
+        bench.dispatcher.freed()
+        await asyncio.sleep(0)
+    assert len(looks) == seen, "nothing waits: no question to the journal for each call that ends"
+
+
 async def test_an_event_of_a_function_that_is_gone_is_a_dead_letter_with_its_reason(bench: Bench) -> None:
     bench.known = False
     await bench.accept("e1")
@@ -186,6 +293,8 @@ async def test_an_event_of_a_function_that_is_gone_is_a_dead_letter_with_its_rea
     event = journal.get(bench.database.read(), "e1")
     assert event is not None
     assert event.error == {"reason": "FunctionNotFound"}
+    assert bench.publishes.discarded == [("e1", 0)], "what an attempt has staged that a crash cut off"
+    assert event.fence == 1, "no attempt has decided, whatever it publishes late"
     bench.known = True
     now = bench.clock.now()
     assert await bench.database.write(lambda tx: journal.redrive(tx, "e1", now, now + 60))
@@ -234,10 +343,19 @@ async def test_a_damaged_event_is_buried_and_does_not_stop_the_others(bench: Ben
     bench.free = 0
     await bench.accept("bad", "good")
     await bench.database.write(lambda tx: tx._connection.execute("UPDATE events SET payload = x'00' WHERE id = 'bad'"))
+    # An attempt that a crash has cut off had published.
+    rows = OutboxStore(bench.database)
+    staged = StoredMessage(
+        "m", "Notification", "topic", "", None, "body", "", {}, "", "bad", 1, 0, None, "staged", 1.0, None
+    )  # fmt: skip
+    await bench.database.write(lambda tx: rows.add_message(tx, staged))
     bench.free = 1
     bench.dispatcher.wake()
     await bench.until(lambda: bench.state("good") is State.SUCCEEDED)
     assert [event.id for event in bench.seen] == ["good"]
+    message = rows.message("m")
+    assert message is not None
+    assert message.state == "discarded"
     books = journal.books(bench.database.read())
     assert (books.succeeded, books.dead) == (1, 1)
 
@@ -254,6 +372,19 @@ async def test_a_long_queue_leaves_workers_to_the_others(bench: Bench) -> None:
     bench.dispatcher.wake()
     await bench.until(lambda: bool(bench.seen) and bench.state("z") is State.SUCCEEDED)
     assert [event.id for event in bench.seen].index("z") <= 2
+
+
+async def test_that_a_function_was_deleted_is_one_line_of_the_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.outcomes = {"e1": ["deleted"], "e2": ["impossible"]}
+    await bench.accept("e1", "e2", retries=0)
+    await bench.until(lambda: {bench.state("e1"), bench.state("e2")} == {State.DEAD})
+    said = {record.getMessage(): record.exc_info for record in caplog.records}
+    assert said.pop(f"event e1 not handed to {FUNCTION}: Function not found: classify") is None
+    [(of_ours, trace)] = said.items()
+    assert of_ours == f"event e2 not handed to {FUNCTION}: the function has just gone"
+    assert trace is not None
 
 
 async def test_an_event_that_cannot_be_handed_over_is_a_failed_attempt_and_not_stuck(bench: Bench) -> None:
@@ -293,19 +424,61 @@ async def test_a_result_waits_for_room_on_the_disk(bench: Bench) -> None:
     for left in (1, 0):
         await bench.until(lambda left=left: len(bench.publishes.failures) == left)  # type: ignore[misc]
         assert bench.state("e1") is State.RUNNING
-        await asyncio.sleep(0.02)
+        # Whoever has met the full disk sleeps for a second.
+        await bench.until(lambda: bench.clock.monotonic() + 1 in [at for at, _ in bench.clock._sleepers])
         bench.clock.advance(1)
     await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
     assert len(bench.seen) == 1, "it did not run again"
 
 
+async def test_a_disk_that_is_full_at_the_start_does_not_end_the_dispatcher(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path, ManualClock())
+    bench, write, refused = Bench(database, ManualClock()), database.write, list[object]()
+
+    async def full_once(job: Callable[[Tx], object]) -> object:
+        if not refused:
+            refused.append(job)
+            raise InsufficientStorage
+        return await write(job)
+
+    database.write = full_once  # type: ignore[method-assign, assignment]
+    loop = asyncio.create_task(bench.dispatcher.run())
+    await bench.until(lambda: refused)
+    await asyncio.sleep(0)
+    assert isinstance(database.clock, ManualClock)
+    database.clock.advance(1)
+    await bench.accept("e1")
+    await bench.until(lambda: loop.done() or bench.state("e1") is State.SUCCEEDED)
+    loop.cancel()
+    await asyncio.wait([loop])
+    assert loop.cancelled(), "it would have gone on"
+    await bench.dispatcher.close()
+    await database.close()
+
+
 async def test_a_result_that_cannot_be_recorded_is_a_dead_letter(bench: Bench) -> None:
     bench.publishes.failures = [RuntimeError("a fault of ours")]
     await bench.accept("e1")
-    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    # It is told after the commit, which a reader sees first.
+    await bench.until(lambda: bench.state("e1") is State.DEAD and bench.dropped)
     event = journal.get(bench.database.read(), "e1")
     assert event is not None
     assert event.error == {"reason": "NotRecorded", "errorType": "RuntimeError", "errorMessage": "a fault of ours"}
+    assert bench.publishes.discarded == [("e1", 0)], "what it has staged does not wait for ever"
+    assert bench.dropped == [(FUNCTION, 1)]
+
+
+async def test_what_the_last_attempt_has_said_stays_beside_the_reason(bench: Bench) -> None:
+    bench.outcomes["e1"] = ["error"]
+    await bench.accept("e1")
+    await bench.until(lambda: bench.waits("e1", 1))
+    bench.known = False
+    bench.clock.advance(60)
+    await bench.until(lambda: bench.state("e1") is State.DEAD)
+    event = journal.get(bench.database.read(), "e1")
+    assert event is not None
+    said = {"outcome": "error", "errorMessage": "no", "errorType": "Boom"}
+    assert event.error == said | {"reason": "FunctionNotFound"}
 
 
 async def test_one_function_that_cannot_be_served_does_not_stop_the_others(bench: Bench) -> None:
@@ -339,7 +512,7 @@ async def test_a_clock_that_is_set_back_does_not_freeze_what_waits(bench: Bench)
     await bench.until(lambda: bench.publishes.discarded == [("retried", 1)])
     bench.free = 0
     await bench.accept("new")
-    bench.clock.wrong_by = -7200.0
+    bench.clock.set_by(-7200.0)
     bench.free = 4
     bench.dispatcher.wake()
     await bench.until(lambda: bench.state("new") is State.SUCCEEDED)
@@ -348,8 +521,27 @@ async def test_a_clock_that_is_set_back_does_not_freeze_what_waits(bench: Bench)
     await bench.until(lambda: bench.state("retried") is State.SUCCEEDED)
 
 
+@pytest.mark.parametrize("by", [-7200.0, 7200.0])
+async def test_a_retry_comes_in_its_time_where_the_clock_is_set_while_its_attempt_runs(bench: Bench, by: float) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    bench.outcomes = {"e1": ["error"]}
+    bench.before_answer["e1"] = began, go_on
+    await bench.accept("e1", age=3600.0)
+    await began.wait()
+    bench.clock.set_by(by)
+    go_on.set()
+    await bench.until(lambda: bench.publishes.discarded == [("e1", 1)])
+    await bench.database.steps.settled()
+    bench.clock.advance(59)
+    await bench.accept("other")
+    await bench.until(lambda: bench.state("other") is State.SUCCEEDED)
+    assert bench.state("e1") is State.PENDING
+    bench.clock.advance(1)
+    await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
+
+
 async def test_a_start_with_a_clock_of_the_past_runs_what_was_accepted(tmp_path: Path) -> None:
-    clock = SteeredClock()
+    clock = ManualClock()
     database = await Database.open(tmp_path, clock)
     new = NewEvent("e1", FUNCTION, b"{}", {}, clock.now() + 7200, clock.now() + 9000)
     await database.write(lambda tx: journal.accept(tx, new))
@@ -404,3 +596,31 @@ async def test_a_telling_that_cannot_be_prepared_does_not_undo_the_end(bench: Be
     bench.tell = tell  # type: ignore[method-assign]
     await bench.accept("a")
     await bench.until(lambda: bench.state("a") is State.SUCCEEDED)
+
+
+async def test_an_attempt_that_was_turned_away_is_none(tmp_path: Path) -> None:
+    """It comes again after a second, later and later; what it staged is gone; its age ends it like any other."""
+    async with opened(tmp_path) as bench:
+        bench.outcomes["a"] = ["turned away"] * 3
+        await bench.accept("a", retries=0)
+        for seen in (1, 2, 3):
+            await bench.until(partial(bench.waits, "a", seen))
+            assert len(bench.publishes.discarded) == seen
+            bench.clock.advance(2.0 ** (seen - 1) - 0.1)
+            await bench.database.write(lambda tx: None)
+            assert len(bench.seen) == seen, "it came too early"
+            bench.clock.advance(0.1 + 2.0 ** (seen - 1) * 0.25)
+        await bench.until(lambda: bench.state("a") is State.SUCCEEDED)
+        event = journal.get(bench.database.read(), "a")
+        assert event is not None
+        assert (event.attempts, event.leases) == (1, 4)
+        bench.outcomes["old"] = ["turned away"] * 100
+        await bench.accept("old", age=60.0)
+        for _ in range(10):
+            await bench.until(lambda: bench.state("old") is not State.RUNNING)
+            bench.clock.advance(40.0)
+        await bench.until(lambda: bench.state("old") is State.DEAD)
+        event = journal.get(bench.database.read(), "old")
+        assert event is not None
+        assert event.error is not None
+        assert event.error["reason"] == "EventAgeExceeded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from pathlib import Path
@@ -398,3 +399,32 @@ async def test_warm_reuse(bench: Bench) -> None:
     calls = [answer(await bench.call(spec, str(number).encode())) for number in range(3)]
     assert [seen for _, seen in calls] == [[0], [0, 1], [0, 1, 2]]
     assert len({pid for pid, _ in calls}) == 1
+
+
+async def test_garbage_is_looked_for_as_usual_once_the_handler_is_loaded(bench: Bench) -> None:
+    spec = bench.spec(
+        """
+        import gc
+        LOADING = gc.get_threshold()
+
+        def handler(event, context):
+            return LOADING, gc.get_threshold(), gc.isenabled()
+        """
+    )
+    loading, serving, enabled = answer(await bench.call(spec))
+    assert loading != serving
+    assert (serving, enabled) == (list(gc.get_threshold()), True)
+
+
+async def test_what_the_handler_says_of_garbage_stays(bench: Bench) -> None:
+    spec = bench.spec(
+        """
+        import gc
+        gc.disable()
+        gc.set_threshold(5_000, 5, 5)
+
+        def handler(event, context):
+            return gc.get_threshold(), gc.isenabled()
+        """
+    )
+    assert answer(await bench.call(spec)) == [[5_000, 5, 5], False]

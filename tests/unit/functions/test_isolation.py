@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy
 import pytest
 
-from alight.functions.processes import kill_marked
+from alight.functions.processes import environment_of, kill_marked
 from alight.functions.supplied import link_supplied
 from tests.unit.functions.bench import Bench, Gate, alive, answer, until
 
@@ -263,3 +264,29 @@ def test_no_file_of_the_room_hides_a_module_of_python() -> None:
     """For a moment the child's import path begins with this folder."""
     folder = Path(sys.modules["alight.functions.supplied"].__file__ or "").parent
     assert not {path.stem for path in folder.glob("*.py")} & set(sys.stdlib_module_names)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the environments of others are Linux's /proc")
+def test_what_has_just_been_started_has_its_environment() -> None:
+    long = {f"LONG_{number}": "x" * 20_000 for number in range(20)}
+    spinning = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    seen = []
+    try:
+        for number in range(300):
+            with subprocess.Popen(["sleep", "1004"], env={"MARK": f"<{number}>", **long}) as started:
+                seen.append(f"<{number}>".encode() in environment_of(started.pid))
+                started.kill()
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()
+    assert all(seen), f"{seen.count(False)} of {len(seen)} passed for processes without an environment"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the environments of others are Linux's /proc")
+def test_who_has_no_environment_is_not_waited_for() -> None:
+    with subprocess.Popen(["sleep", "1005"], env={}) as bare:
+        began = time.monotonic()
+        assert environment_of(bare.pid) == b""
+        bare.kill()
+    assert time.monotonic() - began < 0.1

@@ -65,11 +65,12 @@ async def test_a_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "store" / "code").iterdir())) == 2
 
 
-async def test_a_zip_file_that_is_stored_is_not_unpacked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_zip_file_that_is_stored_stays_where_it_is(tmp_path: Path) -> None:
     packed = make_zip(tmp_path / "code.zip", ("app.py", HANDLER.encode()))
     first = await prepare(packed, tmp_path / "store", progress=quiet)
-    monkeypatch.setattr("alight.functions.package.unpack", None)
+    place = first.code_dir.stat().st_ino
     assert await prepare(packed, tmp_path / "store", progress=quiet) == first
+    assert first.code_dir.stat().st_ino == place
 
 
 async def test_a_zip_file_runs(one_bench: Bench, tmp_path: Path) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from alight.admin.routes import Admin
+from alight.apis.door import LABEL as API_LABEL
+from alight.apis.door import PREFIX as API_PREFIX
+from alight.apis.function_urls import LABEL as URL_LABEL
+from alight.apis.function_urls import PREFIX as URL_PREFIX
+from alight.assembly.entrance import build_gateway
 from alight.calls import ANONYMOUS, Call, Members
 from alight.clock import ManualClock
-from alight.gateway.access import OPERATIONS, Unsigned, admit_anonymous, may_be_anonymous
+from alight.gateway.access import MOUNTS, OPERATIONS, Unsigned, admit_anonymous, may_be_anonymous
 from alight.gateway.asgi import Gateway
+from alight.gateway.mounts import Mount
 from alight.gateway.route import SERVICES, Match, Router
+from alight.settings import Settings
+from alight.stacks.answers import PREFIX as ANSWERS
 from tests.unit.gateway.signing import NOW, lookup, signed_scope
 
 #: (service, operation) -> method and address without a signature.
@@ -39,6 +50,23 @@ CLOSED = [
     "/pics/k?partNumber=1&uploadId=u",
     "/2015-03-31/functions?x",
 ]
+
+
+def test_every_mount_of_the_runtime_stands_in_the_table() -> None:
+    """What is mounted answers for itself, so the table has to say what guards it."""
+    mine = Mount(Mock())
+    apis = {API_PREFIX: mine, API_LABEL: mine, URL_PREFIX: mine, URL_LABEL: mine, ANSWERS: mine}
+    store = Mock()
+    store.settings = Settings()
+    built = build_gateway(store, Mock(), Mock(), Mock(), Mock(), Router(), apis)
+    # The admin door has a row for each of its parts.
+    unnamed = [name for name in built.mounts if name != "/_alight/" and name.rstrip("/") not in NAMED]
+    assert unnamed == []
+    routes = Admin(**{item.name: Mock() for item in fields(Admin)}).routes()
+    assert [route.pattern for route in routes if route.open] == ["health"]
+
+
+NAMED = {name.rstrip("/") for name in MOUNTS}
 
 
 class Reached:

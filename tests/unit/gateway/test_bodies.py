@@ -160,6 +160,19 @@ def test_json_members() -> None:
         read_json(send, {"QueueUrl": "q", "MessageBody": "b", "MessageAttributes": {"a": {"Odd": 1}}}, "")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [rb'"\ud834"', rb'{"\udd1e": 1}', rb'["a", ["\uD834x\uDD1E"]]', b'"\xed\xa0\xb4"', '{"a": "b"}'.encode("utf-16")],
+)
+def test_json_that_cannot_be_written_down(body: bytes) -> None:
+    with pytest.raises(SerializationException):
+        parse_json(body)
+
+
+def test_pairs_of_surrogates_are_one_letter() -> None:
+    assert parse_json(rb'{"\ud834\udd1e": "\u00e9\\ud834"}') == {"\U0001d11e": "é\\ud834"}
+
+
 def test_query_members() -> None:
     publish = shape(SNS, "Publish")
     pairs = [("Action", "Publish"), ("Version", "2010-03-31"), ("TopicArn", "t"), ("Message", "")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alight.gateway.policy import NOBODY, Verdict, allowed, verdict
+from alight.gateway.policy import NOBODY, Keys, Verdict, allowed, verdict
 
 OBJECT = "arn:aws:s3:::pics/birds/card.jpg"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
@@ -95,6 +95,13 @@ CONTEXT: dict[str, str | tuple[str, ...]] = {
     "s3:max-keys": "100",
     "aws:TagKeys": ("a", "b"),
 }
+
+
+@pytest.mark.parametrize(("key", "expected"), [("a*", True), ("a?", False), ("ab", False), ("a\ue000", False)])
+def test_a_star_that_is_meant_as_such_is_that_sign_alone(key: str, expected: bool) -> None:
+    """Also where a key is spelled with the sign that stands for it inside, and would be the same text."""
+    item = statement(resource="arn:aws:s3:::pics/a${*}")
+    assert allowed([policy(item)], "s3:GetObject", f"arn:aws:s3:::pics/{key}", {}) is expected
 
 
 @pytest.mark.parametrize(
@@ -233,3 +240,21 @@ def test_a_pattern_of_many_stars_takes_no_longer_than_another() -> None:
 )
 def test_stars_in_the_middle(pattern: str, expected: bool) -> None:
     assert allowed([policy(statement(resource=f"arn:aws:s3:::pics/{pattern}"))], "s3:GetObject", OBJECT, {}) is expected
+
+
+def test_condition_keys_are_gathered_once_and_only_where_a_statement_asks_for_one() -> None:
+    gathered: list[str] = []
+
+    def gather() -> dict[str, str]:
+        gathered.append("gathered")
+        return {"aws:UserName": "me"}
+
+    plain = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    keys = Keys(gather)
+    assert verdict([{"Statement": [plain]}], "s3:GetObject", "arn:aws:s3:::b/k", keys) is Verdict.ALLOWED
+    assert gathered == []
+    mine = {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:s3:::b/${AWS:username}"}
+    of_mine = mine | {"Resource": "*", "Condition": {"StringEquals": {"aws:username": "me"}}}
+    assert verdict([{"Statement": [plain, mine]}], "s3:GetObject", "arn:aws:s3:::b/me", keys) is Verdict.DENIED
+    assert verdict([{"Statement": [plain, of_mine]}], "s3:GetObject", "arn:aws:s3:::b/k", keys) is Verdict.DENIED
+    assert gathered == ["gathered"]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
+from alight import openfiles
 from alight.calls import Call, Members
 from alight.clock import ManualClock
 from alight.errors import AlightError
-from alight.gateway.asgi import Gateway, Mount
+from alight.gateway.asgi import Gateway
+from alight.gateway.mounts import Mount
 from alight.gateway.server import Limits, Server, serve
 from tests.unit.gateway.signing import NOW, lookup, sha256, signed_scope
 
@@ -464,6 +469,45 @@ async def test_too_many_connections(store: Store) -> None:
     await server.stop(0.2)
 
 
+async def test_two_sockets_have_one_count_of_places(store: Store) -> None:
+    peers = Counter[str]()
+    both = [await serve(app(store), limits=Limits(connections=3), peers=peers) for _ in range(2)]
+    wires = [await Wire.to(server) for server in (*both, both[0])]
+    for wire, server in zip(wires, (*both, both[0]), strict=True):
+        await wire.send(b"GET /_alight/ HTTP/1.1\r\n" + host(server) + b"\r\n")
+        assert (await wire.answer())[0] == 200
+    fourth = await Wire.to(both[1])
+    assert (await fourth.answer())[0] == 503
+    for wire in (*wires, fourth):
+        await wire.close()
+    for server in both:
+        await server.stop(0.2)
+    assert not peers
+
+
+async def test_strangers_leave_places_for_our_own_address(store: Store) -> None:
+    server = await serve(app(store), limits=Limits(connections=8))
+
+    async def begin(source: str) -> Wire:
+        return Wire(*await asyncio.open_connection("127.0.0.1", server.port, local_addr=(source, 0)))
+
+    async def status(wire: Wire) -> int:
+        await wire.send(b"GET /_alight/ HTTP/1.1\r\n" + host(server) + b"\r\n")
+        return (await wire.answer())[0]
+
+    wires = [await begin(f"127.0.0.{number}") for number in range(2, 9)]
+    assert [await status(wire) for wire in wires] == [200] * 7
+    wires.append(await begin("127.0.0.9"))
+    assert (await wires[-1].answer())[0] == 503
+    await wires[-1].close()
+    await until(lambda: len(connections(server)) == 7)
+    wires.append(await begin("127.0.0.1"))
+    assert await status(wires[-1]) == 200
+    for wire in wires:
+        await wire.close()
+    await server.stop(0.2)
+
+
 async def test_an_address_in_use(server: Server) -> None:
     with pytest.raises(AlightError, match=f"127.0.0.1:{server.port}"):
         await serve(hello, port=server.port)
@@ -493,3 +537,68 @@ async def test_stop_cuts_off_after_its_grace(store: Store) -> None:
     assert time.monotonic() - start < 2
     assert store.bodies == []
     await wire.close()
+
+
+async def test_one_peer_does_not_get_all_the_places(store: Store) -> None:
+    server = await serve(app(store), limits=Limits(peer_connections=3))
+
+    async def begin(source: str) -> Wire:
+        return Wire(*await asyncio.open_connection("127.0.0.1", server.port, local_addr=(source, 0)))
+
+    async def status(wire: Wire) -> int:
+        await wire.send(b"GET /_alight/ HTTP/1.1\r\n" + host(server) + b"\r\n")
+        return (await wire.answer())[0]
+
+    wires = [await begin("127.0.0.2") for _ in range(3)]
+    assert [await status(wire) for wire in wires] == [200] * 3
+    # The fourth of one peer is told to wait; others, and this machine's own address, are served
+    wires.append(await begin("127.0.0.2"))
+    assert (await wires[-1].answer())[0] == 503
+    wires += [await begin(source) for source in ("127.0.0.3", *["127.0.0.1"] * 5)]
+    assert [await status(wire) for wire in wires[4:]] == [200] * 6
+    # A place that is given back is free
+    await wires[0].close()
+    await wires[3].close()
+    await until(lambda: len(connections(server)) == 8)
+    wires.append(await begin("127.0.0.2"))
+    assert await status(wires[-1]) == 200
+    for wire in wires[1:3] + wires[4:]:
+        await wire.close()
+    await until(lambda: not connections(server))
+    protocol: Any = server._inner.config.http_protocol_class
+    assert not protocol.peers
+    await server.stop(0.2)
+
+
+def test_connections_leave_descriptors_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, wanted in ((65_536, 65_024), (4_096, 3_584), (1_024, 512), (256, 128)):
+        monkeypatch.setattr("resource.getrlimit", lambda kind, soft=soft: (soft, soft))
+        assert openfiles.for_connections() == wanted
+
+
+async def test_no_more_connections_than_descriptors(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (6, 6))
+    server = await serve(app(store))
+    monkeypatch.undo()
+    wires = [await Wire.to(server) for _ in range(3)]
+    for wire in wires:
+        await wire.send(b"GET /_alight/ HTTP/1.1\r\n" + host(server) + b"\r\n")
+        assert (await wire.answer())[0] == 200
+    fourth = await Wire.to(server)
+    assert (await fourth.answer())[0] == 503
+    for wire in (*wires, fourth):
+        await wire.close()
+    await server.stop(0.2)
+
+
+def test_the_soft_limit_is_raised() -> None:
+    """In a process of its own: a limit that is lowered for good stays so."""
+    program = """
+import resource
+from alight import openfiles
+for soft, hard in ((300, 2000), (300, 300)):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    print(openfiles.attainable(), openfiles.raise_limit())
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.split() == ["2000", "2000", "300", "300"]

@@ -25,6 +25,7 @@ from alight.errors.gateway import (
     SignatureDoesNotMatch,
     UnknownPayloadHash,
 )
+from alight.gateway.canonical import is_plain_path
 from alight.gateway.request import read_request
 from alight.gateway.signature import Claim, Payload, examine
 from tests.unit.gateway.signing import ACCESS_KEY, NOW, ROOT, SECRET, WORKER, lookup, sha256, signed, signed_scope
@@ -242,7 +243,7 @@ def test_a_version_2_link_covers_its_parameters() -> None:
     for more in (b"&attributes", b"&retention", b"&list-type=2", b"&annotation=x"):
         with pytest.raises(AuthorizationQueryParametersError, match="does not cover"):
             looked_at(read_request({**scope, "query_string": scope["query_string"] + more}))
-    for more in (b"&acl", b"&versionId=1", b"&x-amz-acl=public-read"):
+    for more in (b"&acl", b"&%61cl", b"&%75ploadId=u", b"&versionId=1", b"&x-amz-acl=public-read"):
         with pytest.raises(SignatureDoesNotMatch):
             principal(looked_at(read_request({**scope, "query_string": scope["query_string"] + more})))
 
@@ -258,7 +259,20 @@ def test_any_path_and_query_is_verified_as_it_was_sent(key: str, prefix: str, pl
     url = f"/b/{quote(key, safe='/~')}?prefix={quote(prefix, safe='')}&list-type=2&acl"
     said = HEX if (place, service) == ("header", "s3") else None
     request = signed("PUT", url, BODY, place=place, service=service, said=said)
-    assert principal(looked_at(request, service)) == ROOT
+    if service == "s3" or is_plain_path(request.path):
+        assert principal(looked_at(request, service)) == ROOT
+        return
+    with pytest.raises(SignatureDoesNotMatch, match="empty steps"):
+        looked_at(request, service)
+
+
+@pytest.mark.parametrize("more", ["/", "//", "/.", "/./", "/x/..", "/../f"])
+def test_a_path_that_is_signed_like_another_one_is_refused(more: str) -> None:
+    """A list of functions must not become a question for the function `.`: both are signed as the same path."""
+    scope = signed_scope("GET", "/2015-03-31/functions/f", b"", service="lambda")
+    scope["raw_path"] += more.encode()
+    with pytest.raises(SignatureDoesNotMatch):
+        principal(looked_at(read_request(scope), "lambda"))
 
 
 SCOPES = {

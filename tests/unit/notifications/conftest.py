@@ -105,12 +105,12 @@ async def _open(folder: Path, gateways: Gateways, clock: Clock) -> House:
     invoked: list[tuple[str, bytes, str]] = []
     base = ["http://127.0.0.1:4566"]
 
-    def send_queue(tx: Tx, arn: str, body: str, attributes: Mapping[str, Any], topic: str) -> None:
+    def send_queue(tx: Tx, arn: str, body: str, attributes: Mapping[str, Any], topic: str, cause: str) -> None:
         if arn.endswith(":gone"):
             raise ValidationError("no such queue")
         tx.after_commit(lambda: queued.append((arn, body, attributes)))
 
-    def invoke_function(tx: Tx, arn: str, payload: bytes, source: str) -> None:
+    def invoke_function(tx: Tx, arn: str, payload: bytes, source: str, cause: str) -> None:
         if arn.endswith(":gone"):
             raise ValidationError("no such function")
         tx.after_commit(lambda: invoked.append((arn, payload, source)))

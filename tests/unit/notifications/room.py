@@ -65,13 +65,13 @@ async def open_notifications(
     *,
     gateways: Gateways,
     endpoint_url: Callable[[], str],
-    send_queue: Callable[[Tx, str, str, Mapping[str, Any], str], None],
-    invoke_function: Callable[[Tx, str, bytes, str], None],
+    send_queue: Callable[[Tx, str, str, Mapping[str, Any], str, str], None],
+    invoke_function: Callable[[Tx, str, bytes, str, str], None],
 ) -> Notifications:
     """`folder` keeps the signing key; `endpoint_url` says how others reach this instance.
 
-    `send_queue(tx, queue ARN, body, message attributes, topic ARN)` and `invoke_function(tx, function ARN, payload,
-    topic ARN)` run in the transaction that records the delivery; a missing target is their fault to raise.
+    `send_queue(tx, queue ARN, body, message attributes, topic ARN, cause)` and `invoke_function(tx, function ARN,
+    payload, topic ARN, cause)` run in the transaction that records the delivery; a missing target is theirs to raise.
     """
     signer = await load_signer(folder)
     envelopes = Envelopes(signer, endpoint_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import stat
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alight.errors import AlightError
-from alight.notifications.signing import KEY_FILE, Signer, load_signer
+from alight.notifications.signing import CERTIFICATE_FILE, KEY_FILE, Signer, load_signer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -109,3 +110,47 @@ async def test_the_key_is_kept_and_closed_to_others(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).chmod(0o640)
     with pytest.raises(AlightError, match="can be read by others"):
         await load_signer(tmp_path)
+
+
+@pytest.mark.parametrize("place", [40, 120, 250])
+async def test_a_key_of_which_a_bit_has_turned_over_is_refused(tmp_path: Path, place: int) -> None:
+    """In its modulus: what it signs then, nobody could check."""
+    await load_signer(tmp_path)
+    path = tmp_path / KEY_FILE
+    whole = bytearray(ssl.PEM_cert_to_DER_cert(path.read_text().replace("PRIVATE KEY", "CERTIFICATE")))
+    whole[place] ^= 1
+    path.write_text(ssl.DER_cert_to_PEM_cert(bytes(whole)).replace("CERTIFICATE", "PRIVATE KEY"))
+    with pytest.raises(AlightError, match="not an RSA key"):
+        await load_signer(tmp_path)
+
+
+@pytest.mark.parametrize("place", [6, 40, 120, 400, -1])
+async def test_a_certificate_of_which_a_bit_has_turned_over_is_refused(tmp_path: Path, place: int) -> None:
+    await load_signer(tmp_path)
+    path = tmp_path / CERTIFICATE_FILE
+    whole = bytearray(ssl.PEM_cert_to_DER_cert(path.read_text()))
+    whole[place] ^= 1
+    path.write_text(ssl.DER_cert_to_PEM_cert(bytes(whole)))
+    with pytest.raises(AlightError, match="is not the certificate of"):
+        await load_signer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"-----BEGIN CERTIFICATE-----\n", b"\xff" * 40, None], ids=["empty", "torn", "no text", "another"]
+)
+async def test_what_is_not_the_keys_certificate_is_refused(
+    signer: Signer, tmp_path: Path, content: bytes | None
+) -> None:
+    await load_signer(tmp_path)
+    (tmp_path / CERTIFICATE_FILE).write_bytes(content if content is not None else signer.certificate)
+    with pytest.raises(AlightError, match="is not the certificate of"):
+        await load_signer(tmp_path)
+    # When both are removed, as it says, then there are new ones
+    (tmp_path / CERTIFICATE_FILE).unlink()
+    (tmp_path / KEY_FILE).unlink()
+    assert (await load_signer(tmp_path)).certificate != signer.certificate
+
+
+async def test_the_certificates_name_is_its_fingerprint(signer: Signer) -> None:
+    certificate = x509.load_pem_x509_certificate(signer.certificate)
+    assert signer.certificate_id == certificate.fingerprint(hashes.SHA256()).hex()[:32]

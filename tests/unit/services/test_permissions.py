@@ -12,6 +12,7 @@ from alight.services.permissions import needs
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
+IAM = "arn:aws:iam::000000000000"
 ROLE = "arn:aws:iam::000000000000:role/r"
 SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
 ALARM = "arn:aws:cloudwatch:us-east-1:000000000000:alarm"
@@ -31,6 +32,25 @@ OBJECT = {"Bucket": "b", "Key": "k/1"}
             "PutObject",
             {**OBJECT, "Tagging": "a=b", "ACL": "private"},
             [f"s3:{action} arn:aws:s3:::b/k/1" for action in ("PutObject", "PutObjectTagging", "PutObjectAcl")],
+        ),
+        (
+            "iam",
+            "UpdateUser",
+            {"UserName": "bob", "NewUserName": "rob"},
+            [f"iam:UpdateUser {IAM}:user/{n}" for n in ("bob", "rob")],
+        ),
+        (
+            "iam",
+            "UpdateUser",
+            {"UserName": "bob", "Path": "/x/", "NewPath": "/y/"},
+            [f"iam:UpdateUser {IAM}:user/{name}" for name in ("x/bob", "y/bob")],
+        ),
+        ("iam", "UpdateUser", {"UserName": "bob"}, [f"iam:UpdateUser {IAM}:user/bob"]),
+        (
+            "iam",
+            "UpdateGroup",
+            {"GroupName": "a", "NewGroupName": "b", "NewPath": "/y/"},
+            [f"iam:UpdateGroup {IAM}:group/{name}" for name in ("a", "y/b")],
         ),
         ("s3", "ListObjectsV2", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),
         ("s3", "HeadBucket", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),

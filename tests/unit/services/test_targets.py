@@ -43,7 +43,7 @@ class House:
         assert (service, source) == ("s3.amazonaws.com", "arn:aws:s3:::b")
         return target not in self.closed
 
-    def send(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any]) -> None:
+    def send(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any], cause: str) -> None:
         if arn != QUEUE:
             raise QueueDoesNotExist()
         self.sent.append((arn, body))

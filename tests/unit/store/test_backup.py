@@ -12,7 +12,7 @@ from alight.clock import ManualClock
 from alight.errors import AlightError
 from alight.store import backup as backups
 from alight.store import offline
-from alight.store.backup import Backup, back_up, restore
+from alight.store.backup import RECORD, Backup, back_up, last_backup, restore
 from alight.store.database import Database
 from alight.store.objects import ObjectStore
 from alight.store.verify import verify
@@ -52,6 +52,23 @@ async def test_what_is_restored_is_what_was_there(
     assert (again.folder / "credentials.json").stat().st_mode & 0o777 == 0o600
     other.close()
     await again.close()
+
+
+async def test_what_is_compiled_of_code_just_now_stays_behind(database: Database, filled: None, tmp_path: Path) -> None:
+    """Its files come and go while they are written; those of a venv were installed, and are not made again."""
+    for place in ("code/abc/lib", "opt/abc/python", "venvs/abc/lib"):
+        cache = database.folder / "functions" / place / "__pycache__"
+        cache.mkdir(parents=True)
+        (cache / "app.cpython-311.pyc").write_bytes(b"compiled")
+        (cache.parent / "app.py").write_text("x = 1\n")
+    taken(database, tmp_path / "copy")
+    kept = sorted(path.relative_to(tmp_path / "copy" / "functions") for path in (tmp_path / "copy").rglob("app.*"))
+    assert list(map(str, kept)) == [
+        "code/abc/lib/app.py",
+        "opt/abc/python/app.py",
+        "venvs/abc/lib/__pycache__/app.cpython-311.pyc",
+        "venvs/abc/lib/app.py",
+    ]
 
 
 async def test_a_body_that_goes_while_the_copy_is_made_is_in_it(
@@ -137,6 +154,21 @@ async def test_an_empty_folder_may_be_restored_to(database: Database, filled: No
     (tmp_path / "again").mkdir()
     restore(tmp_path / "copy", tmp_path / "again")
     assert verify(tmp_path / "again") == []
+
+
+async def test_the_last_backup_is_known_and_in_none(database: Database, filled: None, tmp_path: Path) -> None:
+    assert last_backup(database.folder) is None
+    made = taken(database, tmp_path / "copy")
+    assert last_backup(database.folder) == made
+    again = taken(database, tmp_path / "again")
+    assert last_backup(database.folder) == again
+    (database.folder / RECORD).with_suffix(".json.new").touch()
+    for copy in (tmp_path / "again", tmp_path / "third"):
+        if not copy.exists():
+            taken(database, copy)
+        assert not list(copy.glob("last-backup*"))
+    (database.folder / RECORD).write_text("{")
+    assert last_backup(database.folder) is None
 
 
 async def test_offline_work_needs_the_folder_for_itself(

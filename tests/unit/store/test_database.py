@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 import subprocess
@@ -75,6 +76,31 @@ async def test_a_failing_job_takes_back_only_itself(database: Database) -> None:
     )
     assert [type(result) for result in results] == [str, LookupError, str]
     assert names(database) == ["first", "last"]
+
+
+async def test_a_failing_job_that_is_alone_leaves_nothing(database: Database) -> None:
+    def failing(tx: Tx) -> None:
+        save("lost")(tx)
+        raise LookupError("no")
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            await database.write(failing)
+        assert await database.write(save("kept")) == "kept"
+    assert names(database) == ["kept"]
+
+
+async def test_what_one_turn_of_the_loop_brings_is_one_group(database: Database) -> None:
+    before, ran = database.groups, threading.Event()
+
+    def first(tx: Tx) -> None:
+        ran.set()
+
+    async def in_between() -> None:
+        assert not ran.wait(0.2), "the turn is not over"
+
+    await asyncio.gather(database.write(first), in_between(), database.write(save("second")))
+    assert database.groups == before + 1
 
 
 async def test_a_group_shares_its_flush(on_disk: Database, disk: ForgetfulDisk) -> None:
@@ -172,6 +198,27 @@ async def test_the_first_failed_flush_ends_it(on_disk: Database, disk: Forgetful
     assert disk.syncs == syncs
     with pytest.raises(StoreUnavailable):
         await on_disk.write(save("closed"))
+
+
+async def test_a_file_that_fails_beside_it_ends_it_while_a_commit_is_under_way(
+    on_disk: Database, disk: ForgetfulDisk
+) -> None:
+    ended: list[BaseException] = []
+    on_disk.on_fatal = ended.append
+    disk.hold = threading.Event()
+    waiting = asyncio.ensure_future(on_disk.write(save("held")))
+    assert await asyncio.to_thread(disk.waits.wait, 20)
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    on_disk.give_up(error)
+    assert ended == [error]
+    with pytest.raises(StoreUnavailable):
+        await on_disk.write(save("later"))
+    # What was being committed comes to its end; nothing is written behind it, at the close neither.
+    disk.hold.set()
+    await waiting
+    syncs = disk.syncs
+    await on_disk.close()
+    assert disk.syncs == syncs
 
 
 async def test_a_full_disk_fails_the_job_and_not_the_store(on_disk: Database, disk: ForgetfulDisk) -> None:

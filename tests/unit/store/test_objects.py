@@ -20,7 +20,7 @@ from alight.store.checksums import checksum
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
 from alight.store.reading import CHUNK_SIZE
-from alight.store.receiving import INLINE_LIMIT, SPOOL_SIZE
+from alight.store.receiving import INLINE_LIMIT, NEIGHBOURS, SPOOL_SIZE, Names
 from alight.store.shapes import ObjectInfo, ObjectRow
 from alight.store.verify import verify
 from tests.unit.store.conftest import Put, chunked, files, read
@@ -397,3 +397,18 @@ async def test_buckets(store: ObjectStore, put: Put, database: Database) -> None
     assert await database.write(lambda tx: store.delete_bucket(tx, "bucket"))
     assert not await database.write(lambda tx: store.delete_bucket(tx, "bucket"))
     assert store.get_bucket("bucket") is None
+
+
+async def test_puts_that_come_together_have_one_folder_to_flush(database: Database, store: ObjectStore) -> None:
+    """Each folder is a flush of the disk of its own, one after the other, before their commit."""
+    arrived = [await store.receive(chunked(bytes(70_000 + number))) for number in range(40)]
+    folders = {incoming.version_id[:2] for incoming in arrived}
+    assert len(folders) <= 2, "at most one border lies between them"
+    assert len({incoming.version_id[2:] for incoming in arrived}) == 40
+
+
+def test_names_go_round_all_folders() -> None:
+    names = Names()
+    given = [names.next() for _ in range(256 * NEIGHBOURS)]
+    assert {name[:2] for name in given} == {f"{number:02x}" for number in range(256)}
+    assert {len(name) for name in given} == {32}

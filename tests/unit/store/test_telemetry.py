@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -12,7 +13,10 @@ import pytest
 from alight.clock import ManualClock
 from alight.errors.common import ServiceUnavailable
 from alight.store import minutes, telemetry_writer
-from alight.store.telemetry import FOREVER, Telemetry
+from alight.store.connections import RELAXED, open_reader, open_writer
+from alight.store.metrics import together
+from alight.store.telemetry import FILE_NAME, FOREVER, Telemetry
+from alight.store.telemetry_writer import ROWS_AT_ONCE
 
 
 @pytest.fixture
@@ -134,6 +138,38 @@ async def test_too_many_metrics_are_dropped_and_counted(telemetry: Telemetry, mo
     assert (len(telemetry.series("N")), telemetry.dropped) == (3, 2)
 
 
+async def test_what_is_told_together_counts_as_if_each_value_were_told(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(minutes, "MOST_TOLD", 3)
+    series = together("N", (("count", "Count"), ("time", "Milliseconds")), {}, {"b": "2", "a": "1"})
+    told = [(1.0, 2.5), (0.0, 1234.56), (1.0, 2.5), (1.0, 0.0), (0.25, 1.0)]
+    for values in told:
+        telemetry.tell(series, *values, timestamp=61)
+        telemetry.metric("N", "apart", values[0], {}, unit="Count", timestamp=61)
+        telemetry.metric("N", "apart", values[1], {}, unit="Milliseconds", timestamp=61)
+    telemetry.tell(series, 1.0, 1.0, timestamp=120)
+    await telemetry.flush()
+    apart = {row.unit: row.tally for row in telemetry.minutes("N", "apart", {})}
+    for name, unit in series.columns:
+        for where in ({}, {"a": "1", "b": "2"}):
+            first, second = telemetry.minutes("N", name, where)
+            assert (first.start, first.unit, first.tally) == (60, unit, apart[unit])
+            assert (second.start, second.tally.count) == (120, 1)
+
+
+async def test_what_was_told_together_and_found_no_room_is_counted(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(minutes, "MOST_WAITING", 3)
+    series = together("N", (("one", "Count"), ("two", "Count")), {}, {"a": "1"})
+    with telemetry._writer._guard:
+        telemetry.tell(series, 1.0, 1.0, timestamp=61)
+        telemetry.tell(series, 1.0, 1.0, timestamp=61)
+    await telemetry.flush()
+    assert (len(telemetry.series("N")), telemetry.uncounted) == (3, 2)
+
+
 async def test_a_name_of_a_metric_that_is_no_text_hurts_no_other(telemetry: Telemetry) -> None:
     telemetry.metric("N", "\ud800", 1, {})
     telemetry.metric("N", "m", 1, {})
@@ -213,6 +249,21 @@ async def test_a_failing_disk_drops_and_goes_on(telemetry: Telemetry) -> None:
     assert (texts(telemetry.logs("g")), telemetry.dropped) == (["kept"], 1)
 
 
+#: Some of each size of a statement, and one alone.
+COUNT = 2 * sum(ROWS_AT_ONCE) + 1
+
+
+async def test_of_many_rows_the_one_that_cannot_be_written_is_lost_alone(telemetry: Telemetry) -> None:
+    with telemetry._writer._guard:
+        for number in range(COUNT):
+            telemetry.log("g", "s", number, "bad \ud800" if number == 5 else f"{number}")
+            telemetry.span(f"r{number}", "step", number, number + 1)
+    await telemetry.flush()
+    kept = [f"{number}" for number in range(COUNT) if number != 5]
+    assert (texts(telemetry.logs("g")), telemetry.dropped) == (kept, 1)
+    assert all(len(telemetry.spans(f"r{number}")) == 1 for number in range(COUNT))
+
+
 async def test_lines_that_are_put_are_kept_or_the_caller_is_told(telemetry: Telemetry) -> None:
     await telemetry.put_logs("g", "s", [(1.0, "a"), (2.0, "b")])
     assert texts(telemetry.logs("g")) == ["a", "b"], "without a flush"
@@ -253,12 +304,60 @@ async def test_questions_use_an_index(telemetry: Telemetry) -> None:
         if name.startswith("telemetry.") and "SELECT" in statement.sql and not counts:
             given = dict.fromkeys(parameters(statement.sql))
             plan = telemetry._reading.execute(f"EXPLAIN QUERY PLAN {statement.sql}", given)
-            scans += [f"{name}: {row[3]}" for row in plan if re.match("SCAN (?!json_each)", str(row[3]))]
+            scans += [
+                f"{name}: {row[3]}" for row in plan if re.match("SCAN (?!json_each|percent|CONSTANT ROW)", str(row[3]))
+            ]
     assert scans == []
+
+
+async def test_a_stretch_of_time_is_found_without_reading_what_lies_before_it(telemetry: Telemetry) -> None:
+    """Neither the lines before it nor those behind it are looked at, in either direction."""
+    for number in range(2000):
+        telemetry.log("g", "s", float(number), str(number))
+    await telemetry.flush()
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    telemetry._reading.set_progress_handler(step, 10)
+    for stream in (None, "s"):
+        assert texts(telemetry.logs("g", stream, start=1600.0, limit=2)) == ["1600", "1601"]
+        assert texts(telemetry.logs("g", stream, start=1600.0, after=(1600.0, 1601), limit=1)) == ["1601"]
+        assert texts(telemetry.logs("g", stream, start=400.0, end=401.0, limit=10)) == ["400"]
+        assert texts(telemetry.logs_back("g", stream, end=400.0, limit=2)) == ["399", "398"]
+        assert texts(telemetry.logs_back("g", stream, start=1600.0, end=1601.0, limit=10)) == ["1600"]
+    assert steps < 300, "as many steps as if lines had been read one by one"
 
 
 def parameters(sql: str) -> set[str]:
     return set(re.findall(r":([a-z_]+)", sql))
+
+
+async def test_a_long_read_apart_does_not_meet_what_the_loop_reads(tmp_path: Path, clock: ManualClock) -> None:
+    # The loop's reader in the middle of a question, as long as the other thread asks.
+    inside, go_on = threading.Event(), threading.Event()
+
+    def held(*_: object) -> int:
+        inside.set()
+        return int(go_on.wait(20))
+
+    await (await Telemetry.open(tmp_path, clock)).close()
+    path = tmp_path / FILE_NAME
+    reading = open_reader(path)
+    reading.create_scalar_function("held", held)
+    telemetry = Telemetry(clock, open_writer(path, RELAXED), reading)
+    asking = asyncio.create_task(asyncio.to_thread(lambda: reading.execute("SELECT held()").fetchall()))
+    try:
+        assert await asyncio.to_thread(inside.wait, 20)
+        assert telemetry.run_apart(lambda predictions: predictions.alone(before=FOREVER, limit=1)) == []
+        assert not asking.done()
+    finally:
+        go_on.set()
+    assert await asking == [(1,)]
+    await telemetry.close()
 
 
 async def test_it_does_not_wait_for_the_disk(telemetry: Telemetry) -> None:
@@ -272,3 +371,15 @@ async def test_a_name_that_is_not_text_does_not_end_the_thread(telemetry: Teleme
     await telemetry.flush()
     assert texts(telemetry.logs("g")) == ["kept"]
     assert telemetry.dropped > 0
+
+
+async def test_a_flush_waits_for_the_batch_that_is_being_written(telemetry: Telemetry) -> None:
+    await telemetry.flush()
+    # Given a batch that was taken and is not on the disk yet
+    with telemetry._writer._guard:
+        flushing = asyncio.create_task(telemetry.flush())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not flushing.done()
+    async with asyncio.timeout(10):
+        await flushing

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from alight.calls import Members
-from alight.console.forms import goes_to, read_form
+from alight.console.forms import goes_to, read_form, shows_again
+from alight.console.methods import METHODS, add_http_route, add_rest_method, deploy
 from alight.console.render import Render, segment
 from alight.console.world import World
-from alight.names import ACCOUNT, REGION, function_arn
 
-METHODS = ("POST", "GET", "PUT", "DELETE", "PATCH", "ANY")
 #: Requests that are shown.
 RECENT = 50
 
@@ -30,6 +30,8 @@ class Apis:
             Route("/apis", self.create, methods=["POST"]),
             Route("/apis/rest/{id}", self.rest),
             Route("/apis/http/{id}", self.http),
+            Route("/apis/{kind}/{id}/routes", self.add_route, methods=["POST"]),
+            Route("/apis/{kind}/{id}/deploy", self.deploy, methods=["POST"]),
             Route("/apis/{kind}/{id}/delete", self.delete, methods=["POST"]),
         ]
 
@@ -39,12 +41,11 @@ class Apis:
         rows = [("rest", one["id"], one["name"]) for one in rest] + [
             ("http", one["ApiId"], one["Name"]) for one in http
         ]
-        functions = (await self._world.call("lambda", "ListFunctions", {}))["Functions"]
         return self._render.page(
             request,
             "apis.html",
             rows=rows,
-            functions=[one["FunctionName"] for one in functions],
+            functions=await self._functions(),
             methods=METHODS,
         )
 
@@ -52,24 +53,8 @@ class Apis:
         """A REST API with one method on `/`, a Lambda proxy integration and a stage: as courses click it."""
         form = await read_form(request)
         api = await self._world.call("apigateway", "CreateRestApi", {"name": form["name"]})
-        resources = await self._world.call("apigateway", "GetResources", {"restApiId": api["id"]})
-        root = next(one["id"] for one in resources["items"] if one["path"] == "/")
-        place = {"restApiId": api["id"], "resourceId": root, "httpMethod": form["method"]}
-        await self._world.call("apigateway", "PutMethod", {**place, "authorizationType": "NONE"})
-        arn = function_arn(form["function"])
-        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
-        integration = {"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": uri}
-        await self._world.call("apigateway", "PutIntegration", {**place, **integration})
-        method = "*" if form["method"] == "ANY" else form["method"]
-        permission = {
-            "FunctionName": form["function"],
-            "StatementId": f"console-api-{api['id']}",
-            "Action": "lambda:InvokeFunction",
-            "Principal": "apigateway.amazonaws.com",
-            "SourceArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api['id']}/*/{method}/",
-        }
-        await self._world.call("lambda", "AddPermission", permission)
-        await self._world.call("apigateway", "CreateDeployment", {"restApiId": api["id"], "stageName": form["stage"]})
+        await add_rest_method(self._world, api["id"], form["method"], "/", form["function"])
+        await deploy(self._world, "rest", api["id"], form["stage"])
         return goes_to(request, f"/apis/rest/{segment(api['id'])}")
 
     async def rest(self, request: Request) -> Response:
@@ -97,6 +82,26 @@ class Apis:
             routes.append((method, path or "(everything else)", targets.get(one.get("Target", ""), "")))
         return await self._page(request, "http", id, api["Name"], [one["StageName"] for one in stages], routes)
 
+    async def add_route(self, request: Request) -> Response:
+        """A method with a Lambda proxy integration, deployed at once to the stage that is named."""
+        kind, id, form = request.path_params["kind"], request.path_params["id"], await read_form(request)
+        if form["method"] not in METHODS:
+            raise HTTPException(400, "Choose a method.")
+        add = add_rest_method if kind == "rest" else add_http_route
+        await add(self._world, id, form["method"], form["path"], form["function"])
+        await deploy(self._world, kind, id, form["stage"])
+        return shows_again(request)
+
+    async def deploy(self, request: Request) -> Response:
+        """What was changed, by whomever, to a stage."""
+        form = await read_form(request)
+        await deploy(self._world, request.path_params["kind"], request.path_params["id"], form["stage"])
+        return shows_again(request)
+
+    async def _functions(self) -> list[str]:
+        functions = (await self._world.call("lambda", "ListFunctions", {}))["Functions"]
+        return [one["FunctionName"] for one in functions]
+
     async def delete(self, request: Request) -> Response:
         kind, id = request.path_params["kind"], request.path_params["id"]
         if kind == "rest":
@@ -118,8 +123,12 @@ class Apis:
             name=name,
             stages=[(stage, f"{base}/{'' if stage == '$default' else stage}") for stage in stages],
             routes=routes,
-            recent=self._world.telemetry.api_requests(name or id, RECENT),
-            methods=METHODS[:-1],
+            recent=self._world.telemetry.api_requests(id, RECENT),
+            methods=METHODS,
+            # What the box to try it begins with.
+            first=next((method for method, _, _ in routes if method in METHODS and method != "ANY"), "GET"),
+            functions=await self._functions(),
+            usual="prod" if kind == "rest" else "$default",
         )
 
 

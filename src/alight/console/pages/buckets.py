@@ -105,6 +105,11 @@ class Buckets:
         answer = await self._world.call("s3", "DeleteObjects", {"Bucket": name, "Delete": {"Objects": keys}})
         for error in answer.get("Errors") or ():
             raise HTTPException(409, f"{error['Key']}: {error['Message']}")
+        if form["leave"]:
+            # From the page of the object itself, which is no more.
+            folder = keys[0]["Key"].rpartition("/")[0]
+            query = f"?prefix={segment(f'{folder}/')}" if folder else ""
+            return goes_to(request, f"/buckets/{segment(name)}{query}")
         return shows_again(request)
 
     async def again(self, request: Request) -> Response:

@@ -50,6 +50,7 @@ class Code:
             name=name,
             files=sorted(files)[:MOST],
             shown=shown,
+            saved=request.query_params.get("saved", ""),
             text=_text(files[shown]) if shown else None,
         )
 
@@ -62,8 +63,9 @@ class Code:
         files[form["file"]] = form.raw("text").encode()
         content = await asyncio.to_thread(packed, files)
         given = {"FunctionName": name, "ZipFile": content, "Publish": bool(form["publish"])}
-        await self._world.call("lambda", "UpdateFunctionCode", given)
-        return goes_to(request, f"/functions/{segment(name)}/code?file={segment(form['file'])}")
+        saved = (await self._world.call("lambda", "UpdateFunctionCode", given))["Version"]
+        query = f"file={segment(form['file'])}&saved={segment(saved)}"
+        return goes_to(request, f"/functions/{segment(name)}/code?{query}")
 
     async def log(self, request: Request) -> Response:
         return StreamingResponse(self._follow(request.path_params["name"]), media_type="text/event-stream")
@@ -81,6 +83,7 @@ class Code:
             if not rows:
                 yield ": still open\n\n"
             await self._world.clock.sleep(LOOK)
+            await telemetry.flush()
             rows = telemetry.logs_since(group, last, LINES)
             last = max([last, *(row["id"] for row in rows)])
 

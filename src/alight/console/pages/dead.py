@@ -35,6 +35,7 @@ class DeadLetters:
     async def page(self, request: Request) -> Response:
         before = request.query_params.get("before", "")
         until = float(before) if before.replace(".", "", 1).isdecimal() else LATEST
+        await self._world.telemetry.flush()
         found = await asyncio.to_thread(self._stories.page, Wanted(outcome=State.DEAD.value, until=until), PAGE)
         deliveries = self._world.outbox.deliveries("dead", None, PAGE)
         return self._render.page(request, "dead.html", rows=found.rows, next=found.next, deliveries=deliveries)

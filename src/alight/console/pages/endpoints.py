@@ -10,25 +10,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alight.calls import Members
+from alight.console.answers import SHOWN, readable
+from alight.console.captured import Kept, newest
 from alight.console.charts import Line, chart, figure
 from alight.console.forms import goes_to, read_body, read_form, shows_again
 from alight.console.pages.buckets import Upload
 from alight.console.render import Render, segment
 from alight.console.world import World
 from alight.errors import Fault
-from alight.services.answers import read_answer
+from alight.names import bucket_arn
 
 _NAMESPACE = "AWS/SageMaker"
 _SHADOWS = "Alight/Shadow"
 HOUR = 60
 #: Bytes of what is tried: InvokeEndpoint's own limit.
 LONGEST = 6 * 1024 * 1024
-#: Characters of an answer that are shown.
-SHOWN = 20_000
 #: What the image of an own package is called: what serves it follows from what is in it.
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 CHARTS = (
-    ("Invocations", (Line("Invocations", "Sum", "invocations"),)),
+    ("Throughput, invocations a minute", (Line("Invocations", "Sum", "invocations"),)),
     ("Model latency, ms", (Line("ModelLatency", "p50", "p50", 0.001), Line("ModelLatency", "p99", "p99", 0.001))),
     ("Errors", (Line("Invocation4XXErrors", "Sum", "4xx"), Line("Invocation5XXErrors", "Sum", "5xx"))),
 )
@@ -46,6 +46,7 @@ class Endpoints:
         return [
             Route("/endpoints", self.index),
             Route("/endpoints", self.create, methods=["PUT"]),
+            Route("/endpoints-allowed", self.allowed),
             Route(one, self.page),
             Route(f"{one}/charts/{{variant}}/{{number:int}}", self.charts),
             Route(f"{one}/weights", self.weights, methods=["POST"]),
@@ -61,11 +62,7 @@ class Endpoints:
 
     async def create(self, request: Request) -> Response:
         """A package that is uploaded becomes an object, a model, a configuration and an endpoint of one name."""
-        given = request.query_params
-        name, role, bucket = (given.get(word, "") for word in ("name", "role", "bucket"))
-        if not (name and role and bucket):
-            raise HTTPException(400, "Name, role and bucket are needed.")
-        key = f"models/{name}/model.tar.gz"
+        name, role, bucket, key = self._package(request)
         await self._world.call("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": Upload(request)})
         container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/{key}"}
         model = {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}
@@ -80,6 +77,27 @@ class Endpoints:
         await self._world.call("sagemaker", "CreateEndpointConfig", configuration)
         await self._world.call("sagemaker", "CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
         return Response(f"/endpoints/{segment(name)}", 201)
+
+    async def allowed(self, request: Request) -> Response:
+        """Asked before a package goes up: would its role be able to read it."""
+        self._package(request)
+        return Response(status_code=204)
+
+    def _package(self, request: Request) -> tuple[str, str, str, str]:
+        """Name, role, bucket and key of what is to be uploaded. Raises 403 where the role could not read it then."""
+        given = request.query_params
+        name, role, bucket = (given.get(word, "") for word in ("name", "role", "bucket"))
+        if not (name and role and bucket):
+            raise HTTPException(400, "Name, role and bucket are needed.")
+        key, called = f"models/{name}/model.tar.gz", role.rpartition("/")[2]
+        arn = bucket_arn(bucket, key)
+        if not self._world.role_may(called, "s3:GetObject", arn):
+            raise HTTPException(
+                403,
+                f"The role {called} may not read {key} in {bucket}, so the endpoint would fail. "
+                f"Allow it s3:GetObject on {arn} (aws iam put-role-policy), or choose another role or bucket.",
+            )
+        return name, role, bucket, key
 
     async def page(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -96,9 +114,24 @@ class Endpoints:
             variants=variants,
             figures={one["VariantName"]: await self._figures(name, one["VariantName"]) for one in variants},
             shadows=[await self._shadow(name, variants, one["VariantName"]) for one in shadows],
+            replicas=await self._replicas(name),
             capture=capture if capture.get("EnableCapture") else None,
+            captured=await self._captured(name, variants, capture) if capture else [],
             charts=[title for title, _ in CHARTS],
         )
+
+    async def _replicas(self, endpoint: str) -> dict[str, int]:
+        """How many replicas of each variant answer now."""
+        known = (await self._world.ask("models", {}))["endpoints"]
+        found = next((one for one in known if one["name"] == endpoint), {"variants": ()})
+        return {one["name"]: one["replicas"] for one in found["variants"]}
+
+    async def _captured(self, endpoint: str, variants: list[Members], capture: Members) -> list[Kept]:
+        """The newest requests that were captured: their files lie below the endpoint's name, by variant."""
+        bucket, _, home = str(capture["DestinationS3Uri"]).removeprefix("s3://").partition("/")
+        home = f"{home.rstrip('/')}/" if home else ""
+        folders = [f"{home}{endpoint}/{one['VariantName']}/" for one in variants]
+        return await newest(self._world.objects, bucket, folders)
 
     async def _configuration(self, name: str) -> Members:
         """Empty where it was deleted since: the endpoint goes on without."""
@@ -153,7 +186,7 @@ class Endpoints:
         return self._render.page(
             request,
             "_answer.html",
-            guesses=read_answer(raw, labels),
+            answer=readable(raw, answer.get("ContentType", ""), labels),
             raw=raw.decode("utf-8", "replace")[:SHOWN],
             variant=answer["InvokedProductionVariant"],
             content_type=answer.get("ContentType", ""),

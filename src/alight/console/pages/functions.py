@@ -20,6 +20,7 @@ from alight.console.render import Render
 from alight.console.samples import samples
 from alight.console.triggers import EVENTS, add_bucket, remove, triggers_of
 from alight.console.world import World
+from alight.parsed import parsed
 
 #: Minutes that the figures of the list look back.
 HOUR = 60
@@ -29,8 +30,9 @@ _NAMESPACE = "AWS/Lambda"
 SECRET = ("SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "PRIVATE", "API_KEY", "APIKEY")
 MASK = "•" * 8
 CHARTS = (
-    ("Invocations", (Line("Invocations", "Sum", "invocations"), Line("Errors", "Sum", "errors"))),
+    ("Invocations", (Line("Invocations", "Sum", "invocations"),)),
     ("Duration, ms", (Line("Duration", "p50", "p50"), Line("Duration", "p99", "p99"))),
+    ("Errors", (Line("Errors", "Sum", "errors"),)),
     ("Throttles", (Line("Throttles", "Sum", "throttles"),)),
     ("Asynchronous age, ms", (Line("AsyncEventAge", "Maximum", "age"),)),
 )
@@ -51,9 +53,11 @@ class Functions:
             Route(one, self.page),
             Route(f"{one}/charts/{{number:int}}", self.charts),
             Route(f"{one}/environment", self.environment, methods=["POST"]),
+            Route(f"{one}/configuration", self.configure, methods=["POST"]),
             Route(f"{one}/triggers", self.add_trigger, methods=["POST"]),
             Route(f"{one}/triggers/remove", self.remove_trigger, methods=["POST"]),
             Route(f"{one}/versions", self.publish, methods=["POST"]),
+            Route(f"{one}/aliases", self.alias, methods=["POST"]),
             Route(f"{one}/test", self.test, methods=["POST"]),
             Route(f"{one}/delete", self.delete, methods=["POST"]),
         ]
@@ -88,6 +92,7 @@ class Functions:
             "p50": await one("Duration", "p50"),
             "p99": await one("Duration", "p99"),
             "line": sparkline(busy["columns"][1]),
+            "most": int(max((value or 0 for value in busy["columns"][1]), default=0)),
         }
 
     async def create(self, request: Request) -> Response:
@@ -151,6 +156,18 @@ class Functions:
         await self._world.call("lambda", "UpdateFunctionConfiguration", {**given, "Environment": {"Variables": after}})
         return shows_again(request)
 
+    async def configure(self, request: Request) -> Response:
+        """Timeout, memory, handler and description; a field that is left empty stays as it is."""
+        form = await read_form(request)
+        given: Members = {"FunctionName": request.path_params["name"], "Description": form["description"]}
+        if form["handler"]:
+            given["Handler"] = form["handler"]
+        for member, field in (("Timeout", "timeout"), ("MemorySize", "memory")):
+            if form[field]:
+                given[member] = _whole(form[field], member)
+        await self._world.call("lambda", "UpdateFunctionConfiguration", given)
+        return shows_again(request)
+
     async def add_trigger(self, request: Request) -> Response:
         form = await read_form(request)
         await add_bucket(
@@ -169,17 +186,23 @@ class Functions:
         await self._world.call("lambda", "PublishVersion", given)
         return shows_again(request)
 
+    async def alias(self, request: Request) -> Response:
+        """A name for a version: a new one, or one that moves."""
+        name, form = request.path_params["name"], await read_form(request)
+        known = (await self._world.call("lambda", "ListAliases", {"FunctionName": name}))["Aliases"]
+        operation = "UpdateAlias" if form["alias"] in {one["Name"] for one in known} else "CreateAlias"
+        given = {"FunctionName": name, "Name": form["alias"], "FunctionVersion": form["version"]}
+        await self._world.call("lambda", operation, given)
+        return shows_again(request)
+
     async def test(self, request: Request) -> Response:
         """Run it now with what stands in the box; the answer and the log replace the last ones."""
         form = await read_form(request)
-        try:
-            event = json.dumps(json.loads(form.raw("event")))
-        except ValueError as error:
-            raise HTTPException(400, f"The event is not JSON: {error}.") from None
+        event = event_of(form.raw("event"))
         answer = await self._world.call(
             "lambda",
             "Invoke",
-            {"FunctionName": request.path_params["name"], "Payload": event.encode(), "LogType": "Tail"},
+            {"FunctionName": request.path_params["name"], "Payload": event, "LogType": "Tail"},
         )
         return self._render.page(request, "_tested.html", **tested(answer))
 
@@ -188,16 +211,31 @@ class Functions:
         return goes_to(request, "/functions")
 
 
+def _whole(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise HTTPException(400, f"{name} is a whole number, not {text}.") from None
+
+
 def is_secret(name: str) -> bool:
     """Whether a variable's name says that its value is nobody's business."""
     return any(word in name.upper() for word in SECRET)
+
+
+def event_of(text: str) -> bytes:
+    """What stands in the box. Raises `HTTPException`."""
+    try:
+        return json.dumps(parsed(text)).encode()
+    except ValueError as error:
+        raise HTTPException(400, f"The event is not JSON: {error}.") from None
 
 
 def tested(answer: Members) -> dict[str, Any]:
     """An Invoke's answer, for reading."""
     payload = answer["Payload"]
     try:
-        shown = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+        shown = json.dumps(parsed(payload), indent=2, ensure_ascii=False)
     except ValueError:
         shown = payload.decode("utf-8", "replace")
     return {"failed": answer.get("FunctionError", ""), "payload": shown, "log": decoded(answer.get("LogResult") or "")}

@@ -31,7 +31,7 @@ class Now:
             world.telemetry,
             self._stories,
             world.clock,
-            lambda row: render.part("_story_row.html", row=row, fresh=True),
+            lambda row: render.part("_story_row.html", row=row),
         )
 
     def routes(self) -> list[Route]:
@@ -39,6 +39,7 @@ class Now:
 
     async def page(self, request: Request) -> Response:
         wanted = read_filter(request)
+        await self._world.telemetry.flush()
         found = await asyncio.to_thread(self._stories.page, wanted, PAGE)
         functions = (await self._world.call("lambda", "ListFunctions", {}))["Functions"]
         return self._render.page(
@@ -68,6 +69,7 @@ def read_filter(request: Request) -> Wanted:
         label=given.get("label", "").strip(),
         least=_number(given.get("least", "")) / 100,
         outcome=given.get("outcome", "") if given.get("outcome") in OUTCOMES else "",
+        since=_moment(given.get("since", "")),
         until=_number(given.get("before", "")) or _moment(given.get("until", "")) or LATEST,
     )
 

@@ -92,27 +92,36 @@ def timeline(event: Json, steps: list[Json], messages: list[Json]) -> list[Bar]:
     flat = list(_flat(steps, 0))
     accepted = event.get("accepted")
     starts = [float(step["at"]) for step, _ in flat]
-    if accepted is not None and starts and starts[0] > accepted:
-        flat.insert(0, ({"at": accepted, "what": "waits for a worker", "duration": starts[0] - accepted}, 0))
-    flat += [
-        (
-            {
-                "at": one["created"],
-                "what": f"message to {one['protocol']}",
-                "detail": one["target"],
-                "status": one["state"],
-            },
-            0,
-        )
-        for one in messages
-        if one.get("created")
-    ]
+    if accepted is not None:
+        if starts and starts[0] > accepted:
+            flat.insert(0, ({"at": accepted, "what": "waits for a worker", "duration": starts[0] - accepted}, 0))
+        flat.insert(0, ({"at": accepted, **_cause(event.get("source") or {})}, 0))
+    flat += [(_delivery(one), 0) for one in messages if one.get("created")]
     if not flat:
         return []
     begin = min(float(step["at"]) for step, _ in flat)
     end = max(float(step["at"]) + float(step.get("duration") or 0) for step, _ in flat)
     scale = WIDTH / max(end - begin, 1e-6)
     return [_bar(step, depth, begin, scale) for step, depth in flat]
+
+
+def _cause(source: Json) -> Json:
+    """What the event began with: the PUT of an object, a publish, a call."""
+    if source.get("kind") == "s3":
+        return {"what": f"{source.get('event', 'object')}, stored", "detail": f"{source['bucket']}/{source['key']}"}
+    return {"what": "accepted", "detail": str(source.get("topic") or source.get("queue") or source.get("kind") or "")}
+
+
+def _delivery(message: Json) -> Json:
+    """From the publish to the moment when the target had it, or it was given up."""
+    ended = message.get("finished")
+    return {
+        "at": message["created"],
+        "what": f"message to {message['protocol']}: {message['state']}",
+        "detail": message["target"],
+        "status": message["state"],
+        "duration": ended - message["created"] if ended else 0.0,
+    }
 
 
 def _flat(steps: list[Json], depth: int) -> list[tuple[Json, int]]:
@@ -142,8 +151,10 @@ def _kind(step: dict[str, Any], depth: int) -> str:
     what = str(step["what"])
     if step.get("status") == "dead":
         return "failed"
-    if what.startswith("waits"):
+    if what.startswith(("waits", "start of a worker")):
         return "waiting"
+    if what.startswith(("ObjectCreated", "ObjectRemoved", "accepted")):
+        return "call"
     if what.startswith("message"):
         return "message"
     return "attempt" if depth == 0 else "call"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,12 +47,11 @@ class System:
 
     async def verify(self, request: Request) -> Response:
         answer = await self._world.ask("verify", {})
-        return self._said(request, "verified", answer["damage"])
+        return self._render.page(request, "_kept.html", what="verified", damage=answer["damage"])
 
     async def back_up(self, request: Request) -> Response:
         form = await read_form(request)
         answer = await self._world.ask("backup", {"target": form["target"]})
-        return self._said(request, f"backed up to {answer['folder']}", answer["damage"])
-
-    def _said(self, request: Request, what: str, damage: list[dict[str, Any]]) -> Response:
-        return self._render.page(request, "_kept.html", what=what, damage=damage)
+        last = (await self._world.ask("status", {}))["backup"]
+        said = {"what": f"backed up to {answer['folder']}", "damage": answer["damage"]}
+        return self._render.page(request, "_backed.html", last=last, **said)

@@ -6,11 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alight.calls import Members
 from alight.console.forms import goes_to, read_form, shows_again
 from alight.console.render import Render, segment
 from alight.console.world import World
 from alight.names import ACCOUNT, REGION
 
+#: Messages of a page.
+PAGE = 50
 PROTOCOLS = ("sms", "email", "email-json", "http", "https", "lambda", "sqs")
 
 
@@ -35,8 +38,11 @@ class Topics:
 
     async def index(self, request: Request) -> Response:
         topics = (await self._world.call("sns", "ListTopics", {})).get("Topics") or []
-        names = [one["TopicArn"].rpartition(":")[2] for one in topics]
-        return self._render.page(request, "topics.html", names=names)
+        rows = [(one["TopicArn"].rpartition(":")[2], await self._attributes(one["TopicArn"])) for one in topics]
+        return self._render.page(request, "topics.html", rows=rows)
+
+    async def _attributes(self, arn: str) -> Members:
+        return dict((await self._world.call("sns", "GetTopicAttributes", {"TopicArn": arn}))["Attributes"])
 
     async def create(self, request: Request) -> Response:
         form = await read_form(request)
@@ -46,8 +52,10 @@ class Topics:
 
     async def page(self, request: Request) -> Response:
         arn = _arn(request)
-        attributes = (await self._world.call("sns", "GetTopicAttributes", {"TopicArn": arn}))["Attributes"]
+        attributes = await self._attributes(arn)
         found = await self._world.call("sns", "ListSubscriptionsByTopic", {"TopicArn": arn})
+        messages = self._world.outbox.messages_of_topic(arn, _before(request), PAGE + 1)
+        last = messages[PAGE - 1] if len(messages) > PAGE else None
         return self._render.page(
             request,
             "topic.html",
@@ -56,6 +64,9 @@ class Topics:
             display=attributes.get("DisplayName", ""),
             subscriptions=found.get("Subscriptions") or [],
             protocols=PROTOCOLS,
+            messages=messages[:PAGE],
+            next=f"{last['published']!r}_{last['id']}" if last else None,
+            is_first="before" not in request.query_params,
         )
 
     async def subscribe(self, request: Request) -> Response:
@@ -80,6 +91,15 @@ class Topics:
     async def delete(self, request: Request) -> Response:
         await self._world.call("sns", "DeleteTopic", {"TopicArn": _arn(request)})
         return goes_to(request, "/topics")
+
+
+def _before(request: Request) -> tuple[float, str] | None:
+    """Where a page begins, as the one before it has written it; what cannot be read begins at the newest."""
+    published, _, id = request.query_params.get("before", "").partition("_")
+    try:
+        return float(published), id
+    except ValueError:
+        return None
 
 
 def _arn(request: Request) -> str:

@@ -10,12 +10,15 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from alight.errors import AlightError
 from alight.notifications.policy import Failed
+
+if TYPE_CHECKING:
+    from aiohttp.abc import ResolveResult
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,8 +33,12 @@ FIRST_FREE_PORT = 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
-# Local NAT64 prefixes and site-local addresses: not on the internet, whatever the address library says.
-_NEVER = (ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("fec0::/10"))
+# Not on the internet, whatever the address library of this Python says: protocol assignments (192.0.0.192 gives out a
+# cloud's credentials), the 6to4 relays of old, local NAT64 prefixes, site-local addresses, examples.
+_NEVER = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "fec0::/10", "3fff::/20")
+)
 
 
 def allowed_networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -114,8 +121,9 @@ class Gate:
         return [self.check(answer, port) for answer in answers]
 
 
-class GatedResolver(AbstractResolver):
-    """aiohttp's resolver: it connects to nothing but what the gate lets through."""
+class GatedResolver:
+    """A resolver as aiohttp asks it (`late`: its class is not loaded yet): it connects to nothing but what the gate
+    lets through."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -131,14 +139,14 @@ class GatedResolver(AbstractResolver):
 
 def _result(host: str, port: int, address: Address) -> ResolveResult:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    return ResolveResult(
-        hostname=host,
-        host=str(address),
-        port=port,
-        family=family,
-        proto=socket.IPPROTO_TCP,
-        flags=socket.AI_NUMERICHOST,
-    )
+    return {
+        "hostname": host,
+        "host": str(address),
+        "port": port,
+        "family": family,
+        "proto": socket.IPPROTO_TCP,
+        "flags": socket.AI_NUMERICHOST,
+    }
 
 
 def _is_address(host: str) -> bool:

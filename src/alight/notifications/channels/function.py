@@ -12,13 +12,15 @@ from alight.store.database import Tx
 
 @dataclass(frozen=True, slots=True)
 class FunctionChannel:
-    """`invoke_function(tx, function ARN, payload, source ARN)` accepts an event; a missing function is a fault."""
+    """`invoke_function(tx, function ARN, payload, source ARN, event that published)` accepts an event; a missing
+    function is a fault."""
 
     envelopes: Envelopes
-    invoke_function: Callable[[Tx, str, bytes, str], None]
+    invoke_function: Callable[[Tx, str, bytes, str, str], None]
 
     def prepare(self, outgoing: Outgoing) -> str:
         return dumps(self.envelopes.function_event(outgoing.message, outgoing.topic, outgoing.delivery.subscription))
 
     def deliver(self, tx: Tx, outgoing: Outgoing, prepared: str) -> None:
-        self.invoke_function(tx, outgoing.delivery.target, prepared.encode(), outgoing.message.topic)
+        message = outgoing.message
+        self.invoke_function(tx, outgoing.delivery.target, prepared.encode(), message.topic, message.cause)

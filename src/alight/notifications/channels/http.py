@@ -5,14 +5,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, cast
 
-import aiohttp
-
+from alight import late
 from alight.clock import Clock
 from alight.notifications.channels.addresses import Gate, GatedResolver
 from alight.notifications.envelope import Envelopes, dumps, text_for
 from alight.notifications.outgoing import Outgoing
 from alight.notifications.policy import Failed, content_type
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 #: Seconds from the first packet to the last byte of the answer.
 DEADLINE = 15.0
@@ -46,9 +50,11 @@ class HttpChannel:
 
     def open(self) -> aiohttp.ClientSession:
         """The session, made on first use."""
+        import aiohttp
+
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                resolver=GatedResolver(self._gate),
+                resolver=cast("AbstractResolver", GatedResolver(self._gate)),
                 use_dns_cache=False,
                 limit=0,
                 ssl=self._trust if self._trust is not None else True,
@@ -70,6 +76,9 @@ class HttpChannel:
             self._session = None
 
     async def send(self, outgoing: Outgoing) -> None:
+        await late.load("aiohttp")
+        import aiohttp
+
         url = self._gate.check_url(outgoing.delivery.target)
         # Not in a thread: signing does not let other threads run meanwhile, so that would only add the way there.
         body = self._body(outgoing)

@@ -13,8 +13,8 @@ from alight.notifications.outgoing import Outgoing
 from alight.store.database import Tx
 from alight.store.outbox import StoredMessage
 
-#: (tx, queue ARN, body, message attributes in SQS's members, ARN of the topic that it comes from)
-SendQueue = Callable[[Tx, str, str, Mapping[str, Any], str], None]
+#: (tx, queue ARN, body, message attributes in SQS's members, ARN of the topic that it comes from, its cause)
+SendQueue = Callable[[Tx, str, str, Mapping[str, Any], str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class QueueChannel:
         return queue_body(self.envelopes, outgoing)
 
     def deliver(self, tx: Tx, outgoing: Outgoing, prepared: str) -> None:
-        attributes = message_attributes(outgoing.message) if outgoing.delivery.raw else {}
-        self.send_queue(tx, outgoing.delivery.target, prepared, attributes, outgoing.message.topic)
+        message = outgoing.message
+        attributes = message_attributes(message) if outgoing.delivery.raw else {}
+        self.send_queue(tx, outgoing.delivery.target, prepared, attributes, message.topic, message.cause)
 
 
 def queue_body(envelopes: Envelopes, outgoing: Outgoing) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import importlib
 import importlib.util
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+from alight.notifications.channels.heard import Heard
 from alight.notifications.envelope import sms_text
 from alight.notifications.outgoing import Outgoing
 from alight.notifications.policy import Failed
@@ -19,6 +21,9 @@ HELD_WITHOUT_EXTRA = "SMS gateways need the extra `sms`: pip install 'alight[sms
 MOST_LETTERS = 1_600
 
 DEADLINE = 60.0
+
+#: Texts that are with the gateway at a time.
+THREADS = 8
 
 PLACEHOLDER = "{phone}"
 
@@ -43,6 +48,12 @@ class SmsChannel:
     def __init__(self, url: str, deadline: float = DEADLINE) -> None:
         self._url = url
         self._deadline = deadline
+        # Own threads: a gateway that does not answer must not keep everybody else's from theirs.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sms")
+
+    def close(self) -> None:
+        """What waits for a thread is given up; nobody waits for those that are with the gateway."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, outgoing: Outgoing) -> None:
         text = sms_text(outgoing.message, outgoing.topic)
@@ -51,21 +62,19 @@ class SmsChannel:
         url = self._url.replace(PLACEHOLDER, quote(outgoing.delivery.target, safe=""))
         try:
             async with asyncio.timeout(self._deadline):
-                problem = await asyncio.to_thread(_notify, url, text)
+                failure = await asyncio.get_running_loop().run_in_executor(self._threads, _notify, url, text)
         except TimeoutError as error:
             raise Failed(f"the SMS gateway did not answer within {self._deadline:g} s", uncertain=True) from error
-        if problem is not None:
-            raise Failed(problem)
+        if failure is not None:
+            raise failure
 
 
-def _notify(url: str, text: str) -> str | None:
-    """Send by apprise; what went wrong, in its words."""
-    apprise = importlib.import_module("apprise")
-    gateway = apprise.Apprise()
-    with apprise.LogCapture(level=apprise.logging.WARNING) as captured:
-        if not gateway.add(url):
-            return "ALIGHT_SMS_URL is not a gateway that apprise knows"
-        if gateway.notify(body=text):
-            return None
-        lines = captured.getvalue().strip().splitlines()
-    return f"the SMS gateway refused: {lines[-1] if lines else 'no reason given'}"
+def _notify(url: str, text: str) -> Failed | None:
+    """Send by apprise; what went wrong."""
+    gateway = importlib.import_module("apprise").Apprise()
+    if not gateway.add(url):
+        return Failed("ALIGHT_SMS_URL is not a gateway that apprise knows")
+    heard = Heard()
+    for service in gateway:
+        service.logger = heard.logger
+    return None if gateway.notify(body=text) else heard.failure()

@@ -8,6 +8,7 @@ from typing import Any
 from alight import names
 from alight.calls import Call, Members
 from alight.errors.apigateway import BadRequestException, ConflictException, NotFoundException
+from alight.expressions import InvalidExpression, compile_expression
 from alight.services.apigateway.ledger import Edit, Ledger
 from alight.services.apigateway.methods_rules import refuse
 from alight.services.apigateway.pages import page
@@ -50,9 +51,9 @@ def authorizer(given: Members, others: dict[str, Any], own_id: str) -> Body:
         raise BadRequestException(_TTL)
     _check_sources(str(given.get("identitySource") or ""), kind, ttl)
     try:
-        re.compile(given.get("identityValidationExpression") or "")
-    except re.error:
-        raise BadRequestException("Invalid identityValidationExpression specified") from None
+        compile_expression(given.get("identityValidationExpression") or "")
+    except InvalidExpression as error:
+        raise BadRequestException(f"Invalid identityValidationExpression specified: {error}") from None
     kept: Body = {"id": own_id, "name": given["name"], "type": kind}
     kept |= {name: given[name] for name in _KEPT if given.get(name)}
     return kept | {"authType": kept.get("authType", "custom"), "authorizerResultTtlInSeconds": ttl}

@@ -6,13 +6,13 @@ name: mapping templates, mocks (but for the answer to a preflight), keys and usa
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from alight.calls import Members
 from alight.errors.apigateway import BadRequestException
 from alight.errors.common import NotImplemented_
+from alight.parsed import parsed
 from alight.services.apigateway.uris import function_of, is_address, service_of
 
 VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY")
@@ -224,7 +224,7 @@ def _is_pass_through(template: str, integration: Members) -> bool:
 
 def _is_empty_object(template: str) -> bool:
     try:
-        return bool(json.loads(template) == {})
+        return bool(parsed(template) == {})
     except ValueError:
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.cloudwatch import InvalidFormat, InvalidNextToken, InvalidParameterValue, ResourceNotFound
 from alight.errors.common import NotImplemented_, ValidationError
+from alight.parsed import parsed
 from alight.services.cloudwatch import alarm, rules
 from alight.services.cloudwatch.evaluation import Verdict
 from alight.services.cloudwatch.history import History
@@ -71,7 +71,7 @@ class Alarms:
             raise InvalidParameterValue(f"The value {state} for parameter StateValue is not supported.")
         if data:
             try:
-                json.loads(data)
+                parsed(data)
             except ValueError:
                 raise InvalidFormat("StateReasonData was not valid JSON") from None
 

@@ -19,6 +19,7 @@ from alight.errors.cloudwatch import (
 )
 from alight.errors.common import NotImplemented_, ValidationError
 from alight.names import ACCOUNT
+from alight.parsed import parsed
 from alight.services.cloudwatch import rules
 from alight.services.cloudwatch.statistics import PLAIN, Point, check_period, is_percentile, points, statistic
 from alight.services.members import check
@@ -227,7 +228,7 @@ def _read_token(token: str | None, first: list[Any]) -> list[Any]:
     if not token:
         return first
     try:
-        place = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
+        place = parsed(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
     except ValueError:
         raise InvalidNextToken from None
     if not isinstance(place, list) or [type(one) for one in place] != [type(one) for one in first]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import quote
 
 from alight.calls import Members
 from alight.errors.iam import MalformedPolicyDocument
+from alight.parsed import parsed
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _KEYS = frozenset({"Version", "Id", "Statement"})
@@ -55,7 +55,7 @@ def trust_policy(text: str) -> str:
 
 def _statements(text: str) -> list[Members]:
     try:
-        document = json.loads(text)
+        document = parsed(text)
     except ValueError:
         raise MalformedPolicyDocument("This policy contains invalid Json") from None
     if not isinstance(document, dict) or not document.keys() <= _KEYS:

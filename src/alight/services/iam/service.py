@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from alight.calls import Call, Handler, Members, Principal
 from alight.credentials import Credentials
@@ -44,7 +45,7 @@ class Iam:
             self._known, self._version = {}, self._records.version
         place = ("role", principal.user_id if principal.worker is None else principal.role or "")
         if principal.user:
-            place = ("user", principal.user)
+            place = ("user", principal.user_id)
         if place not in self._known:
             self._known[place] = self._documents(principal)
         return self._known[place]
@@ -65,6 +66,9 @@ class Iam:
     def _documents(self, principal: Principal) -> list[Members]:
         if principal.user:
             user = self.users.find(principal.user)
+            if user is not None and user.body["UserId"] != principal.user_id:
+                # One who came later under the same name is somebody else.
+                user = None
             groups = [self.groups.find(name) for name in user.body["Groups"]] if user is not None else []
             own = self.users.documents(user) if user is not None else []
             return [*own, *(one for group in groups if group is not None for one in self.groups.documents(group))]
@@ -91,6 +95,16 @@ class Iam:
     def user_called(self, name: str) -> Principal | None:
         user = self.users.find(name)
         return None if user is None else user_principal(user)
+
+    def as_now(self, principal: Principal) -> Principal:
+        """A caller of earlier, as they are called now: a user is the id, whatever name and path it has. One who has
+        gone is nobody: no name, and an ARN that no policy speaks of."""
+        if principal.kind != "user":
+            return principal
+        found = next((one for one in self.users.listed() if one.body["UserId"] == principal.user_id), None)
+        if found is None:
+            return replace(principal, user=None, arn=principal.user_id)
+        return replace(user_principal(found, principal.key_id), session=principal.session)
 
     def filled(self, call: Call, given: Members) -> Members:
         """A request with what it leaves unsaid: the caller's own name, and the path of whom it names."""

@@ -1,4 +1,5 @@
-"""Settings of asynchronous invocation (EventInvokeConfig with its destinations) and reserved concurrency."""
+"""Settings of asynchronous invocation (EventInvokeConfig with its destinations), reserved concurrency, and whether a
+loop that a function makes is ended."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ from typing import Any
 from alight import names
 from alight.calls import Call, Members
 from alight.clock import Clock
+from alight.errors.common import ValidationException
 from alight.errors.lambda_ import InvalidParameterValueException, ResourceNotFoundException
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.destination_rules import DestinationRules
 from alight.services.lambda_.qualifiers import LATEST, split, whole
 
+RECURSION = ("Allow", "Terminate")
 _LIMITS = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, 21_600)}
 
 
@@ -65,6 +68,20 @@ class Behaviour:
     async def delete_function_concurrency(self, call: Call, given: Members) -> Members:
         await self._catalogue.change(given["FunctionName"], lambda body: body | {"Reserved": None})
         return {}
+
+    async def put_function_recursion_config(self, call: Call, given: Members) -> Members:
+        wanted = given["RecursiveLoop"]
+        if wanted not in RECURSION:
+            raise ValidationException(
+                f"1 validation error detected: Value '{wanted}' at 'recursiveLoop' failed to satisfy constraint: "
+                f"Member must satisfy enum value set: [{', '.join(RECURSION)}]"
+            )
+        await self._catalogue.change(whole(given["FunctionName"]), lambda body: body | {"RecursiveLoop": wanted})
+        return {"RecursiveLoop": wanted}
+
+    async def get_function_recursion_config(self, call: Call, given: Members) -> Members:
+        body = self._catalogue.body(whole(given["FunctionName"]))
+        return {"RecursiveLoop": body.get("RecursiveLoop", "Terminate")}
 
     def _settings(self, given: Members) -> dict[str, Any]:
         kept = self._catalogue.kept(given["FunctionName"], given.get("Qualifier"))

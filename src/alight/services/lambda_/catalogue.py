@@ -30,6 +30,8 @@ class Catalogue:
     def __init__(self, database: Database, records: Records) -> None:
         self._database = database
         self._records = records
+        #: What functions say of their events, in jobs; for as long as a definition is the same object.
+        self._event_settings: dict[str, tuple[object, Body]] = {}
 
     @property
     def version(self) -> int:
@@ -51,6 +53,20 @@ class Catalogue:
             return None if version is None else qualifiers.seen(own, version, arn)
         alias = self._get(ALIAS, qualifiers.place(name, qualifier), tx)
         return None if alias is None else self._through(own, alias, alias["Configuration"]["FunctionVersion"], tx)
+
+    def event_settings(self, function: str, tx: Tx) -> Body:
+        """How the function wants its events tried, as the job sees it; empty where it does not say or is not there."""
+        name, qualifier = qualifiers.split(function)
+        if qualifier:
+            return (self.find(function, tx) or {}).get("EventInvoke") or {}
+        revision = self._records.revision(FUNCTION, name, tx)
+        known = self._event_settings.get(name)
+        if known is None or known[0] is not revision:
+            if len(self._event_settings) >= _MANY:
+                self._event_settings.clear()
+            settings = (self._get(FUNCTION, name, tx) or {}).get("EventInvoke") or {}
+            known = self._event_settings[name] = revision, settings
+        return known[1]
 
     def routed(self, body: Body, lot: float) -> Body:
         """What one call of `body` runs: where it was found by an alias with weights, the lot chooses the version."""

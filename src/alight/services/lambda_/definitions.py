@@ -2,7 +2,8 @@
 
 Record body: `Configuration` (what GetFunctionConfiguration answers), `Code` (where the unpacked package lies), `Opt`
 (the same of its layers, where it has some),
-`Reserved`, `Policy` (statements by id), `EventInvoke`, `Tags`, and `Publish` (`staged` or `immediate`).
+`Reserved`, `Policy` (statements by id), `EventInvoke`, `Tags`, `Publish` (`staged` or `immediate`), and `RecursiveLoop`
+(`Allow` or `Terminate`) where somebody has said it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from alight import names
 from alight.calls import Members
+from alight.errors.common import ValidationException
 from alight.errors.lambda_ import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -31,12 +34,15 @@ _NAME = re.compile(
 )
 _ROLE = re.compile(r"arn:aws:iam::\d{12}:role/(?:[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})")
 
+_HANDLER = re.compile(r"[^\s]+")
+
 #: Members of Create and UpdateFunctionConfiguration that are kept as they are given.
 _PLAIN = (
     "Handler", "Runtime", "Role", "Description", "Timeout", "MemorySize", "TracingConfig", "EphemeralStorage",
 )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def parse_name(text: str) -> tuple[str, str]:
     """`(name, qualifier)` of a function name, partial ARN or ARN; the qualifier is empty where none is given."""
     match = _NAME.fullmatch(text)
@@ -115,6 +121,11 @@ def with_code(body: dict[str, Any], code: Members, now: float) -> dict[str, Any]
     return body | {"Configuration": changed, "Code": code}
 
 
+def may_loop(body: dict[str, Any] | None) -> bool:
+    """Whether its owner wants the function to cause itself for ever."""
+    return body is not None and body.get("RecursiveLoop") == "Allow"
+
+
 def warned(body: dict[str, Any], warnings: Sequence[str]) -> dict[str, Any]:
     """What is to be known of the package although it was taken, in the one member that says something of a state."""
     configuration = {name: value for name, value in body["Configuration"].items() if name != "StateReason"}
@@ -166,6 +177,11 @@ def _stamp(now: float) -> Members:
 
 
 def _check_limits(given: Members) -> None:
+    if (handler := given.get("Handler")) is not None and not _HANDLER.fullmatch(handler):
+        raise ValidationException(
+            f"1 validation error detected: Value '{handler}' at 'handler' failed to satisfy constraint: Member must "
+            r"satisfy regular expression pattern: [^\s]+"
+        )
     if (timeout := given.get("Timeout")) is not None and not 1 <= timeout <= 900:
         raise InvalidParameterValueException(f"'Timeout' is {timeout}: it must be 1 to 900 seconds.", Type="User")
     if (memory := given.get("MemorySize")) is not None and not 128 <= memory <= 10_240:

@@ -16,6 +16,7 @@ from alight import names
 from alight.clock import iso_millis
 from alight.errors import Fault
 from alight.events.ended import Deed, Ended, Tell
+from alight.parsed import parsed
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.destination_rules import ACTIONS, RoleMay
 from alight.store.database import Tx
@@ -85,7 +86,7 @@ class Destinations:
             self._failed(body, letter, f"the role {role} does not have permission for {ACTIONS[letter.service]}")
         elif len(letter.body.encode()) > LIMITS[letter.service]:
             self._failed(body, letter, f"it is longer than {LIMITS[letter.service]} bytes")
-        elif letter.service == "lambda" and _hops(ended) > MOST_HOPS:
+        elif letter.service == "lambda" and _hops(ended) > MOST_HOPS and not definitions.may_loop(body):
             self._failed(body, letter, f"{MOST_HOPS} functions have told each other in a row: that is a loop")
             self._telemetry.metric(
                 "AWS/Lambda",
@@ -184,6 +185,6 @@ def attributes_of(ended: Ended) -> dict[str, tuple[str, str]]:
 
 def _json(payload: bytes) -> Any:
     try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
+        return parsed(payload)
+    except ValueError:
         return payload.decode("utf-8", "replace")

@@ -6,7 +6,6 @@ bodies. A body is looked into where it is JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from alight.calls import Members
 from alight.errors.lambda_ import InvalidParameterValueException
 from alight.notifications.filter_rules import PolicyError, check_pattern
 from alight.notifications.filters import matches
+from alight.parsed import parsed
 
 #: Patterns of one mapping.
 MOST_FILTERS = 5
@@ -29,11 +29,11 @@ def read_patterns(criteria: Members | None) -> list[dict[str, Any]]:
 
 def _pattern(text: str) -> dict[str, Any]:
     try:
-        pattern = json.loads(text)
+        pattern = parsed(text)
         if not isinstance(pattern, dict) or not pattern:
             raise PolicyError("a pattern is an object")
         check_pattern(pattern)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidParameterValueException(f"Invalid filter pattern definition. ({error})", Type="User") from None
     return pattern
 
@@ -51,7 +51,7 @@ def _matches(pattern: Members, record: Members) -> bool:
     if not isinstance(pattern.get("body"), dict):
         return matches(pattern, record)
     try:
-        body = json.loads(record["body"])
-    except (ValueError, RecursionError):
+        body = parsed(record["body"])
+    except ValueError:
         return False
     return isinstance(body, dict) and matches(pattern, record | {"body": body})

@@ -148,11 +148,12 @@ class Layers:
 
 
 def _laid(places: Sequence[str], folder: Path) -> Body:
-    opt = lay([folder / place for place in places], folder)
+    opt, seal = lay([folder / place for place in places], folder)
     return {
         "Dir": str(opt.relative_to(folder.absolute())),
         "Compiled": compiled_for(opt),
         "Unpacked": size_of(opt),
+        "Seal": seal,
     }
 
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from alight.functions.invocation import Outcome
+from alight.store.metrics import together
+from alight.store.minutes import Column, Together
 from alight.store.telemetry import Telemetry
 
 NAMESPACE = "AWS/Lambda"
+#: Series that are kept ready to be told.
+REMEMBERED = 4_096
+
+_CONCURRENT: tuple[Column, ...] = (("ConcurrentExecutions", "Count"),)
+_RAN: tuple[Column, ...] = (("Invocations", "Count"), ("Errors", "Count"), ("Duration", "Milliseconds"))
+_WITH_THROTTLES: tuple[Column, ...] = (*_RAN, ("Throttles", "Count"))
+_EVERY = together(NAMESPACE, _CONCURRENT, {})
 
 
 class FunctionMetrics:
@@ -13,25 +22,20 @@ class FunctionMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
+        self._known: dict[tuple[tuple[Column, ...], str, str], Together] = {}
 
     def began(self, name: str, own: int, every: int) -> None:
         """A call begins; so many of this function's and of all run together now."""
-        self._telemetry.metric(NAMESPACE, "ConcurrentExecutions", every, {}, unit="Count")
-        self._telemetry.metric(NAMESPACE, "ConcurrentExecutions", own, {"FunctionName": name}, unit="Count")
+        self._telemetry.tell(_EVERY, float(every))
+        self._telemetry.tell(self._own(_CONCURRENT, name), float(own))
 
     def ran(self, name: str, outcome: Outcome, arn: str) -> None:
         """`arn` is what was invoked: a version or an alias is counted by itself, too."""
         failed = 0.0 if outcome.function_error is None else 1.0
-        self._tell(name, "Invocations", 1.0)
-        self._tell(name, "Errors", failed)
-        self._tell(name, "Throttles", 0.0)
-        self._tell(name, "Duration", outcome.duration_ms, "Milliseconds")
+        self._telemetry.tell(self._both(_WITH_THROTTLES, name), 1.0, failed, outcome.duration_ms, 0.0)
         resource = arn.rpartition("function:")[2]
         if ":" in resource:
-            place = {"FunctionName": name, "Resource": resource}
-            self._telemetry.metric(NAMESPACE, "Invocations", 1.0, place, unit="Count")
-            self._telemetry.metric(NAMESPACE, "Errors", failed, place, unit="Count")
-            self._telemetry.metric(NAMESPACE, "Duration", outcome.duration_ms, place, unit="Milliseconds")
+            self._telemetry.tell(self._own(_RAN, name, resource), 1.0, failed, outcome.duration_ms)
 
     def throttled(self, name: str) -> None:
         self._tell(name, "Throttles", 1.0)
@@ -39,6 +43,10 @@ class FunctionMetrics:
     def received(self, function: str) -> None:
         """An asynchronous event was accepted."""
         self._tell(_name(function), "AsyncEventsReceived", 1.0)
+
+    def looped(self, function: str) -> None:
+        """An event of it was one too many of a loop."""
+        self._tell(_name(function), "RecursiveInvocationsDropped", 1.0)
 
     def waited(self, name: str, seconds: float) -> None:
         """How old an asynchronous event is as an attempt at it begins."""
@@ -49,8 +57,32 @@ class FunctionMetrics:
         self._tell(_name(function), "AsyncEventsDropped", 1.0, times=count)
 
     def _tell(self, name: str, metric: str, value: float, unit: str = "Count", times: int = 1) -> None:
+        if times == 1:
+            self._telemetry.tell(self._both(((metric, unit),), name), value)
+            return
         self._telemetry.metric(NAMESPACE, metric, value, {}, unit=unit, times=times)
         self._telemetry.metric(NAMESPACE, metric, value, {"FunctionName": name}, unit=unit, times=times)
+
+    def _own(self, columns: tuple[Column, ...], name: str, resource: str = "") -> Together:
+        """The series of one function, or of one of its versions and aliases."""
+        known = self._known.get((columns, name, resource))
+        if known is None:
+            where = {"FunctionName": name} | ({"Resource": resource} if resource else {})
+            known = self._keep((columns, name, resource), together(NAMESPACE, columns, where))
+        return known
+
+    def _both(self, columns: tuple[Column, ...], name: str) -> Together:
+        """The series of one function and those of all."""
+        known = self._known.get((columns, name, "*"))
+        if known is None:
+            known = self._keep((columns, name, "*"), together(NAMESPACE, columns, {}, {"FunctionName": name}))
+        return known
+
+    def _keep(self, place: tuple[tuple[Column, ...], str, str], made: Together) -> Together:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[place] = made
+        return made
 
 
 def _name(function: str) -> str:

@@ -19,6 +19,7 @@ def named(package: Package, folder: Path) -> dict[str, Any]:
         "Venv": venv,
         "Compiled": dict(package.compiled),
         "Unpacked": package.unpacked,
+        "Seal": package.seal,
     }
 
 
@@ -35,6 +36,12 @@ def opt_of(body: Mapping[str, Any], folder: Path) -> Path | None:
 def all_of(body: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     """Every folder that a function, or a version of one, needs."""
     return (path for path in (*code_of(body["Code"], folder), opt_of(body, folder)) if path is not None)
+
+
+def seals_of(body: Mapping[str, Any], folder: Path) -> dict[Path, str]:
+    """What a function's folders held when they were stored. (Records of before 0.2 do not say.)"""
+    code, opt = body["Code"], body.get("Opt") or {}
+    return {folder / place["Dir"]: place["Seal"] for place in (code, opt) if place.get("Seal")}
 
 
 def compiled_of(body: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from alight import names
@@ -18,6 +19,7 @@ from alight.events.polling import TROUBLE, Handled, Poller
 from alight.functions.invocation import Invocation, Outcome
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.batches import event_of, failures, record_of
+from alight.services.lambda_.chains import Chains, written
 from alight.services.lambda_.destination_rules import RoleMay
 from alight.services.lambda_.event_filters import read_patterns, wants
 from alight.services.lambda_.mapping_rules import ACTIONS, KIND, REPORTS, batching
@@ -44,6 +46,9 @@ class Means:
     role_may: RoleMay
     telemetry: Telemetry
     clock: Clock
+    chains: Chains
+    #: Told of a function whose call was one too many of a loop.
+    looped: Callable[[str], None]
 
 
 class Pollers:
@@ -166,9 +171,16 @@ class Pollers:
             return Handled(done=unwanted)
         payload, count = event_of([records[message.id] for message in wanted])
         batch, back = wanted[:count], wanted[count:]
-        invocation = Invocation(names.new_request_id(), payload)
+        arn = mapping["FunctionArn"]
+        chain, ended = self._means.chains.with_call(self._database.read(), arn, _causes(batch))
+        if ended:
+            # Nothing of it is lost: it shows up again, and goes to the queue's dead letters as any that fails.
+            log.warning("%s is in a loop with %s: it was not called", arn, mapping["EventSourceArn"])
+            self._means.looped(arn)
+            return Handled(done=unwanted, back=back)
+        invocation = Invocation(names.new_request_id(), payload, chain=written(chain))
         started = self._means.clock.now()
-        outcome = await self._means.runner.batch(mapping["FunctionArn"], invocation)
+        outcome = await self._means.runner.batch(arn, invocation)
         failed = _failed(mapping, batch, outcome)
         self._record(mapping, invocation.request_id, batch, failed, started)
         return Handled(done=[*unwanted, *(message for message in batch if message.id not in failed)], back=back)
@@ -194,6 +206,10 @@ class Pollers:
                 request=request_id,
                 receives=message.receives,
             )
+
+
+def _causes(batch: list[QueuedMessage]) -> Iterator[str]:
+    return (message.chain for message in batch if message.chain)
 
 
 def _failed(mapping: Members, batch: list[QueuedMessage], outcome: Outcome) -> frozenset[str]:

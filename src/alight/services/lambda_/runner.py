@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alight import names
+from alight.calls import Attempt
 from alight.clock import Clock
 from alight.errors.lambda_ import TooManyRequestsException
 from alight.events.dispatch import Result, Target, Throttled
@@ -19,7 +21,7 @@ from alight.functions.pool import FunctionPool
 from alight.services.lambda_ import definitions
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.metrics import FunctionMetrics
-from alight.services.lambda_.places import code_of, compiled_of, opt_of
+from alight.services.lambda_.places import code_of, compiled_of, opt_of, seals_of
 from alight.services.lambda_.qualifiers import LATEST
 from alight.store.journal import Event
 from alight.store.telemetry import Telemetry
@@ -47,6 +49,7 @@ def spec_of(body: dict[str, Any], folder: Path) -> FunctionSpec:
         ephemeral_mb=configuration["EphemeralStorage"]["Size"],
         opt=opt_of(body, folder),
         compiled=compiled_of(body),
+        seals=seals_of(body, folder),
     )
 
 
@@ -76,6 +79,8 @@ class Runner:
         self.tell_of: Callable[[dict[str, Any]], Tell | None] = lambda body: None
         #: Draws from [0, 1): which version of an alias with weights gets a call.
         self._lot = lot
+        #: Attempts at events that run now, and whether an endpoint had no place for a call of theirs.
+        self._attempts: dict[tuple[str, int], bool] = {}
         #: What was read for events of a function, for as long as no definition changes.
         self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
         self._version = -1
@@ -92,18 +97,40 @@ class Runner:
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
         """Run now; of an alias with weights, one of its versions. Waits for a free worker of this machine, but not
-        beyond the function's own reserved concurrency: there Lambda answers 429, and so do we."""
-        body = self._catalogue.routed(body, self._lot())
-        spec = spec_of(body, self._folder)
+        beyond the function's own reserved concurrency, nor where too many wait for it already: there Lambda answers
+        429, and so do we."""
+        body, spec = self._chosen(body, self._spec(body))
         try:
-            return await self._run(body, spec, invocation, attempt=1, wait=False)
+            return await self._kept(body, spec, invocation, wait=False)
         except functions.Throttled as throttled:
             if throttled.reserved:
                 self._metrics.throttled(body["Configuration"]["FunctionName"])
                 raise TooManyRequestsException(
                     Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
                 ) from None
-        return await self._run(body, spec, invocation, attempt=1)
+        try:
+            return await self._kept(body, spec, invocation, wait=True)
+        except functions.Throttled:
+            self._metrics.throttled(body["Configuration"]["FunctionName"])
+            raise TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded", Type="User") from None
+
+    def turned_away(self, attempt: Attempt) -> None:
+        """An endpoint had no place for a call of this attempt: where it then fails, that is no failure of its own."""
+        place = attempt.event_id or "", attempt.fence
+        if place in self._attempts:
+            self._attempts[place] = True
+
+    async def _kept(self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, wait: bool) -> Outcome:
+        """Whoever goes away while it waits for a worker takes it along; once it has begun, it is run and accounted."""
+        begun = asyncio.Event()
+        running = asyncio.create_task(self._run(body, spec, invocation, attempt=1, wait=wait, begun=begun.set))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not begun.is_set():
+                running.cancel()
+            running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise
 
     async def event(self, event: Event) -> Result:
         """Run one attempt at an event. An alias is looked up, and its weights are drawn by, at each attempt: what an
@@ -118,13 +145,17 @@ class Runner:
             fence=event.fence,
             staged=body["Publish"] != "immediate",
         )
-        started = self._clock.now()
+        started, place = self._clock.now(), (event.id, event.fence)
+        self._attempts[place] = turned_away = False
         try:
             outcome = await self._run(body, spec, invocation, attempt=event.attempts + 1, wait=False)
-        except functions.Throttled:
+        except (functions.Throttled, functions.PoolClosed):
             raise Throttled from None
+        finally:
+            turned_away = self._attempts.pop(place)
         self._metrics.waited(spec.name, started - event.accepted)
-        return Result(outcome.kind, outcome.payload, event.id, started, self._clock.now(), outcome.version)
+        ended = self._clock.now()
+        return Result(outcome.kind, outcome.payload, event.id, started, ended, outcome.version, turned_away)
 
     def find(self, arn: str) -> dict[str, Any] | None:
         """A function's record, as it is kept for reading; None where there is no such function."""
@@ -144,6 +175,11 @@ class Runner:
             return await self._run(*self._chosen(*found), invocation, attempt=1, wait=False)
         except functions.Throttled:
             raise Throttled from None
+
+    def _spec(self, body: dict[str, Any]) -> FunctionSpec:
+        """Of a record that `find` has given, it is known already."""
+        found = self._known.get(("find", body["Configuration"]["FunctionArn"]))
+        return found[1] if found and found[0] is body else spec_of(body, self._folder)
 
     def _chosen(self, body: dict[str, Any], spec: FunctionSpec) -> tuple[dict[str, Any], FunctionSpec]:
         """Of an alias with weights, the version that the lot gives one call."""
@@ -165,12 +201,19 @@ class Runner:
         return self._known[place]
 
     async def _run(
-        self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, *, attempt: int, wait: bool = True
+        self,
+        body: dict[str, Any],
+        spec: FunctionSpec,
+        invocation: Invocation,
+        *,
+        attempt: int,
+        wait: bool,
+        begun: Callable[[], None] | None = None,
     ) -> Outcome:
         if (arn := body["Configuration"]["FunctionArn"]) != spec.arn:
             invocation = replace(invocation, function_arn=arn)
         started = self._clock.now()
-        outcome = await self._pool.invoke(spec, invocation, wait=wait)
+        outcome = await self._pool.invoke(spec, invocation, wait=wait, begun=begun)
         self._metrics.ran(spec.name, outcome, arn)
         self._telemetry.invocation(
             request_id=invocation.request_id,

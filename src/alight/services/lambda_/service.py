@@ -84,6 +84,8 @@ TABLE: Table = {
     "PutFunctionConcurrency": support("FunctionName ReservedConcurrentExecutions"),
     "GetFunctionConcurrency": support("FunctionName"),
     "DeleteFunctionConcurrency": support("FunctionName"),
+    "PutFunctionRecursionConfig": support("FunctionName RecursiveLoop"),
+    "GetFunctionRecursionConfig": support("FunctionName"),
 }
 
 
@@ -142,6 +144,8 @@ def operations(
             "PutFunctionConcurrency": behaviour.put_function_concurrency,
             "GetFunctionConcurrency": behaviour.get_function_concurrency,
             "DeleteFunctionConcurrency": behaviour.delete_function_concurrency,
+            "PutFunctionRecursionConfig": behaviour.put_function_recursion_config,
+            "GetFunctionRecursionConfig": behaviour.get_function_recursion_config,
         },
     )
 

@@ -6,12 +6,12 @@ does not keep to the format is not counted, and is a line like any other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alight.clock import Clock
 from alight.errors import Fault
+from alight.parsed import parsed
 from alight.services.cloudwatch import rules
 from alight.store.telemetry import Telemetry
 
@@ -29,14 +29,15 @@ class Embedded:
 
     def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
         self._telemetry.log(group, stream, timestamp, message, request_id)
-        self.count(message)
+        if MARK in message:
+            self.count(message)
 
     def count(self, message: str) -> None:
         """Never fails the caller."""
         if MARK not in message:
             return
         try:
-            line = json.loads(message)
+            line = parsed(message)
             about = line["_aws"]
             moment = about["Timestamp"] / 1000
             now = self._clock.now()
@@ -44,7 +45,7 @@ class Embedded:
                 return
             for directive in about["CloudWatchMetrics"]:
                 self._count(line, directive, moment)
-        except (Fault, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (Fault, ValueError, TypeError, KeyError, AttributeError):
             return
 
     def _count(self, line: Mapping[str, Any], directive: Mapping[str, Any], moment: float) -> None:

@@ -51,7 +51,7 @@ class Groups:
         return {}
 
     async def delete_log_group(self, call: Call, given: Members) -> Members:
-        group = self._places.group(given)
+        group = await self._places.group(given)
         await self._records.remove(KIND, group)
         await self._telemetry.delete_logs(group)
         return {}
@@ -63,10 +63,10 @@ class Groups:
                 f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: "
                 f"Member must satisfy enum value set: {sorted(RETENTIONS)}"
             )
-        return await self._change(self._places.group(given), lambda body: body | {"retentionInDays": days})
+        return await self._change(await self._places.group(given), lambda body: body | {"retentionInDays": days})
 
     async def delete_retention_policy(self, call: Call, given: Members) -> Members:
-        return await self._change(self._places.group(given), lambda body: _without(body, "retentionInDays"))
+        return await self._change(await self._places.group(given), lambda body: _without(body, "retentionInDays"))
 
     async def describe_log_groups(self, call: Call, given: Members) -> Members:
         await self._telemetry.flush()
@@ -87,28 +87,28 @@ class Groups:
     # Tags: by ARN, and by name as they were asked for before -----------------------------------------------------
 
     async def tag_resource(self, call: Call, given: Members) -> Members:
-        return await self._tag(self._named(given["resourceArn"]), given["tags"])
+        return await self._tag(await self._named(given["resourceArn"]), given["tags"])
 
     async def untag_resource(self, call: Call, given: Members) -> Members:
-        return await self._untag(self._named(given["resourceArn"]), given["tagKeys"])
+        return await self._untag(await self._named(given["resourceArn"]), given["tagKeys"])
 
     async def list_tags_for_resource(self, call: Call, given: Members) -> Members:
-        return self._tags(self._named(given["resourceArn"]))
+        return self._tags(await self._named(given["resourceArn"]))
 
     async def tag_log_group(self, call: Call, given: Members) -> Members:
-        return await self._tag(self._places.group(given), given["tags"])
+        return await self._tag(await self._places.group(given), given["tags"])
 
     async def untag_log_group(self, call: Call, given: Members) -> Members:
-        return await self._untag(self._places.group(given), given["tags"])
+        return await self._untag(await self._places.group(given), given["tags"])
 
     async def list_tags_log_group(self, call: Call, given: Members) -> Members:
-        return self._tags(self._places.group(given))
+        return self._tags(await self._places.group(given))
 
-    def _named(self, arn: str) -> str:
+    async def _named(self, arn: str) -> str:
         name = group_of(arn)
         if name == arn:
             raise ResourceNotFoundException("The specified resource does not exist.")
-        self._places.check(name)
+        await self._places.check(name)
         return name
 
     async def _tag(self, group: str, tags: dict[str, str]) -> Members:

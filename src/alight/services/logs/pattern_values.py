@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from alight.errors.logs import InvalidParameterException
+from alight.expressions import Expression, InvalidExpression, compile_expression
 
 #: Whether a value that was found is as wanted.
 Test = Callable[[Any], bool]
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-#: What AWS lets stand in a regular expression: no groups, so that none takes for ever.
+#: What AWS lets stand in a regular expression: no groups.
 _REGEX = re.compile(r"(?:[A-Za-z0-9:_#=@/;, ^$?\[\]{}|*+.\-]|\\[\x20-\x7e])*")
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -27,13 +28,13 @@ def invalid(why: str) -> InvalidParameterException:
     return InvalidParameterException(f"Invalid filter pattern: {why}")
 
 
-def compile_regex(text: str) -> re.Pattern[str]:
+def compile_regex(text: str) -> Expression:
     """What stood between two `%`. Raises for what AWS refuses, too."""
     if not text or not _REGEX.fullmatch(text):
         raise invalid(f"the regular expression {text!r} has characters that are not supported.")
     try:
-        return re.compile(text, re.ASCII)
-    except re.error as error:
+        return compile_expression(text)
+    except InvalidExpression as error:
         raise invalid(f"the regular expression {text!r} cannot be read: {error}.") from None
 
 

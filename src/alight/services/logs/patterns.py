@@ -7,11 +7,11 @@ JSON, `[one, two = value]` at words by their places.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from alight.parsed import parsed
 from alight.services.logs.pattern_conditions import Condition, Conditions, Find, Token
 from alight.services.logs.pattern_values import compile_regex, invalid
 
@@ -73,8 +73,8 @@ def _json_pattern(text: str) -> Wants:
 
     def matches(message: str) -> bool:
         try:
-            return wants(json.loads(message))
-        except (ValueError, RecursionError):
+            return wants(parsed(message))
+        except ValueError:
             return False
 
     return matches

@@ -26,16 +26,20 @@ class Places:
     records: Records
     telemetry: Telemetry
 
-    def group(self, given: Members) -> str:
+    async def group(self, given: Members) -> str:
         """By name or ARN. Raises where there is none."""
         name: str = given.get("logGroupName") or group_of(given.get("logGroupIdentifier") or "")
         if not name:
             raise InvalidParameterException("Exactly one of logGroupName and logGroupIdentifier must be specified.")
-        self.check(name)
+        await self.check(name)
         return name
 
-    def check(self, name: str) -> None:
-        if self.records.get(KIND, name) is None and not self._written(name):
+    async def check(self, name: str) -> None:
+        """Raises where there is none: a function's first line may wait to be written."""
+        if self.records.get(KIND, name) is not None:
+            return
+        await self.telemetry.flush()
+        if not self._written(name):
             raise ResourceNotFoundException("The specified log group does not exist.")
 
     def stream(self, group: str, name: str) -> Row:

@@ -31,7 +31,7 @@ class Reading:
 
     async def get_log_events(self, call: Call, given: Members) -> Members:
         await self._telemetry.flush()
-        group, count, name = self._places.group(given), limit(given, PAGE), given["logStreamName"]
+        group, count, name = await self._places.group(given), limit(given, PAGE), given["logStreamName"]
         self._places.stream(group, name)
         kind, place = position(given.get("nextToken"))
         start, end = seconds(given.get("startTime"), 0.0), seconds(given.get("endTime"), FOREVER)
@@ -60,7 +60,7 @@ class Reading:
     async def filter_log_events(self, call: Call, given: Members) -> Members:
         """A page may be empty and have a token all the same: the search goes on there."""
         await self._telemetry.flush()
-        group, count = self._places.group(given), limit(given, PAGE)
+        group, count = await self._places.group(given), limit(given, PAGE)
         wants = compile_pattern(given.get("filterPattern"))
         streams, prefix = frozenset(given.get("logStreamNames") or ()), given.get("logStreamNamePrefix") or ""
         if streams and prefix:

@@ -24,21 +24,22 @@ class Streams:
     async def create_log_stream(self, call: Call, given: Members) -> Members:
         """Kept once this returns."""
         await self._telemetry.flush()
-        group, name = self._places.group(given), check_stream_name(given["logStreamName"])
+        group, name = await self._places.group(given), check_stream_name(given["logStreamName"])
         if not await self._telemetry.create_stream(group, name):
             raise ResourceAlreadyExistsException("The specified log stream already exists")
         return {}
 
     async def delete_log_stream(self, call: Call, given: Members) -> Members:
         await self._telemetry.flush()
-        group, name = self._places.group(given), given["logStreamName"]
+        group, name = await self._places.group(given), given["logStreamName"]
         self._places.stream(group, name)
         await self._telemetry.delete_logs(group, name)
         return {}
 
     async def describe_log_streams(self, call: Call, given: Members) -> Members:
         await self._telemetry.flush()
-        group, count, prefix = self._places.group(given), limit(given, PAGE), given.get("logStreamNamePrefix") or ""
+        group = await self._places.group(given)
+        count, prefix = limit(given, PAGE), given.get("logStreamNamePrefix") or ""
         by_time = given.get("orderBy") == "LastEventTime"
         if by_time and prefix:
             raise InvalidParameterException("Cannot order by LastEventTime with a logStreamNamePrefix.")

@@ -63,7 +63,7 @@ class Tailing:
             raise InvalidParameterException(f"A live tail is of 1 to {MOST_GROUPS} log groups.")
         groups = tuple(dict.fromkeys(group_of(one) for one in identifiers))
         for group in groups:
-            self._places.check(group)
+            await self._places.check(group)
         streams, prefixes = given.get("logStreamNames") or [], given.get("logStreamNamePrefixes") or []
         if (streams or prefixes) and (len(groups) > 1 or (streams and prefixes)):
             raise InvalidParameterException(

@@ -33,7 +33,7 @@ class Writing:
     async def put_log_events(self, call: Call, given: Members) -> Members:
         """The lines are kept once this returns. Sequence tokens are taken and not asked for, as on AWS."""
         await self._telemetry.flush()
-        group, name = self._places.group(given), given["logStreamName"]
+        group, name = await self._places.group(given), given["logStreamName"]
         self._places.stream(group, name)
         events = given["logEvents"]
         _check(events)

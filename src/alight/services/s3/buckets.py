@@ -65,7 +65,7 @@ class Buckets:
             if not self._ground.objects.delete_bucket(tx, name):
                 raise BucketNotEmpty(BucketName=name)
 
-        await self._ground.database.write(job)
+        await self._ground.database.write(job, frees=True)
         return {}
 
     async def head_bucket(self, call: Call, given: Members) -> Members:

@@ -44,7 +44,8 @@ def store_name(algorithm: str) -> str:
 
 def expected(call: Call, given: Members) -> Expected | None:
     """The checksum that the request carries, if any. Raises `InvalidRequest` for two, malformed or missing ones."""
-    values = {name: given[member] for member, name in MEMBERS.items() if given.get(member) is not None}
+    named = MEMBERS.keys() & given.keys()
+    values = {MEMBERS[member]: given[member] for member in named if given[member] is not None} if named else {}
     trailers = _announced(call)
     if len(values) + len(trailers) > 1:
         raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
@@ -65,7 +66,10 @@ def expected(call: Call, given: Members) -> Expected | None:
 
 
 def _announced(call: Call) -> dict[str, str]:
-    headers = [each.strip().lower() for each in call.headers.get("x-amz-trailer", "").split(",")]
+    said = call.headers.get("x-amz-trailer")
+    if not said:
+        return {}
+    headers = [each.strip().lower() for each in said.split(",")]
     return {_HEADERS[header]: header for header in headers if header in _HEADERS}
 
 

@@ -41,7 +41,7 @@ class Deletes:
         check_version(version)
         asked = Conditions(if_match=given.get("IfMatch"))
         row = await self._ground.database.write(
-            lambda tx: self._delete(tx, call, self._ground.require(tx, bucket), key, asked, version)
+            lambda tx: self._delete(tx, call, self._ground.require(tx, bucket), key, asked, version), frees=True
         )
         return _told(version, row)
 
@@ -57,7 +57,7 @@ class Deletes:
             home = self._ground.require(tx, bucket)
             return [self._try(tx, call, home, one) for one in wanted]
 
-        outcomes = list(zip(wanted, await self._ground.database.write(job), strict=True))
+        outcomes = list(zip(wanted, await self._ground.database.write(job, frees=True), strict=True))
         reply: Members = {"Errors": [_refused(one, got) for one, got in outcomes if isinstance(got, Fault)]}
         if not request.get("Quiet"):
             reply["Deleted"] = [_echo(one) | _marker_of(got) for one, got in outcomes if not isinstance(got, Fault)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -19,6 +19,7 @@ from alight.events import event
 from alight.events.event import Change
 from alight.events.match import Rule, matching, rules
 from alight.names import ACCOUNT
+from alight.services.s3.lifecycle_rules import SETTING as LIFECYCLE
 from alight.services.s3.lifecycle_rules import expiration, rules_of
 from alight.services.s3.naming import check_key
 from alight.services.s3.validation import TargetCheck
@@ -28,12 +29,14 @@ from alight.store.shapes import Bucket, ObjectRow
 from alight.store.versions import SETTING
 
 #: Called inside the transaction that changes the object, once for each rule that wants the event.
-Emit = Callable[[Tx, str, Mapping[str, Any], Rule], object]
+Emit = Callable[..., object]
 
 #: The canonical id of the account that owns every bucket, and the shorter one that events show.
 OWNER_ID = hashlib.sha256(f"canonical:{ACCOUNT}".encode()).hexdigest()
 EVENT_OWNER_ID = "A" + OWNER_ID[:13].upper()
 OWNER = {"ID": OWNER_ID}
+#: Buckets whose rules are kept ready.
+_REMEMBERED = 1_024
 EMPTY_MD5 = hashlib.md5(b"").hexdigest()
 
 _VERSION = re.compile(r"null|[0-9A-F]{16}[0-9a-f]{16}")
@@ -57,6 +60,8 @@ class Ground:
     clock: Clock
     emit: Emit
     target_exists: TargetCheck
+    #: The rules of buckets that jobs have seen, for as long as a bucket is the same object.
+    _rules: dict[str, tuple[Bucket, tuple[Rule, ...]]] = field(default_factory=dict)
 
     def bucket(self, given: Members) -> Bucket:
         """The bucket of a request. Raises `NoSuchBucket`, or `AccessDenied` where its owner is not the expected one."""
@@ -90,7 +95,9 @@ class Ground:
     def expiration(self, row: ObjectRow) -> Members:
         """`Expiration` (x-amz-expiration) of a current object, where a lifecycle rule of its bucket is about it."""
         bucket = self.objects.get_bucket(row.bucket)
-        said = expiration(rules_of(bucket.settings), row) if bucket is not None else ""
+        if bucket is None or LIFECYCLE not in bucket.settings:
+            return {}
+        said = expiration(rules_of(bucket.settings), row)
         return {"Expiration": said} if said else {}
 
     def require(self, tx: Tx, name: str) -> Bucket:
@@ -111,9 +118,17 @@ class Ground:
 
     def tell(self, tx: Tx, bucket: Bucket, change: Change) -> None:
         """Hand the event to each target that wants it, in the transaction that makes it true."""
-        every = rules(bucket.settings.get("notification") or {})
-        for rule in matching(every, change.name, change.key):
-            self.emit(tx, rule.target, event.payload(change, rule.id), rule)
+        for rule in matching(self._rules_of(bucket), change.name, change.key):
+            cause = ({"cause": change.cause},) if change.cause else ()
+            self.emit(tx, rule.target, event.payload(change, rule.id), rule, *cause)
+
+    def _rules_of(self, bucket: Bucket) -> tuple[Rule, ...]:
+        known = self._rules.get(bucket.name)
+        if known is None or known[0] is not bucket:
+            if len(self._rules) >= _REMEMBERED:
+                self._rules.clear()
+            known = self._rules[bucket.name] = bucket, rules(bucket.settings.get("notification") or {})
+        return known[1]
 
 
 def change(call: Call, name: str, row: ObjectRow, when: float, sequencer: str | None = None) -> Change:
@@ -135,6 +150,7 @@ def change(call: Call, name: str, row: ObjectRow, when: float, sequencer: str | 
         etag=_etag(name, row),
         sequencer=sequencer or (row.sequencer if whole else None),
         version_id=row.version_id if row.versioned else None,
+        cause=call.attempt.cause if call.attempt else "",
     )
 
 

@@ -49,7 +49,9 @@ def kept(given: Members) -> dict[str, str]:
     if given.get("WebsiteRedirectLocation") and not is_redirect_location(given["WebsiteRedirectLocation"]):
         raise InvalidRedirectLocation
     headers = {name: str(given[name]) for name in _PLAIN if given.get(name)}
-    codings = [each.strip() for each in (given.get("ContentEncoding") or "").split(",")]
+    if not given.get("ContentEncoding"):
+        return headers
+    codings = [each.strip() for each in given["ContentEncoding"].split(",")]
     # aws-chunked says how the body travelled, not what it is.
     if left := [each for each in codings if each and each.lower() != "aws-chunked"]:
         headers["ContentEncoding"] = ",".join(left)
@@ -82,7 +84,9 @@ def encryption(row: ObjectInfo) -> Members:
 
 def metadata(given: Members) -> dict[str, str]:
     """User metadata with lower-case names. Raises `MetadataTooLarge` over 2 KB of names and values."""
-    pairs = {name.lower(): value for name, value in (given.get("Metadata") or {}).items()}
+    if not given.get("Metadata"):
+        return {}
+    pairs = {name.lower(): value for name, value in given["Metadata"].items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in pairs.items())
     if size > METADATA_BYTES:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=METADATA_BYTES)

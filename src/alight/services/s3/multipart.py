@@ -185,7 +185,7 @@ class Multipart:
             if not self._ground.objects.abort(tx, upload.id):
                 raise NoSuchUpload(UploadId=upload.id)
 
-        await self._ground.database.write(job)
+        await self._ground.database.write(job, frees=True)
         return {}
 
 

@@ -53,7 +53,9 @@ class Objects:
     async def _create(self, call: Call, given: Members, event_name: str) -> Members:
         bucket, key = self._ground.bucket(given), str(given["Key"])
         check_key(key)
-        info = replace(info_of(given), acl=acl_for(call, bucket, given))
+        info = info_of(given)
+        if acl := acl_for(call, bucket, given):
+            info = replace(info, acl=acl)
         asked = conditions.of(given)
         conditions.check_form(asked)
         # Asked twice: here so that a body which cannot be kept need not travel, and again when it counts.

@@ -7,7 +7,8 @@ disk. Whatever fails before leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from alight.calls import Call, Members
 from alight.errors.s3 import EntityTooLarge
@@ -16,7 +17,7 @@ from alight.services.s3.checksums import DEFAULT, FULL
 from alight.services.s3.conditions import Conditions
 from alight.services.s3.ground import Ground, change
 from alight.store.database import Tx
-from alight.store.receiving import Incoming
+from alight.store.receiving import INLINE_LIMIT, SPOOL_SIZE, Incoming
 from alight.store.shapes import ObjectInfo, ObjectRow
 
 LARGEST = 5 * 1024**3
@@ -48,7 +49,14 @@ async def receive(ground: Ground, call: Call, given: Members, algorithm: str = D
     length = getattr(body, "length", None)
     if length is not None and length > LARGEST:
         raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=LARGEST)
-    incoming = await ground.objects.receive(_limited(body), algorithms=(checksums.store_name(chosen),))
+    algorithms = (checksums.store_name(chosen),)
+    # What would be held in memory anyway is read whole, and goes through no generator.
+    read = getattr(body, "read", None) if length is not None and length <= SPOOL_SIZE else None
+    content: Any = await read(SPOOL_SIZE) if read is not None else body
+    if read is not None and len(content) <= INLINE_LIMIT:
+        incoming = ground.objects.take(content, algorithms=algorithms)
+    else:
+        incoming = await ground.objects.receive(_limited(content), algorithms=algorithms)
     try:
         checksums.check_md5(md5, incoming.md5_hex)
         digests = {name.upper(): value for name, value in incoming.digests.items()}
@@ -83,7 +91,7 @@ async def place(
     event_name: str,
 ) -> ObjectRow:
     """Make the arrived body the object `key`, with its events; durable when it returns."""
-    whole = replace(info, checksums=arrived.checksum, checksum_type=FULL)
+    whole = info.checked(arrived.checksum, FULL)
 
     def job(tx: Tx) -> ObjectRow:
         home = ground.require(tx, bucket)

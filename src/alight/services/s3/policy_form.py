@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from fnmatch import fnmatchcase
 from typing import Any
 
 from alight.calls import Members
 from alight.errors.s3 import MalformedPolicy
+from alight.parsed import parsed
 from alight.services.policy_words import OPERATOR, listed, names_somebody, texts
 
 LARGEST = 20 * 1024
@@ -32,8 +32,8 @@ def read_policy(text: str, bucket: str) -> Members:
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise MalformedPolicy(f"Normalized policy document exceeds the maximum allowed size of {LARGEST} bytes.")
     try:
-        policy = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):
+        policy = parsed(text) if text.startswith("{") else None
+    except ValueError:
         policy = None
     if not isinstance(policy, dict):
         raise MalformedPolicy

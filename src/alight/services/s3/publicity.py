@@ -7,12 +7,12 @@ says where the caller comes from.
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from alight.calls import Members
+from alight.parsed import parsed
 from alight.services.policy_words import listed
 
 #: Keys that tie a caller down, where their values are fixed (no wildcard, no variable).
@@ -114,5 +114,5 @@ def _document(given: Any) -> Members:
     """A policy of a template, which may be text; nothing where it is none, which is said when it is put."""
     if isinstance(given, str):
         with suppress(ValueError):
-            given = json.loads(given)
+            given = parsed(given)
     return given if isinstance(given, dict) else {}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from functools import partial
 
-from alight.calls import Call, Members
+from alight.calls import Attempt, Call, Members
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import Answer
-from alight.errors.sagemaker import ValidationError
+from alight.errors.sagemaker import ServiceUnavailable, ValidationError
 from alight.names import ACCOUNT
 from alight.services.sagemaker.capture import Captures, Seen
 from alight.services.sagemaker.deployment import Deployments
@@ -25,29 +25,26 @@ class Invoking:
     """The runtime's handlers."""
 
     def __init__(
-        self, ledger: Ledger, endpoints: Endpoints, deployments: Deployments, captures: Captures, clock: Clock
+        self,
+        ledger: Ledger,
+        endpoints: Endpoints,
+        deployments: Deployments,
+        captures: Captures,
+        clock: Clock,
+        turned_away: Callable[[Attempt], None],
     ) -> None:
+        """`turned_away` is told of each call of a function for which there was no place."""
         self._ledger = ledger
         self._captures = captures
         self._clock = clock
         self._endpoints = endpoints
         self._deployments = deployments
+        self._turned_away = turned_away
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
         record = await self.serving(given["EndpointName"])
         _check_synchronous(record)
-        target = given.get("TargetModel") or ""
-        answer = await self._endpoints.invoke(
-            record.name,
-            given.get("Body") or b"",
-            content_type=given.get("ContentType"),
-            accept=given.get("Accept"),
-            custom_attributes=given.get("CustomAttributes") or "",
-            request_id=call.request_id,
-            target_variant=given.get("TargetVariant") or "",
-            target_model=target,
-            package=partial(self._deployments.package, record, target),
-        )
+        answer = await self._ask(record, call, given)
         self._capture(record, call.request_id, given, answer)
         reply: Members = {
             "Body": answer.body,
@@ -56,18 +53,44 @@ class Invoking:
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
 
+    async def _ask(self, record: Record, call: Call, given: Members) -> Answer:
+        target = given.get("TargetModel") or ""
+        with self._placed(call):
+            return await self._endpoints.invoke(
+                record.name,
+                given.get("Body") or b"",
+                content_type=given.get("ContentType"),
+                accept=given.get("Accept"),
+                custom_attributes=given.get("CustomAttributes") or "",
+                request_id=call.request_id,
+                target_variant=given.get("TargetVariant") or "",
+                target_model=target,
+                package=partial(self._deployments.package, record, target),
+            )
+
+    @contextmanager
+    def _placed(self, call: Call) -> Iterator[None]:
+        """Where there is no place for a function's call, its runner is told."""
+        try:
+            yield
+        except ServiceUnavailable:
+            if call.attempt is not None:
+                self._turned_away(call.attempt)
+            raise
+
     async def invoke_with_response_stream(self, call: Call, given: Members) -> Members:
         record = await self.serving(given["EndpointName"])
         _check_synchronous(record)
-        answer = await self._endpoints.stream(
-            record.name,
-            given.get("Body") or b"",
-            content_type=given.get("ContentType"),
-            accept=given.get("Accept"),
-            custom_attributes=given.get("CustomAttributes") or "",
-            request_id=call.request_id,
-            target_variant=given.get("TargetVariant") or "",
-        )
+        with self._placed(call):
+            answer = await self._endpoints.stream(
+                record.name,
+                given.get("Body") or b"",
+                content_type=given.get("ContentType"),
+                accept=given.get("Accept"),
+                custom_attributes=given.get("CustomAttributes") or "",
+                request_id=call.request_id,
+                target_variant=given.get("TargetVariant") or "",
+            )
         return {
             "Body": _events(answer.parts),
             "ContentType": answer.content_type,

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from alight.calls import Call, Handler, Members
 from alight.clock import Clock
 from alight.endpoints.spec import Invoked
+from alight.store.metrics import together
+from alight.store.minutes import Column, Together
 from alight.store.telemetry import Telemetry
 
 NAMESPACE = "AWS/SageMaker"
+_COLUMNS: tuple[Column, ...] = (
+    ("Invocations", "Count"),
+    ("InvocationsPerInstance", "Count"),
+    ("Invocation4XXErrors", "None"),
+    ("Invocation5XXErrors", "None"),
+    ("InvocationModelErrors", "None"),
+    ("ModelLatency", "Microseconds"),
+)
 
 
 class EndpointMetrics:
@@ -21,13 +33,15 @@ class EndpointMetrics:
 
     def invoked(self, told: Invoked) -> None:
         """A request that the model did not answer at all counts as a 5xx."""
-        place = _place(told)
-        self._count(place, "Invocations", 1.0)
-        self._count(place, "InvocationsPerInstance", 1.0 / max(told.replicas, 1))
-        self._count(place, "Invocation4XXErrors", 1.0 if 400 <= told.status < 500 else 0.0)
-        self._count(place, "Invocation5XXErrors", 1.0 if told.status >= 500 or told.status == 0 else 0.0)
-        self._count(place, "InvocationModelErrors", 0.0 if 200 <= told.status < 300 else 1.0)
-        self._latency(place, "ModelLatency", told.seconds)
+        self._telemetry.tell(
+            _series(told.endpoint, told.variant),
+            1.0,
+            1.0 / max(told.replicas, 1),
+            1.0 if 400 <= told.status < 500 else 0.0,
+            1.0 if told.status >= 500 or told.status == 0 else 0.0,
+            0.0 if 200 <= told.status < 300 else 1.0,
+            told.seconds * 1e6,
+        )
         if told.request_id in self._under_way:
             self._under_way[told.request_id] = told
 
@@ -43,15 +57,15 @@ class EndpointMetrics:
                 told = self._under_way.pop(call.request_id, None)
                 if told is not None:
                     took = self._clock.monotonic() - started
-                    self._latency(_place(told), "OverheadLatency", max(took - told.seconds, 0.0))
+                    beyond = max(took - told.seconds, 0.0) * 1e6
+                    self._telemetry.metric(NAMESPACE, "OverheadLatency", beyond, _place(told), unit="Microseconds")
 
         return telling
 
-    def _count(self, place: dict[str, str], name: str, value: float) -> None:
-        self._telemetry.metric(NAMESPACE, name, value, place, unit="Count" if name[-6:] != "Errors" else "None")
 
-    def _latency(self, place: dict[str, str], name: str, seconds: float) -> None:
-        self._telemetry.metric(NAMESPACE, name, seconds * 1e6, place, unit="Microseconds")
+@lru_cache(maxsize=1_024)
+def _series(endpoint: str, variant: str) -> Together:
+    return together(NAMESPACE, _COLUMNS, {"EndpointName": endpoint, "VariantName": variant})
 
 
 def _place(told: Invoked) -> dict[str, str]:

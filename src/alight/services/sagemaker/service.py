@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from alight.calls import Handler
+from alight.calls import Attempt, Handler
 from alight.endpoints.server import Endpoints
 from alight.services.members import guarded
 from alight.services.sagemaker.acting import Acting
@@ -37,16 +37,18 @@ class SageMaker:
         say: Say,
         publish: Publish,
         wake: Callable[[], None],
+        turned_away: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         """`say` puts a line into the log of an endpoint's variant, `publish` a message to a topic into a transaction;
-        `wake` tells the dispatcher that there is something to do."""
+        `wake` tells the dispatcher that there is something to do, `turned_away` the runner of a function's call for
+        which no replica was free."""
         ledger = Ledger(database, records)
         self.captures = Captures(acting.put, say)
         self.deployments = Deployments(ledger, endpoints, folder, fetch, acting)
         self._definitions = Definitions(ledger, self.deployments.inspect)
         self.deployments.on_ended = wake
         self._tags = Tags(ledger)
-        self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock)
+        self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock, turned_away)
         self.asynchronous = Asynchronous(
             database, ledger, endpoints, self._invoking, acting, publish=publish, say=say, wake=wake
         )

@@ -1,8 +1,10 @@
-"""Publish and PublishBatch: checked here, then taken on in one transaction with its deliveries (or staged)."""
+"""Publish and PublishBatch: checked here, then held for the attempt that publishes, or taken on in one transaction with
+their deliveries."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from alight.calls import Call, Members
@@ -39,7 +41,7 @@ class PublishOperations:
 
     async def publish(self, call: Call, given: Members) -> Members:
         message = self._message(given)
-        message_id = await self._database.write(lambda tx: self._topics.publish(tx, message, call.attempt))
+        (message_id,) = await self._take_on(call, [message])
         return {"MessageId": message_id}
 
     async def publish_batch(self, call: Call, given: Members) -> Members:
@@ -62,13 +64,18 @@ class PublishOperations:
         if total > rules.MOST_BYTES:
             raise BatchRequestTooLong()
 
-        def job(tx: Tx) -> list[Members]:
-            return [
-                {"Id": entry_id, "MessageId": self._topics.publish(tx, message, call.attempt)}
-                for entry_id, message in good
-            ]
+        ids = await self._take_on(call, [message for _, message in good])
+        names = [{"Id": entry_id, "MessageId": id} for (entry_id, _), id in zip(good, ids, strict=True)]
+        return {"Successful": names, "Failed": failed}
 
-        return {"Successful": await self._database.write(job) if good else [], "Failed": failed}
+    async def _take_on(self, call: Call, messages: Sequence[Message]) -> list[str]:
+        """All of them, or none: a client that is told of a failure asks for all of them again."""
+
+        def job(tx: Tx) -> list[str]:
+            return [self._topics.publish(tx, message, call.attempt) for message in messages]
+
+        held = self._topics.stage(messages, call.attempt) if messages else []
+        return held if held is not None else await self._database.write(job)
 
     def _message(self, given: Members) -> Message:
         """Where to and what, from the members of Publish."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from alight.notifications.filter_rules import NestedPolicyError, PolicyError, re
 from alight.notifications.filters import ATTRIBUTES_SCOPE, SCOPES
 from alight.notifications.message import Protocol
 from alight.notifications.policy import Failed
+from alight.parsed import parsed
 
 MOST_BYTES = 256 * 1024
 MOST_SUBJECT = 100
@@ -122,7 +122,7 @@ def subscription_settings(given: Mapping[str, str], prefix: str = "Invalid param
                 _redrive_policy(value, prefix)
             case "DeliveryPolicy":
                 _json_object(value, f"{prefix}{name}")
-                check_subscription_policy(json.loads(value), prefix)
+                check_subscription_policy(parsed(value), prefix)
             case "ReplayPolicy" | "SubscriptionRoleArn":
                 raise NotImplemented_(f"Alight does not support the subscription attribute {name}.")
             case _:
@@ -155,7 +155,7 @@ def _redrive_policy(text: str, prefix: str) -> None:
 
 def _json_object(text: str, start: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = parsed(text)
     except ValueError:
         raise InvalidParameter(f"{start}: failed to parse JSON.") from None
     if not isinstance(value, dict):
@@ -264,7 +264,7 @@ def structure(given: str | None, message: str) -> str:
     if given != "json":
         raise InvalidParameter("Invalid parameter: MessageStructure")
     try:
-        texts = json.loads(message)
+        texts = parsed(message)
     except ValueError:
         raise InvalidParameter("Invalid parameter: Message Structure - JSON message body failed to parse") from None
     if not isinstance(texts, dict) or not isinstance(texts.get("default"), str):
@@ -333,7 +333,7 @@ def _check_number(name: str, text: str) -> None:
 
 def _check_array(name: str, text: str) -> None:
     try:
-        items = json.loads(text)
+        items = parsed(text)
     except ValueError:
         items = None
     if not isinstance(items, list) or any(isinstance(item, (list, dict)) for item in items):

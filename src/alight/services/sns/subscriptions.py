@@ -6,6 +6,7 @@ import re
 
 from alight.calls import Call, Members
 from alight.errors.sns import AuthorizationError, InvalidParameter, NotFound
+from alight.names import without_password
 from alight.notifications.filters import ATTRIBUTES_SCOPE
 from alight.notifications.message import Subscription, SubscriptionState
 from alight.notifications.subscriptions import SubscriptionExists, Subscriptions
@@ -104,7 +105,7 @@ class SubscriptionOperations:
             "TopicArn": found.topic,
             "Owner": found.owner,
             "Protocol": found.protocol.value,
-            "Endpoint": found.endpoint,
+            "Endpoint": without_password(found.endpoint),
             "PendingConfirmation": str(not confirmed).lower(),
             "ConfirmationWasAuthenticated": str(found.authenticated).lower(),
             "SubscriptionPrincipal": found.principal,
@@ -134,6 +135,6 @@ def _summary(one: Subscription) -> Members:
         "SubscriptionArn": one.arn if confirmed else PENDING_IN_LISTS,
         "Owner": one.owner,
         "Protocol": one.protocol.value,
-        "Endpoint": one.endpoint,
+        "Endpoint": without_password(one.endpoint),
         "TopicArn": one.topic,
     }

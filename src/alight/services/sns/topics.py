@@ -14,6 +14,7 @@ from alight.names import topic_arn as arn_of
 from alight.notifications.message import TOPIC, SubscriptionState, Topic, to_topic
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.subscriptions import Subscriptions
+from alight.parsed import parsed
 from alight.services.paging import next_token, read_token
 from alight.services.permission_statements import OutOfScope, check_form
 from alight.services.resource_policies import default_topic_policy
@@ -142,9 +143,10 @@ def _check_attribute(name: str, value: str, prefix: str) -> None:
             raise InvalidParameter(f"{prefix}DisplayName")
         if name == "DeliveryPolicy" and value:
             try:
-                rules.check_topic_policy(json.loads(value))
-            except json.JSONDecodeError:
+                given = parsed(value)
+            except ValueError:
                 raise InvalidParameter(f"{prefix}DeliveryPolicy: failed to parse JSON.") from None
+            rules.check_topic_policy(given)
         if name == "Policy" and value:
             _check_policy(value, prefix)
     elif name not in _NEUTRAL:

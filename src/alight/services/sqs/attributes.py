@@ -11,6 +11,7 @@ from typing import Any
 from alight.errors.common import NotImplemented_
 from alight.errors.sqs import InvalidAttributeName, InvalidAttributeValue, InvalidMessageContents, InvalidParameterValue
 from alight.names import ACCOUNT, REGION, parse_arn
+from alight.parsed import parsed
 from alight.services.permission_statements import check_form
 from alight.store.queues import Redrive
 
@@ -67,7 +68,7 @@ def _check_document(name: str, text: str) -> None:
     if not text:
         return
     try:
-        document = json.loads(text)
+        document = parsed(text)
     except ValueError:
         document = None
     if not isinstance(document, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +26,7 @@ from alight.names import new_request_id, parse_arn, queue_arn
 from alight.services.sqs import attributes as rules
 from alight.services.sqs.digests import md5_of_attributes, md5_of_body
 from alight.services.sqs.queues import Queue, QueueOperations
+from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.queues import QueuedMessage, QueueStore, read_handle
 from alight.store.waiting import wait_until
@@ -48,14 +50,16 @@ class MessageOperations:
         #: When each queue's expired messages were last removed; used by the writer's thread alone.
         self._swept: dict[str, float] = {}
 
-    def put(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any]) -> None:
-        """A message from inside the house, in its transaction. `arn` names the queue; a missing one is a fault."""
+    def put(self, tx: Tx, arn: str, body: str, attributes: Mapping[str, Any], cause: str = "") -> None:
+        """A message from inside the house, in its transaction. `arn` names the queue; a missing one is a fault. `cause`
+        is that of a function that has caused it."""
         queue = self._queues.named(parse_arn(arn).resource, tx)
-        self._send(tx, queue, {"MessageBody": body, "MessageAttributes": attributes}, "AIDAALIGHT")
+        self._send(tx, queue, {"MessageBody": body, "MessageAttributes": attributes}, "AIDAALIGHT", cause)
 
     async def send_message(self, call: Call, given: Members) -> Members:
         queue = self._queues.find(given["QueueUrl"])
-        return await self._database.write(lambda tx: self._send(tx, queue, given, call.principal.user_id))
+        sender, cause = call.principal.user_id, _cause(call)
+        return await self._database.write(lambda tx: self._send(tx, queue, given, sender, cause))
 
     async def send_message_batch(self, call: Call, given: Members) -> Members:
         queue = self._queues.find(given["QueueUrl"])
@@ -66,10 +70,12 @@ class MessageOperations:
             raise BatchRequestTooLong(
                 f"Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {sum(sizes)} bytes."
             )
-        sender = call.principal.user_id
-        return await self._database.write(lambda tx: _each(entries, lambda entry: self._send(tx, queue, entry, sender)))
+        sender, cause = call.principal.user_id, _cause(call)
+        return await self._database.write(
+            lambda tx: _each(entries, lambda entry: self._send(tx, queue, entry, sender, cause))
+        )
 
-    def _send(self, tx: Tx, queue: Queue, given: Mapping[str, Any], sender: str) -> Members:
+    def _send(self, tx: Tx, queue: Queue, given: Mapping[str, Any], sender: str, cause: str) -> Members:
         """One message, from the members of SendMessage or of a batch's entry."""
         if given.get("MessageSystemAttributes"):
             raise NotImplemented_("Alight does not support the member MessageSystemAttributes of sqs SendMessage.")
@@ -90,8 +96,18 @@ class MessageOperations:
             raise InvalidParameterValue(f"Value {delay} for parameter DelaySeconds is invalid.")
         self._sweep(tx, queue)
         message_id = new_request_id()
+        # Kept whole: the event that caused it may be forgotten before it is read.
+        chain = json.dumps(journal.chain(tx, cause)) if cause else ""
         self._store.send(
-            tx, queue.name, message_id, body, attributes, sender=sender, sent=self._clock.now(), delay=delay
+            tx,
+            queue.name,
+            message_id,
+            body,
+            attributes,
+            sender=sender,
+            sent=self._clock.now(),
+            delay=delay,
+            chain=chain,
         )
         reply: Members = {"MessageId": message_id, "MD5OfMessageBody": md5_of_body(body)}
         return reply | ({"MD5OfMessageAttributes": md5_of_attributes(attributes)} if attributes else {})
@@ -156,14 +172,16 @@ class MessageOperations:
 
     async def delete_message(self, call: Call, given: Members) -> Members:
         queue = self._queues.find(given["QueueUrl"])
-        await self._database.write(lambda tx: self._delete(tx, queue, given))
+        await self._database.write(lambda tx: self._delete(tx, queue, given), frees=True)
         return {}
 
     async def delete_message_batch(self, call: Call, given: Members) -> Members:
         queue = self._queues.find(given["QueueUrl"])
         entries = given["Entries"]
         _check_entries(entries)
-        return await self._database.write(lambda tx: _each(entries, lambda entry: self._delete(tx, queue, entry)))
+        return await self._database.write(
+            lambda tx: _each(entries, lambda entry: self._delete(tx, queue, entry)), frees=True
+        )
 
     def _delete(self, tx: Tx, queue: Queue, given: Mapping[str, Any]) -> Members:
         """An old handle, or one of a message that is gone, deletes nothing and is no fault."""
@@ -196,6 +214,10 @@ class MessageOperations:
             raise MessageNotInflight()
         self._store.hide(tx, queue.name, seq, receipt, self._clock.now() + seconds)
         return {}
+
+
+def _cause(call: Call) -> str:
+    return call.attempt.cause if call.attempt else ""
 
 
 def _each(entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], Members]) -> Members:

@@ -17,6 +17,7 @@ from alight.calls import Call, Members
 from alight.clock import Clock
 from alight.errors.sqs import InvalidParameterValue, ResourceNotFoundException
 from alight.names import new_request_id, parse_arn, queue_arn
+from alight.parsed import parsed
 from alight.services.sqs.queues import KIND as QUEUE
 from alight.services.sqs.queues import MOVE as KIND
 from alight.services.sqs.queues import QueueOperations
@@ -192,7 +193,7 @@ def _handle(name: str) -> str:
 def _name(handle: str) -> str:
     """The record that a handle means. Raises `InvalidParameterValue`."""
     try:
-        read = json.loads(base64.b64decode(handle, validate=True))
+        read = parsed(base64.b64decode(handle, validate=True))
         return f"{parse_arn(read['sourceArn']).resource}:{read['taskId']}"
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise InvalidParameterValue("Value for parameter TaskHandle is invalid.") from None

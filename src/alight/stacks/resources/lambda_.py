@@ -97,6 +97,7 @@ async def _create(work: Work) -> None:
     members |= {"Code": _code(work), "AlightPublish": _publish(work.metadata)}
     await work.call("lambda", "CreateFunction", FunctionName=work.name, **members)
     await _reserve(work)
+    await _let_loop(work)
 
 
 async def _update(work: Work) -> None:
@@ -107,6 +108,7 @@ async def _update(work: Work) -> None:
     await work.call("lambda", "UpdateFunctionConfiguration", FunctionName=work.name, **members)
     await work.call("lambda", "UpdateFunctionCode", FunctionName=work.name, **_code(work))
     await _reserve(work)
+    await _let_loop(work)
     if work.changed("Tags"):
         await _tag(work)
 
@@ -126,6 +128,13 @@ async def _reserve(work: Work) -> None:
         await work.call("lambda", "PutFunctionConcurrency", FunctionName=work.name, **reserved)
     elif "ReservedConcurrentExecutions" in work.before:
         await work.call("lambda", "DeleteFunctionConcurrency", FunctionName=work.name)
+
+
+async def _let_loop(work: Work) -> None:
+    """Where it leaves the template, loops are ended again, as where nobody has said anything."""
+    if work.changed("RecursiveLoop"):
+        wanted = work.properties.get("RecursiveLoop", "Terminate")
+        await work.call("lambda", "PutFunctionRecursionConfig", FunctionName=work.name, RecursiveLoop=wanted)
 
 
 async def _delete(work: Work) -> None:

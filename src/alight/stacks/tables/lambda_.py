@@ -39,7 +39,7 @@ _FUNCTION: Table = {
     "TracingConfig": N,
     "Tags": Honoured("tags"),
     "RuntimeManagementConfig": N,
-    "RecursiveLoop": Only(("Terminate",), "loops of destinations are always ended.", neutral=True),
+    "RecursiveLoop": Only(("Allow", "Terminate"), "AWS knows Allow and Terminate."),
     "SnapStart": {"ApplyOn": Only(("None",), "workers start in milliseconds; there are no snapshots.", neutral=True)},
     "Layers": TEXTS,
     "ImageConfig": Refused("container images need a container engine."),

@@ -24,8 +24,9 @@ UPDATE events SET state = 'running', leases = leases + 1, fence = fence + 1
 WHERE seq = :seq AND state = 'pending';
 
 -- name: journal.finish
--- The deciding attempt's result. Changes nothing where the fence is stale.
-UPDATE events SET state = :state, attempts = attempts + :attempted, finished = :now, error = :error, result = :result
+-- The deciding attempt's result, under the checksum from now on. Changes nothing where the fence is stale.
+UPDATE events SET state = :state, attempts = attempts + :attempted, finished = :now, error = :error, result = :result,
+       crc = row_crc(id, function, payload, source, accepted, expires, retries, :now, :error, :result)
 WHERE id = :id AND state = 'running' AND fence = :fence;
 
 -- name: journal.retry
@@ -35,21 +36,27 @@ WHERE id = :id AND state = 'running' AND fence = :fence;
 
 -- name: journal.hand_back
 -- Back to the queue after a lease that came to nothing (throttled, stopping): no attempt is used up.
-UPDATE events SET state = 'pending', not_before = :not_before
+UPDATE events SET state = 'pending', not_before = :not_before, error = :error
 WHERE id = :id AND state = 'running' AND fence = :fence;
 
 -- name: journal.bury
--- Pending events that can never run (their function is gone or switched off).
-UPDATE events SET state = 'dead', finished = :now, error = :error
-WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
-              ORDER BY not_before, seq LIMIT :limit);
-
--- name: journal.bury_damaged
--- Events among the next due whose row does not match its checksum: kept as they are, never run.
-UPDATE events SET state = 'dead', finished = :now, error = '{"reason": "Damaged"}'
+-- Pending events that can never run (their function is gone). The fence moves on: no attempt has decided them. What the
+-- last one has said stays beside the reason.
+UPDATE events SET state = 'dead', fence = fence + 1, finished = :now,
+       error = iif(json_valid(error), json_patch(error, :error), :error)
 WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
               ORDER BY not_before, seq LIMIT :limit)
-  AND row_crc(id, function, payload, source, accepted, expires, retries) <> crc;
+RETURNING id;
+
+-- name: journal.bury_damaged
+-- Events among the next due whose row does not match its checksum: kept as they are, never run. The fence moves on: no
+-- attempt has decided them.
+UPDATE events SET state = 'dead', fence = fence + 1, finished = :now,
+       error = iif(json_valid(error), json_patch(error, '{"reason": "Damaged"}'), '{"reason": "Damaged"}')
+WHERE seq IN (SELECT seq FROM events WHERE state = 'pending' AND function = :function AND not_before <= :now
+              ORDER BY not_before, seq LIMIT :limit)
+  AND row_crc(id, function, payload, source, accepted, expires, retries) <> crc
+RETURNING id;
 
 -- name: journal.recover
 -- After a restart nobody holds a lease any more.
@@ -60,8 +67,29 @@ UPDATE events SET state = 'pending' WHERE state = 'running';
 UPDATE events SET not_before = min(not_before, iif(attempts = 0, :now, :latest)) WHERE state = 'pending' AND not_before > :now;
 
 -- name: journal.shift
--- The clock was set back while we ran: what waits goes with it.
-UPDATE events SET not_before = not_before - :seconds WHERE state = 'pending' AND not_before > :now;
+-- The clock was set while we ran: what waits or runs goes with it, and gets no older by it. A damaged row's checksum
+-- stays wrong.
+UPDATE events SET not_before = not_before + :seconds, expires = expires + :seconds,
+       crc = iif(row_crc(id, function, payload, source, accepted, expires, retries) = crc,
+                 row_crc(id, function, payload, source, accepted, expires + :seconds, retries), crc)
+WHERE state IN ('pending', 'running');
+
+-- name: journal.unknown
+-- Whether the index knows of a state that there is not: a seek before, between and behind those that there are.
+SELECT state FROM events INDEXED BY events_due
+WHERE state < 'dead' OR (state > 'dead' AND state < 'pending') OR (state > 'pending' AND state < 'running')
+   OR (state > 'running' AND state < 'succeeded') OR state > 'succeeded' LIMIT 1;
+
+-- name: journal.mend_index
+-- By what their rows say, whatever it is.
+REINDEX events_due;
+
+-- name: journal.mend
+-- What is in no state will never run.
+UPDATE events SET state = 'dead', fence = fence + 1, finished = :now,
+       error = iif(json_valid(error), json_patch(error, '{"reason": "Damaged"}'), '{"reason": "Damaged"}')
+WHERE state NOT IN ('pending', 'running', 'succeeded', 'dead')
+RETURNING id, function, 0 AS intact;
 
 -- name: journal.redrive
 -- A dead event starts anew, with the attempts of a new one.
@@ -69,32 +97,76 @@ UPDATE events SET state = 'pending', attempts = 0, not_before = :now, expires = 
        crc = row_crc(id, function, payload, source, accepted, :expires, retries)
 WHERE id = :id AND state = 'dead';
 
+-- name: journal.dead
+-- The dead events that fit, oldest first; what is empty or 0 fits all. `reason` is also the error's own type.
+SELECT id FROM events
+WHERE state = 'dead' AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':')
+  AND finished >= :since AND (:before = 0 OR finished < :before)
+  AND :reason IN ('', json_extract(error, '$.reason'), json_extract(error, '$.errorType'))
+  AND :bucket IN ('', json_extract(source, '$.bucket'))
+  AND substr(coalesce(json_extract(source, '$.key'), ''), 1, length(:prefix)) = :prefix
+ORDER BY seq;
+
 -- name: journal.get
--- One event by id.
-SELECT *, row_crc(id, function, payload, source, accepted, expires, retries) = crc AS intact
+-- One event by id. The second checksum is that of an event that has ended.
+SELECT *, crc IN (row_crc(id, function, payload, source, accepted, expires, retries),
+                  row_crc(id, function, payload, source, accepted, expires, retries, finished, error, result)) AS intact
 FROM events WHERE id = :id;
 
--- name: journal.newest
--- Events from the newest back, without their payloads; a function's with those of its versions and aliases.
-SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
-FROM events WHERE seq < :before AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':') ORDER BY seq DESC LIMIT :limit;
+-- name: journal.cause
+-- Whose event it is, and what caused it.
+SELECT function, source FROM events WHERE id = :id;
 
--- name: journal.newest_in_state
--- Events in one state from the newest back, without their payloads; chosen in the index alone, however many there are.
+-- name: journal.newest
+-- Events from the newest back, without their payloads.
+SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
+FROM events WHERE seq < :before ORDER BY seq DESC LIMIT :limit;
+
+-- name: journal.some
+-- These events, without their payloads.
+SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
+FROM events WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY seq;
+
+-- name: journal.newest_under_way
+-- Those that wait or run; a function's with those of its versions and aliases. Chosen in the index alone.
 SELECT seq, id, function, source, state, attempts, leases, fence, not_before, accepted, expires, retries, finished, error
 FROM events WHERE seq IN (
-    SELECT seq FROM events WHERE state = :state AND seq < :before AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':')
+    SELECT seq FROM events
+    WHERE state = :state AND seq < :before
+      AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':')
     ORDER BY seq DESC LIMIT :limit)
 ORDER BY seq DESC;
 
+-- name: journal.newest_over
+-- Those that ended in a state: of each function the newest, as their index has them, however many there are. Names of a
+-- function with a qualifier stand between it and `;`.
+WITH RECURSIVE names(name) AS (
+    SELECT min(function) FROM events
+    WHERE state = :state AND state IN ('succeeded', 'dead') AND function >= :function
+    UNION ALL
+    SELECT (SELECT min(function) FROM events
+            WHERE state = :state AND state IN ('succeeded', 'dead') AND function > names.name)
+    FROM names WHERE names.name IS NOT NULL AND (:function = '' OR names.name < :function || ';'))
+SELECT e.seq, e.id, e.function, e.source, e.state, e.attempts, e.leases, e.fence, e.not_before, e.accepted, e.expires,
+       e.retries, e.finished, e.error
+FROM events e WHERE e.seq IN (
+    SELECT o.seq FROM names JOIN events o ON o.seq IN (
+        SELECT seq FROM events
+        WHERE state = :state AND state IN ('succeeded', 'dead') AND function = names.name AND seq < :before
+        ORDER BY seq DESC LIMIT :limit)
+    WHERE :function IN ('', names.name) OR substr(names.name, 1, length(:function) + 1) = :function || ':')
+ORDER BY e.seq DESC LIMIT :limit;
+
 -- name: journal.attempted
 -- What became of one attempt.
-INSERT INTO attempts (event_id, fence, request_id, started, ended, outcome, error)
-VALUES (:event_id, :fence, :request_id, :started, :ended, :outcome, :error);
+INSERT INTO attempts (event_id, fence, request_id, started, ended, outcome, error, crc)
+VALUES (:event_id, :fence, :request_id, :started, :ended, :outcome, :error,
+        row_crc(:event_id, :fence, :request_id, :started, :ended, :outcome, :error));
 
 -- name: journal.attempts
 -- All attempts at an event, in order.
-SELECT * FROM attempts WHERE event_id = :event_id ORDER BY fence;
+SELECT *, crc IS NULL OR row_crc(event_id, fence, request_id, started, ended, outcome, error) = crc AS intact
+FROM attempts WHERE event_id = :event_id ORDER BY fence;
 
 -- name: journal.count
 -- How many events are in each state.

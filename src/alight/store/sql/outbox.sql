@@ -1,9 +1,9 @@
 -- name: outbox.add_message
 -- A message that was published: staged under an attempt, or accepted at once.
 INSERT INTO messages (id, kind, topic, target, subject, body, structure, attributes, token, event_id, fence, ordinal, key, state,
-                      published, accepted, crc)
+                      published, accepted, chain, crc)
 VALUES (:id, :kind, :topic, :target, :subject, :body, :structure, :attributes, :token, :event_id, :fence, :ordinal, :key,
-        :state, :published, :accepted,
+        :state, :published, :accepted, :chain,
         row_crc(:id, :kind, :topic, :target, :subject, :body, :structure, :attributes, :token, :published));
 
 -- name: outbox.message
@@ -46,7 +46,23 @@ UPDATE messages SET state = 'discarded' WHERE event_id = :event_id AND state = '
 
 -- name: outbox.messages_of_event
 -- All messages of one event, for its story.
-SELECT * FROM messages WHERE event_id = :event_id ORDER BY published, ordinal;
+SELECT *, crc = row_crc(id, kind, topic, target, subject, body, structure, attributes, token, published) AS intact
+FROM messages WHERE event_id = :event_id ORDER BY published, ordinal;
+
+-- name: outbox.messages_of_topic
+-- A page of a topic's messages, newest first, and how many deliveries of each stand where (`{"sent": 2}`).
+SELECT id, subject, body, structure, event_id, published, (
+    SELECT json_group_object(state, number)
+    FROM (SELECT state, COUNT(*) AS number FROM deliveries WHERE message_id = messages.id GROUP BY state)) AS deliveries
+FROM messages WHERE topic = :topic AND state = 'accepted' AND kind = 'Notification'
+AND (published, id) < (:published, :id) ORDER BY published DESC, id DESC LIMIT :limit;
+
+-- name: outbox.told_of_events
+-- What left on behalf of some events, with its deliveries in brief; a message that nobody subscribes to has a row, too.
+SELECT m.event_id, m.id, m.body, m.structure, d.protocol, d.target, d.state
+FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+WHERE m.event_id IN (SELECT value FROM json_each(:ids)) AND m.state = 'accepted'
+ORDER BY m.published, m.ordinal, m.id, d.id;
 
 -- name: outbox.add_delivery
 -- One message to one target; ready, held, or with a sender from the start.
@@ -97,8 +113,9 @@ UPDATE deliveries SET state = 'held', reason = :reason WHERE state = 'ready' AND
 UPDATE deliveries SET state = 'ready', reason = '', not_before = :now WHERE state = 'held' AND protocol = :protocol;
 
 -- name: outbox.recover
--- After a restart nobody is sending: what was under way may or may not have arrived (in this house, it has not).
-UPDATE deliveries SET state = 'ready', uncertain = uncertain OR protocol NOT IN ('lambda', 'sqs'), not_before = :now
+-- After a restart nobody is sending: what was under way may or may not have arrived (in this house, it has not). It is
+-- no attempt of the policy's: that we were ended says nothing of the target.
+UPDATE deliveries SET state = 'ready', attempts = attempts - 1, uncertain = uncertain OR protocol NOT IN ('lambda', 'sqs'), not_before = :now
 WHERE state = 'sending';
 
 -- name: outbox.clamp
@@ -106,8 +123,29 @@ WHERE state = 'sending';
 UPDATE deliveries SET not_before = :latest WHERE state = 'ready' AND not_before > :latest;
 
 -- name: outbox.shift
--- The clock was set back while we ran: what waits goes with it.
-UPDATE deliveries SET not_before = not_before - :seconds WHERE state = 'ready' AND not_before > :now;
+-- The clock was set while we ran: what waits goes with it.
+UPDATE deliveries SET not_before = not_before + :seconds WHERE state = 'ready';
+
+-- name: outbox.mend_index
+-- By what their rows say, whatever it is.
+REINDEX deliveries_due;
+
+-- name: outbox.mend
+-- What is in no state will never leave. It may have.
+UPDATE deliveries SET state = 'dead', finished = :now, reason = 'Damaged', fence = fence + 1,
+       uncertain = uncertain OR protocol NOT IN ('lambda', 'sqs')
+WHERE state NOT IN ('ready', 'sending', 'sent', 'held', 'dead')
+RETURNING id, message_id, 0 AS intact;
+
+-- name: outbox.stuck
+-- Whether the index says that a delivery waits.
+SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'ready' AND not_before <= :now AND id = :id;
+
+-- name: outbox.unknown
+-- Whether the index knows of a state that there is not: a seek before, between and behind those that there are.
+SELECT state FROM deliveries INDEXED BY deliveries_due
+WHERE state < 'dead' OR (state > 'dead' AND state < 'held') OR (state > 'held' AND state < 'ready')
+   OR (state > 'ready' AND state < 'sending') OR (state > 'sending' AND state < 'sent') OR state > 'sent' LIMIT 1;
 
 -- name: outbox.redrive
 -- A dead delivery starts anew, with the attempts of a new one.
@@ -124,7 +162,7 @@ SELECT * FROM deliveries WHERE message_id = :message_id ORDER BY id;
 
 -- name: outbox.deliveries
 -- A page of deliveries, newest first, with what they carry; an empty state means any.
-SELECT d.*, m.topic, m.kind, m.subject, m.body, m.event_id FROM deliveries d JOIN messages m ON m.id = d.message_id
+SELECT d.*, m.topic, m.kind, m.subject, m.body, m.structure, m.event_id FROM deliveries d JOIN messages m ON m.id = d.message_id
 WHERE (:state = '' OR d.state = :state) AND d.id < :before ORDER BY d.id DESC LIMIT :limit;
 
 -- name: outbox.counts
@@ -137,7 +175,8 @@ DELETE FROM deliveries WHERE id IN (
     SELECT id FROM deliveries WHERE state = 'sent' AND not_before < :before AND finished < :before LIMIT :limit);
 
 -- name: outbox.prune_messages
--- Forget old messages that nothing refers to (a message with no subscriber, or whose deliveries were forgotten).
+-- Forget old messages that nothing refers to (a message with no subscriber, or whose deliveries were forgotten). What is
+-- staged is not old, whatever the clock says: its event has not ended.
 DELETE FROM messages WHERE id IN (
-    SELECT id FROM messages WHERE published < :before
+    SELECT id FROM messages WHERE published < :before AND state <> 'staged'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = messages.id) LIMIT :limit);

@@ -1,7 +1,7 @@
 -- name: queues.send
 -- A message enters a queue.
-INSERT INTO queue_messages (id, queue, body, attributes, sender, sent, visible_at, receives, receipt, source, crc)
-VALUES (:id, :queue, :body, :attributes, :sender, :sent, :visible_at, 0, '', '',
+INSERT INTO queue_messages (id, queue, body, attributes, sender, sent, visible_at, receives, receipt, source, chain, crc)
+VALUES (:id, :queue, :body, :attributes, :sender, :sent, :visible_at, 0, '', '', :chain,
         row_crc(:id, :queue, :body, :attributes, :sender, :sent));
 
 -- name: queues.visible
@@ -79,3 +79,10 @@ WHERE queue = :queue AND visible_at <= :now AND sent > :oldest LIMIT :limit);
 UPDATE queue_messages SET visible_at = :now, receives = receives - 1,
        first_received = CASE WHEN receives > 1 THEN first_received END
 WHERE seq = :seq AND queue = :queue AND receipt = :receipt;
+
+-- name: queues.shift
+-- The clock was set while we ran: messages are as old, and as long out of sight, as they were.
+UPDATE queue_messages SET visible_at = visible_at + :seconds, sent = sent + :seconds,
+       first_received = first_received + :seconds,
+       crc = iif(row_crc(id, queue, body, attributes, sender, sent) = crc,
+                 row_crc(id, queue, body, attributes, sender, sent + :seconds), crc);

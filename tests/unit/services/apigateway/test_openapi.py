@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alight.errors import Fault
@@ -242,6 +242,7 @@ def told(check: Callable[[dict[str, Any]], None], document: dict[str, Any]) -> i
     return 200
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(WORDS, TREES, max_size=6))
 def test_no_document_breaks_the_importers(document: dict[str, Any]) -> None:
     assert told(rest_apis.check_definition, {"swagger": "2.0"} | document) in (200, 400, 409, 501)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from alight.assembly.formation import build_formation
 from alight.calls import Call, Members, Principal
 from alight.credentials import Credentials, SessionClaims, derived_secret, mint
 from alight.errors.common import AccessDenied, ValidationError
@@ -109,6 +111,34 @@ async def test_a_key_is_shown_once_and_opens_as_long_as_it_is_active(ask: Ask, i
         await ask("DeleteAccessKey", **one)
     await ask("DeleteAccessKey", UserName="anna", AccessKeyId=made["AccessKeyId"])
     assert keyring(made["AccessKeyId"], None) is None
+
+
+async def test_whoever_asked_earlier_is_known_by_the_id(ask: Ask, iam: Iam) -> None:
+    """A stack's work goes on as the same user under another name, and never as another user under the same name."""
+    await ask("CreateUser", UserName="ann")
+    await ask("PutUserPolicy", UserName="ann", PolicyName="read", PolicyDocument=json.dumps(READ))
+    ann = iam.user_called("ann")
+    assert ann is not None
+    asked: list[Principal] = []
+
+    async def note(call: Call, given: Members) -> Members:
+        asked.append(call.principal)
+        return {}
+
+    doors = Mock(iam=iam, operations={("sns", "CreateTopic"): note})
+    acting = build_formation(Mock(), doors, Mock(), lambda call, given: None)._making._ground.acting(ann)
+    await ask("UpdateUser", UserName="ann", NewUserName="anna", NewPath="/x/")
+    await acting("sns", "CreateTopic", {})
+    assert (asked[-1].user, asked[-1].arn) == ("anna", "arn:aws:iam::000000000000:user/x/anna")
+    assert iam.policies_of(asked[-1]) == [READ]
+    await ask("CreateUser", UserName="ann")
+    await ask("PutUserPolicy", UserName="ann", PolicyName="read", PolicyDocument=json.dumps(READ))
+    assert iam.policies_of(ann) == [], "another user has that name now"
+    await ask("DeleteUserPolicy", UserName="anna", PolicyName="read")
+    await ask("DeleteUser", UserName="anna")
+    await acting("sns", "CreateTopic", {})
+    assert (asked[-1].user, asked[-1].arn) == (None, ann.user_id)
+    assert iam.policies_of(asked[-1]) == []
 
 
 async def test_tags(ask: Ask) -> None:

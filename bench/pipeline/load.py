@@ -1,0 +1,61 @@
+"""Putting pictures and measuring until their messages arrive, the same for every pipeline that is measured."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+
+from bench.case import Counted
+from bench.pipeline.receiver import Receiver
+
+Put = Callable[[str, bytes], None]
+
+#: Connections that put pictures at the same time in a burst.
+PUTTERS = 4
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def single(put: Put, receiver: Receiver, pictures: Sequence[bytes], count: int, tag: str) -> Counted:
+    """One picture at a time, each begun when the one before has been told: from the PUT's answer to the message."""
+    latencies = []
+    for number, picture in enumerate(islice(cycle(pictures), count)):
+        key = f"birds/{tag}-{number:04d}.jpg"
+        put(key, picture)
+        answered = time.perf_counter()
+        if receiver.wait({key}, timeout=30):
+            latencies.append((receiver.arrived[key][0] - answered) * 1000)
+    wrong = {"lost": count - len(latencies)}
+    if not latencies:
+        raise RuntimeError(f"none of {count} pictures was told of")
+    return Counted(1000 / statistics.fmean(latencies), *_middle(latencies), len(latencies), wrong)
+
+
+def burst(put: Put, receiver: Receiver, pictures: Sequence[bytes], count: int, tag: str) -> Counted:
+    """All pictures as fast as four connections put them, from the first PUT to the last message."""
+    keys = [f"birds/{tag}-{number:04d}.jpg" for number in range(count)]
+    begun: dict[str, float] = {}
+
+    def timed(key: str, picture: bytes) -> None:
+        put(key, picture)
+        begun[key] = time.perf_counter()
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(PUTTERS) as pool:
+        list(pool.map(timed, keys, islice(cycle(pictures), count)))
+    receiver.wait(set(keys), timeout=120)
+    told = [key for key in keys if key in receiver.arrived]
+    end = max((receiver.arrived[key][0] for key in told), default=start)
+    waits = [(receiver.arrived[key][0] - begun[key]) * 1000 for key in told] or [0.0]
+    wrong = {"lost": count - len(told), "twice": sum(len(receiver.arrived[key]) - 1 for key in told)}
+    return Counted(len(told) / (end - start) if told else 0.0, *_middle(waits), len(told), wrong)
+
+
+def _middle(times: list[float]) -> tuple[float, float]:
+    return statistics.median(times), percentile(times, 0.99)

@@ -1,0 +1,102 @@
+"""The way of one answer out: uvicorn's cycle of a request, with fewer steps for each header and each piece.
+
+What an answer may be, and what is raised where it is not that, is as uvicorn has it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+_BAD_NAME = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Headers that say how the answer's end is found.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_BODILESS = (204, 304)
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        kind = message["type"]
+        if not self.response_started and kind == "http.response.start":
+            self._start(message["status"], message.get("headers", ()))
+        elif self.response_started and not self.response_complete and kind == "http.response.body":
+            self._continue(message.get("body", b""), message.get("more_body", False))
+        else:
+            # Out of order: uvicorn says in which way.
+            await super().send(message)
+
+    def _start(self, status: int, headers: Any) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = [STATUS_LINE[status]]
+        for name, value in self.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        closes = False
+        for name, value in headers:
+            lower = _checked(name)
+            if _BAD_VALUE.search(value):
+                raise RuntimeError("Invalid HTTP header value.")
+            if lower in _FRAMING:
+                closes = self._framed(lower, value) or closes
+            lines += (lower, b": ", value, b"\r\n")
+        if not self.keep_alive and not closes:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        self.transport.write(b"".join(lines))
+
+    def _framed(self, name: bytes, value: bytes) -> bool:
+        """Take note of a header; True where it says that the connection ends."""
+        if name == b"content-length":
+            if self.chunked_encoding is None:
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+        elif name == b"transfer-encoding":
+            if value.lower() == b"chunked":
+                self.expected_content_length = 0
+                self.chunked_encoding = True
+        elif b"close" in [token.strip() for token in value.lower().split(b",")]:
+            self.keep_alive = False
+            return True
+        return False
+
+    def _continue(self, body: bytes, more_body: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+        elif self.chunked_encoding:
+            piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            self.transport.write(piece if more_body else piece + b"0\r\n\r\n")
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("Response content longer than Content-Length")
+            self.transport.write(body)
+        if more_body:
+            return
+        if self.expected_content_length != 0:
+            raise RuntimeError("Response content shorter than Content-Length")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+
+@lru_cache(maxsize=1_024)
+def _checked(name: bytes) -> bytes:
+    """A header's name in lower case."""
+    if _BAD_NAME.search(name):
+        raise RuntimeError("Invalid HTTP header name.")
+    return name.lower()

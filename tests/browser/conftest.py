@@ -1,0 +1,26 @@
+"""What the browser tests share: a browser for each file, a page for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support import find_tool
+
+#: A browser that asks for nothing by itself, and draws without a process for it.
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Its pages know nothing of each other: each has its own cookies and caches. For one file and not longer, since
+    its loop runs in this thread, where other files' tests want to run theirs."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=find_tool("chromium"), args=list(QUIET))
+        yield launched
+        launched.close()

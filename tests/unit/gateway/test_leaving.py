@@ -1,0 +1,68 @@
+"""Whoever goes away while he waits in a line leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from alight.calls import ANONYMOUS, Call, Members
+from alight.gateway.leaving import Left, while_there
+
+#: What waits for a worker or a replica.
+WAITING = [
+    ("lambda", "Invoke"),
+    ("sagemaker-runtime", "InvokeEndpoint"),
+    ("sagemaker-runtime", "InvokeEndpointWithResponseStream"),
+]
+
+
+class Line:
+    """Somebody waits in it until he is served, or gives up."""
+
+    def __init__(self) -> None:
+        self.waiting = False
+        self.served = asyncio.Event()
+
+    async def stand(self) -> Members:
+        self.waiting = True
+        try:
+            await self.served.wait()
+        finally:
+            self.waiting = False
+        return {"Body": b"answer"}
+
+
+@pytest.mark.parametrize(("service", "operation"), WAITING)
+async def test_who_has_gone_keeps_no_place(service: str, operation: str) -> None:
+    line, gone = Line(), asyncio.Event()
+
+    async def has_gone() -> None:
+        await gone.wait()
+
+    call = Call(service, operation, "request", ANONYMOUS)
+    waiting = asyncio.create_task(while_there(line.stand(), call, has_gone))
+    async with asyncio.timeout(10):
+        while not line.waiting:
+            await asyncio.sleep(0)
+        gone.set()
+        with pytest.raises(Left):
+            await waiting
+        while line.waiting:
+            await asyncio.sleep(0)
+
+
+async def test_who_stays_is_answered_and_others_are_not_watched() -> None:
+    line = Line()
+    line.served.set()
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def at_once() -> None:
+        return
+
+    invoke = Call("lambda", "Invoke", "request", ANONYMOUS)
+    assert await while_there(line.stand(), invoke, never) == {"Body": b"answer"}
+    put = Call("s3", "PutObject", "request", ANONYMOUS)
+    assert await while_there(line.stand(), put, at_once) == {"Body": b"answer"}
