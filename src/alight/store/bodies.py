@@ -116,7 +116,8 @@ class Bodies:
         strangers = await asyncio.to_thread(self._database.run_apart, self._strangers)
         for start in range(0, len(strangers), _SWEEP_BATCH):
             batch = strangers[start : start + _SWEEP_BATCH]
-            removed += await self._database.write(partial(self._remove_strangers, ids=batch))
+            unknown = await self._database.write(partial(self._unknown, ids=batch))
+            removed += await asyncio.to_thread(_unlink_all, self._nobody_reads(unknown))
         return removed
 
     def _strangers(self, reader: Reader) -> list[str]:
@@ -127,11 +128,10 @@ class Bodies:
                 found += sorted(present - {row["id"] for row in known})
         return found
 
-    def _remove_strangers(self, tx: Tx, ids: list[str]) -> int:
+    @staticmethod
+    def _unknown(tx: Tx, ids: list[str]) -> list[str]:
         # Looked up once more in a job: a body whose job was running at the first look is known by now.
-        strangers = [body for body in ids if tx.one("bodies.exists", id=body) is None]
-        tx.after_commit(lambda: self._remove(strangers))
-        return len(strangers)
+        return [body for body in ids if tx.one("bodies.exists", id=body) is None]
 
     def _inline(self, segment: Segment) -> bytes:
         row = self._database.read().one("bodies.data", id=segment.body)
@@ -144,12 +144,15 @@ class Bodies:
         return self.folder / body[:2] / body
 
     def _remove(self, ids: list[str]) -> None:
+        if free := self._nobody_reads(ids):
+            self._threads.submit(_unlink_all, free)
+
+    def _nobody_reads(self, ids: list[str]) -> list[Path]:
+        """The files that may go now; the others go with their last reader."""
         with self._guard:
             read = {body for body in ids if self._holds or self._readers[body] > 0}
             self._condemned |= read
-        free = [self._path(body) for body in ids if body not in read]
-        if free:
-            self._threads.submit(_unlink_all, free)
+        return [self._path(body) for body in ids if body not in read]
 
     def _unpin(self, ids: list[str]) -> None:
         with self._guard:
