@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.case import Counted, Size
+from bench.raw import Connection
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
@@ -37,18 +37,12 @@ def post(url: str, bodies: Sequence[bytes], kind: str) -> Requests:
 
 def answers(url: str, requests: Requests, right: Sequence[bytes | Callable[[bytes], bool]]) -> None:
     """Asks the first of them one by one; raises where an answer is not as expected."""
-    to = urlsplit(url)
     for number, expected in enumerate(right):
-        with socket.create_connection((to.hostname, to.port), 30) as connection, connection.makefile("rb") as reader:
-            connection.sendall(requests.heads[number] + requests.bodies[number % len(requests.bodies)])
-            status, size = reader.readline(), 0
-            while (line := reader.readline().lower()) not in (b"\r\n", b""):
-                if line.startswith(b"content-length:"):
-                    size = int(line.partition(b":")[2])
-            body = reader.read(size)
+        with Connection(url) as connection:
+            status, body = connection.ask(requests.heads[number], requests.bodies[number % len(requests.bodies)])
         good = expected(body) if callable(expected) else body == expected
-        if b" 200" not in status or not good:
-            raise RuntimeError(f"{url} answered request {number} with {status!r} {body[:500]!r}")
+        if status != 200 or not good:
+            raise RuntimeError(f"{url} answered request {number} with {status} {body[:500]!r}")
 
 
 def warm(url: str, requests: Requests, size: Size) -> None:

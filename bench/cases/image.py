@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from bench import ours, wrk
 from bench.case import Case, Contender, Counted, Size, Work
-from bench.pipeline.case import bare, both, pictures, unpacked
+from bench.pipeline.case import DECODES, bare, both, pictures, unpacked
 from bench.servers import free_port, heard, server
-from bench.venvs import FASTAPI, MOSEC
+from bench.venvs import FASTAPI, MOSEC, Venv
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 MANY, ONE = "InvokeEndpoint, picture, 16 clients", "InvokeEndpoint, picture, 1 client"
@@ -46,29 +47,34 @@ def case(size: Size, folder: Path) -> Case:
             yield Work(loads(instance.url, wrk.Requests(heads, pictures()), size), (instance.pid,))
 
     @contextmanager
-    def fastapi(place: Path) -> Iterator[Work]:
+    def fastapi(place: Path, more: Mapping[str, str]) -> Iterator[Work]:
         port = free_port()
-        url, env = f"http://127.0.0.1:{port}/", {"MODEL": str(unpacked(place))}
+        url, env = f"http://127.0.0.1:{port}/", {"MODEL": str(unpacked(place)), **more}
         command: list[str | Path] = [FASTAPI.bin / "uvicorn", "--factory", "fastapi_image:service", "--port", str(port)]
         with server([*command, "--no-access-log"], place / "log", heard(url), cwd=PEERS, env=env) as pid:
             yield Work(loads(url, wrk.post(url, pictures(), "image/jpeg"), size), (pid,))
 
     @contextmanager
-    def mosec(place: Path) -> Iterator[Work]:
+    def mosec(place: Path, more: Mapping[str, str]) -> Iterator[Work]:
         port = free_port()
-        url, env = f"http://127.0.0.1:{port}", {"MODEL": str(unpacked(place))}
+        url, env = f"http://127.0.0.1:{port}", {"MODEL": str(unpacked(place)), **more}
         command: list[str | Path] = [MOSEC.python, "mosec_image.py", "--address", "127.0.0.1", "--port", str(port)]
         with server(command, place / "log", heard(f"{url}/"), cwd=PEERS, env=env) as pid:
             requests = wrk.post(f"{url}/inference", pictures(), "image/jpeg")
             yield Work(loads(url, requests, size), (pid,))
 
     cores = os.cpu_count() or 1
+    peers: tuple[tuple[str, Callable[..., AbstractContextManager[Work]], Venv], ...] = (
+        (f"mosec, {cores} processes", mosec, MOSEC),
+        (f"FastAPI, {cores} threads", fastapi, FASTAPI),
+    )
     return Case(
         "image",
         Contender("bare decode + infer, a process a core", limit),
         Contender("Alight", alight, tools=("wrk",)),
-        (
-            Contender(f"mosec, {cores} processes", mosec, MOSEC, ("wrk",)),
-            Contender(f"FastAPI, {cores} threads", fastapi, FASTAPI, ("wrk",)),
+        tuple(
+            Contender(f"{name}{how}", partial(start, more=more), venv, ("wrk",))
+            for name, start, venv in peers
+            for how, more in DECODES.items()
         ),
     )

@@ -9,8 +9,9 @@ import json
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,17 @@ from bench.ours import BIRDS
 from bench.pipeline import celery, fastapi, ministack, ours
 from bench.pipeline.load import Put, burst, single
 from bench.pipeline.receiver import Receiver
-from bench.venvs import CELERY, FASTAPI, MINISTACK
+from bench.venvs import CELERY, FASTAPI, MINISTACK, Venv
 
 LIMIT = Path(__file__).resolve().parents[1] / "limits" / "pictures.py"
 ONE = "pipeline, one picture at a time"
+#: How a peer decodes: as one would write it, and as Alight and the bare loop do.
+DECODES: Mapping[str, Mapping[str, str]] = {"": {}, ", scaled decode": {"SCALED": "1"}}
+PEERS: tuple[tuple[str, Callable[..., AbstractContextManager[Any]], Venv, tuple[str, ...]], ...] = (
+    ("FastAPI + threads, by hand (keeps nothing)", fastapi.running, FASTAPI, ()),
+    ("watchdog + Celery + Redis", celery.running, CELERY, ("redis-server",)),
+    ("ministack (in memory, model in the handler)", ministack.running, MINISTACK, ()),
+)
 #: What starts one: its process ids, and at last what puts a picture.
 Start = Callable[[Path, Path, Receiver], AbstractContextManager[tuple[Any, ...]]]
 
@@ -81,9 +89,9 @@ def case(size: Size, folder: Path) -> Case:
         "pipeline",
         Contender("bare decode + infer, a process a core", limit),
         Contender("Alight (durable)", pipeline(ours.running)),
-        (
-            Contender("FastAPI + threads, by hand (keeps nothing)", pipeline(fastapi.running), FASTAPI),
-            Contender("watchdog + Celery + Redis", pipeline(celery.running), CELERY, ("redis-server",)),
-            Contender("ministack (in memory, model in the handler)", pipeline(ministack.running), MINISTACK),
+        tuple(
+            Contender(f"{name}{how}", pipeline(partial(start, more=more)), venv, tools)
+            for name, start, venv, tools in PEERS
+            for how, more in DECODES.items()
         ),
     )

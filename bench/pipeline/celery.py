@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.pipeline.load import Put
+from bench.pipeline.load import Put, Send
 from bench.pipeline.receiver import Receiver
 from bench.servers import connected, free_port, server
 from bench.venvs import CELERY
@@ -25,11 +25,13 @@ def said(log: Path, word: str) -> Callable[[], bool]:
 
 
 @contextmanager
-def running(folder: Path, model: Path, receiver: Receiver) -> Iterator[tuple[int, int, int, Put]]:
+def running(
+    folder: Path, model: Path, receiver: Receiver, more: Mapping[str, str]
+) -> Iterator[tuple[int, int, int, Put]]:
     """Redis, Celery and the watcher; a picture is put by giving it its name."""
     port, pictures = free_port(), folder / "pictures"
     pictures.mkdir()
-    environment = {"MODEL": str(model), "TELL": receiver.url, "BROKER": f"redis://127.0.0.1:{port}/0"}
+    environment = {"MODEL": str(model), "TELL": receiver.url, "BROKER": f"redis://127.0.0.1:{port}/0", **more}
     redis: list[str | Path] = [
         str(shutil.which("redis-server")),
         "--port",
@@ -53,10 +55,14 @@ def running(folder: Path, model: Path, receiver: Receiver) -> Iterator[tuple[int
     watch: list[str | Path] = [CELERY.python, "-u", "celery_watch.py", pictures]
     told, seen = folder / "celery.log", folder / "watch.log"
 
-    def put(key: str, body: bytes) -> None:
+    def put(key: str, body: bytes) -> Send:
         unfinished = folder / key.replace("/", "_")
-        unfinished.write_bytes(body)
-        unfinished.rename(pictures / unfinished.name)
+
+        def send() -> None:
+            unfinished.write_bytes(body)
+            unfinished.rename(pictures / unfinished.name)
+
+        return send
 
     with (
         server(redis, folder / "redis.log", connected(port)) as one,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.pipeline.load import Put
+from bench.pipeline.load import Put, over_http
 from bench.pipeline.receiver import Receiver
 from bench.servers import free_port, heard, server
 from bench.venvs import FASTAPI
@@ -17,8 +15,8 @@ PEERS = Path(__file__).resolve().parents[1] / "peers"
 
 
 @contextmanager
-def running(folder: Path, model: Path, receiver: Receiver) -> Iterator[tuple[int, Put]]:
-    port, own = free_port(), threading.local()
+def running(folder: Path, model: Path, receiver: Receiver, more: Mapping[str, str]) -> Iterator[tuple[int, Put]]:
+    port = free_port()
     (folder / "pictures").mkdir()
     command: list[str | Path] = [
         FASTAPI.bin / "uvicorn",
@@ -28,15 +26,11 @@ def running(folder: Path, model: Path, receiver: Receiver) -> Iterator[tuple[int
         str(port),
         "--no-access-log",
     ]
-    environment = {"MODEL": str(model), "FOLDER": str(folder / "pictures"), "TELL": receiver.url}
+    environment = {"MODEL": str(model), "FOLDER": str(folder / "pictures"), "TELL": receiver.url, **more}
 
-    def put(key: str, body: bytes) -> None:
-        if not hasattr(own, "connection"):
-            own.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        own.connection.request("PUT", f"/{key}", body)
-        if own.connection.getresponse().read() != b'{"ok":true}':
-            raise RuntimeError(f"{key} was not taken")
+    def head(key: str, body: bytes) -> bytes:
+        return f"PUT /{key} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
     log, answers = folder / "fastapi.log", heard(f"http://127.0.0.1:{port}/")
     with server(command, log, answers, cwd=PEERS, env=environment) as pid:
-        yield pid, put
+        yield pid, over_http(f"http://127.0.0.1:{port}", head)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,47 +16,48 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from bench.pipeline.load import PUTTERS, Put
+from bench import ours
+from bench.pipeline.load import Put, over_http
 from bench.pipeline.receiver import Receiver
 from bench.servers import free_port, heard, server
 from bench.venvs import MINISTACK
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @contextmanager
-def running(folder: Path, model: Path, receiver: Receiver) -> Iterator[tuple[int, Put]]:
+def running(folder: Path, model: Path, receiver: Receiver, more: Mapping[str, str]) -> Iterator[tuple[int, Put]]:
     """ministack with bucket, queue, function (two at a time, batches of ten) and topic."""
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     environment = {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        **KEYS,
         "SERVICES": "s3,sns,sqs,lambda,iam,logs,sts",
         "S3_DATA_DIR": str(folder / "s3"),
         "STATE_DIR": str(folder / "state"),
     }
-    health = heard(f"http://127.0.0.1:{port}/_ministack/health")
+    health = heard(f"{url}/_ministack/health")
     with server([MINISTACK.bin / "ministack"], folder / "ministack.log", health, env=environment) as pid:
-        s3 = _set_up(port, model, receiver)
+        _set_up(url, model, receiver, more)
 
-        def put(key: str, body: bytes) -> None:
-            s3.put_object(Bucket="pictures", Key=key, Body=body, ContentType="image/jpeg")
+        def head(key: str, body: bytes) -> bytes:
+            return ours.signed(url, KEYS, "PUT", f"/pictures/{key}", "s3", body, **{"Content-Type": "image/jpeg"})
 
-        yield pid, put
+        yield pid, over_http(url, head)
 
 
-def _set_up(port: int, model: Path, receiver: Receiver) -> Any:
+def _set_up(url: str, model: Path, receiver: Receiver, more: Mapping[str, str]) -> None:
     def client(service: str) -> Any:
         return boto3.client(
             service,
-            endpoint_url=f"http://127.0.0.1:{port}",
+            endpoint_url=url,
             aws_access_key_id="test",
             aws_secret_access_key="test",
             region_name="us-east-1",
-            config=Config(max_pool_connections=PUTTERS * 2, s3={"addressing_style": "path"}),
+            config=Config(s3={"addressing_style": "path"}),
         )
 
     s3, sns, sqs, functions = (client(name) for name in ("s3", "sns", "sqs", "lambda"))
@@ -79,7 +80,8 @@ def _set_up(port: int, model: Path, receiver: Receiver) -> Any:
             "Variables": {
                 "SNS_TOPIC_ARN": topic,
                 "MODEL": str(model),
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ENDPOINT_URL": url,
+                **more,
             }
         },
     )
@@ -91,7 +93,6 @@ def _set_up(port: int, model: Path, receiver: Receiver) -> Any:
     functions.create_event_source_mapping(
         FunctionName="classify", EventSourceArn=queue_arn, BatchSize=10, ScalingConfig={"MaximumConcurrency": 2}
     )
-    return s3
 
 
 def _package() -> bytes:

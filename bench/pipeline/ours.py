@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import ours
-from bench.pipeline.load import PUTTERS, Put
+from bench.pipeline.load import Put, over_http
 from bench.pipeline.receiver import Receiver
 
 
@@ -17,12 +17,11 @@ def subscribed(instance: ours.Instance, receiver: Receiver) -> Put:
     instance.client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=receiver.url)
     if not receiver.confirmed.wait(20):
         raise TimeoutError("the subscription was not confirmed")
-    s3 = instance.client("s3", max_pool_connections=PUTTERS * 2)
 
-    def put(key: str, body: bytes) -> None:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="image/jpeg")
+    def head(key: str, body: bytes) -> bytes:
+        return instance.signed("PUT", f"/{bucket}/{key}", "s3", body, **{"Content-Type": "image/jpeg"})
 
-    return put
+    return over_http(instance.url, head)
 
 
 @contextmanager
