@@ -1,4 +1,4 @@
-"""The accountant: books outside the blast radius of what is killed, and the comparison of four ledgers at quiet.
+"""The accountant: books outside the blast radius of what is broken, and the comparison of four ledgers at quiet.
 
 1. what the client asked, and what it was answered (`ask`, `answer`);
 2. what handlers began to do (`attempt`: each line is written by the handler itself, before it does anything else);
@@ -8,6 +8,9 @@
 Every line is on disk before the one who wrote it goes on. A key is asked for once and never again, so an answered key
 is exactly one event, an unanswered one at most one. What a handler tells begins with three words: the object's key,
 the event's id, and a word that only this attempt knows, so two messages are told apart at a phone, too.
+
+Every test that breaks the real runtime keeps these books, and prints the one table. What a run does without (channels
+that nobody has, handlers of others that note nothing) it says in its `Terms`.
 """
 
 from __future__ import annotations
@@ -15,14 +18,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 CHANNELS = ("webhook", "email", "sms")
+ENDED = ("succeeded", "dead")
+WAITING = "waiting at the end"
 PROTOCOLS = {"http": "webhook", "https": "webhook", "email": "email", "sms": "sms"}
 
 
@@ -38,6 +43,11 @@ class Books:
         os.write(self._file, (json.dumps({"kind": kind, **fields}) + "\n").encode())
         os.fdatasync(self._file)
 
+    def note_all(self, kind: str, keys: Iterable[str]) -> None:
+        """Many of one kind at once, where nothing can happen in between."""
+        os.write(self._file, "".join(json.dumps({"kind": kind, "key": key}) + "\n" for key in keys).encode())
+        os.fdatasync(self._file)
+
     def arrive(self, channel: str, id: str, text: str) -> None:
         """A message came in at a sink; `id` is what the channel carries to tell a repeat (nothing on a phone)."""
         key, event, word = text.split()[:3]
@@ -50,23 +60,54 @@ class Books:
         os.close(self._file)
 
 
+class Event(NamedTuple):
+    """One of the journal. `called` where it is no object's, but a caller's."""
+
+    id: str
+    key: str
+    state: str
+    leases: int
+    called: bool = False
+
+
 @dataclass(frozen=True)
 class Ledger:
-    """The instance's own: events (id, key, state, leases), deliveries (event, channel, state, uncertain), objects."""
+    """The instance's own: events, deliveries (event, channel, state, uncertain), objects."""
 
-    events: list[tuple[str, str, str, int]]
+    events: list[Event]
     deliveries: list[tuple[str, str, str, bool]]
     objects: set[str]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run has of what is compared."""
+
+    channels: tuple[str, ...] = CHANNELS
+    #: Whether handlers note what they begin.
+    attempts: bool = True
+    #: Whether it ends while events wait: then these are no loss.
+    waiting: bool = False
+    #: Whether each event is of an object that was put; not where events were written by SQL.
+    objects: bool = True
+
+
+ALL = Terms()
+
+
+def _event(id: str, payload: bytes, state: str, leases: int) -> Event:
+    """Its key is its object's, or what the caller has named `key`."""
+    told = json.loads(payload)
+    if "Records" not in told:
+        return Event(id, told["key"], state, leases, called=True)
+    return Event(id, unquote_plus(told["Records"][0]["s3"]["object"]["key"]), state, leases)
 
 
 def read_ledger(data: Path, bucket: str) -> Ledger:
     """From the database of an instance that has stopped."""
     found = sqlite3.connect(f"file:{data / 'alight.db'}?mode=ro", uri=True)
     try:
-        events = [
-            (id, unquote_plus(json.loads(payload)["Records"][0]["s3"]["object"]["key"]), state, leases)
-            for id, payload, state, leases in found.execute("SELECT id, payload, state, leases FROM events")
-        ]
+        events = [_event(*row) for row in found.execute("SELECT id, payload, state, leases FROM events")]
         deliveries = [
             (event, PROTOCOLS[protocol], state, bool(uncertain))
             for event, protocol, state, uncertain in found.execute(
@@ -87,14 +128,18 @@ class Balance:
     numbers: dict[str, int]
     wrong: list[str] = field(default_factory=list)
 
-    def table(self, seed: int) -> str:
-        """One table, with the seed that repeats the run and all that is wrong."""
-        rows = [("seed", seed), *self.numbers.items(), ("differences", len(self.wrong))]
+    def table(self, seed: int | None = None) -> str:
+        """One table, with the seed that repeats the run (where something was drawn) and all that is wrong."""
+        rows: list[tuple[str, int | str]] = [
+            ("seed", "none" if seed is None else seed),
+            *self.numbers.items(),
+            ("differences", len(self.wrong)),
+        ]
         lines = [f"| {name:<44} | {number:>10} |" for name, number in rows]
         return "\n".join(["", *lines, *(f"! {line}" for line in self.wrong)])
 
 
-def balance(lines: Iterable[dict[str, Any]], ledger: Ledger) -> Balance:
+def balance(lines: Iterable[dict[str, Any]], ledger: Ledger, terms: Terms = ALL) -> Balance:
     """Compare what was noted with the instance's ledger."""
     noted: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
@@ -102,22 +147,31 @@ def balance(lines: Iterable[dict[str, Any]], ledger: Ledger) -> Balance:
     asked = {line["key"] for line in noted["ask"]}
     answered = {line["key"] for line in noted["answer"] if line["status"] == 200}
     of_key: dict[str, list[str]] = defaultdict(list)
-    for id, key, _, _ in ledger.events:
-        of_key[key].append(id)
-    wrong = _events(asked, answered, of_key, ledger) + _attempts(noted["attempt"], ledger)
-    told = _Told(noted["arrival"])
-    wrong += told.compare(ledger)
-    states = [state for _, _, state, _ in ledger.events]
+    for event in ledger.events:
+        of_key[event.key].append(event.id)
+    wrong = _events(asked, answered, of_key)
+    if terms.objects:
+        deleted = {line["key"] for line in noted["delete"]}
+        wrong += _objects(ledger, of_key.keys(), deleted)
+    states = Counter(event.state for event in ledger.events)
+    ended = states["succeeded"] + states["dead"]
+    if not terms.waiting:
+        wrong += [f"{event.key} is stuck: {event.state}" for event in ledger.events if event.state not in ENDED]
+    if terms.attempts:
+        wrong += _attempts(noted["attempt"], ledger)
+    told = _Told(noted["arrival"], of_key)
+    wrong += told.compare(ledger, terms.channels)
     numbers = {
         "asked": len(asked),
         "answered with 200": len(answered),
         "kills": len(noted["kill"]),
         "pauses": len(noted["pause"]),
+        "other faults": len(noted["fault"]),
         "events": len(ledger.events),
-        "of them succeeded": states.count("succeeded"),
-        "of them dead letters": states.count("dead"),
+        "of them succeeded": states["succeeded"],
+        "of them dead letters": states["dead"],
         "answered, and lost": len(answered - of_key.keys()),
-        "stuck": len(states) - states.count("succeeded") - states.count("dead"),
+        WAITING if terms.waiting else "stuck": len(ledger.events) - ended,
         "attempts begun by handlers": len(noted["attempt"]),
         "arrivals": len(noted["arrival"]),
         "told under two keys": told.two_keys,
@@ -128,53 +182,55 @@ def balance(lines: Iterable[dict[str, Any]], ledger: Ledger) -> Balance:
     return Balance(numbers, wrong)
 
 
-def _events(asked: set[str], answered: set[str], of_key: dict[str, list[str]], ledger: Ledger) -> list[str]:
+def _events(asked: set[str], answered: set[str], of_key: dict[str, list[str]]) -> list[str]:
     wrong = [f"{key} was answered with 200 and has no event" for key in sorted(answered - of_key.keys())]
     wrong += [f"{key} is {len(ids)} events" for key, ids in of_key.items() if len(ids) > 1]
-    wrong += [f"{key} has an event, and nobody asked for it" for key in sorted(of_key.keys() - asked)]
-    wrong += [f"{key} is an object without its event" for key in sorted(ledger.objects - of_key.keys())]
-    wrong += [f"{key} is an event without its object" for key in sorted(of_key.keys() - ledger.objects)]
-    return wrong + [f"{key} is stuck: {state}" for _, key, state, _ in ledger.events if state in ("pending", "running")]
+    return wrong + [f"{key} has an event, and nobody asked for it" for key in sorted(of_key.keys() - asked)]
+
+
+def _objects(ledger: Ledger, known: Set[str], deleted: set[str]) -> list[str]:
+    told = {event.key for event in ledger.events if not event.called}
+    wrong = [f"{key} is an object without its event" for key in sorted(ledger.objects - known)]
+    return wrong + [f"{key} is an event without its object" for key in sorted(told - ledger.objects - deleted)]
 
 
 def _attempts(attempts: list[dict[str, Any]], ledger: Ledger) -> list[str]:
     """Whoever succeeded was worked on; nobody was worked on more often than the journal has leases for it."""
-    begun: dict[str, int] = defaultdict(int)
-    for line in attempts:
-        begun[line["event"]] += 1
-    known = {id: (key, state, leases) for id, key, state, leases in ledger.events}
-    wrong = [f"event {id} was worked on and is not in the journal" for id in begun.keys() - known.keys()]
-    for id, (key, state, leases) in known.items():
-        if begun[id] > leases:
-            wrong.append(f"{key} was worked on {begun[id]} times with {leases} leases")
-        if state == "succeeded" and not begun[id]:
-            wrong.append(f"{key} succeeded, and no handler has worked on it")
+    begun = Counter(line["event"] for line in attempts)
+    known = {event.id for event in ledger.events}
+    wrong = [f"event {id} was worked on and is not in the journal" for id in begun.keys() - known]
+    for event in ledger.events:
+        if begun[event.id] > event.leases:
+            wrong.append(f"{event.key} was worked on {begun[event.id]} times with {event.leases} leases")
+        if event.state == "succeeded" and not begun[event.id]:
+            wrong.append(f"{event.key} succeeded, and no handler has worked on it")
     return wrong
 
 
 class _Told:
     """Arrivals by event and channel, compared with the outbox."""
 
-    def __init__(self, arrivals: list[dict[str, Any]]) -> None:
+    def __init__(self, arrivals: list[dict[str, Any]], of_key: dict[str, list[str]]) -> None:
+        """What a handler of others tells names no event, only its object."""
         self.two_keys = self.flagged = self.unflagged = 0
         self._ids: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         self._count: dict[tuple[str, str], int] = defaultdict(int)
         for line in arrivals:
-            place = line["event"], line["channel"]
+            place = line["event"] or next(iter(of_key.get(line["key"], [])), line["key"]), line["channel"]
             self._ids[place].add((line["id"], line["word"]))
             self._count[place] += 1
 
-    def compare(self, ledger: Ledger) -> list[str]:
+    def compare(self, ledger: Ledger, channels: tuple[str, ...]) -> list[str]:
         wrong = [
             f"a {channel} for {event} is {state}" for event, channel, state, _ in ledger.deliveries if state != "sent"
         ]
         uncertain = {(event, channel) for event, channel, _, flagged in ledger.deliveries if flagged}
-        keys = {id: (key, state) for id, key, state, _ in ledger.events}
+        keys = {event.id: (event.key, event.state) for event in ledger.events}
         wrong += [
             f"{channel} was told of {event}, which is no event" for event, channel in self._ids if event not in keys
         ]
         for id, (key, state) in keys.items():
-            for channel in CHANNELS:
+            for channel in channels:
                 place = id, channel
                 if state == "succeeded" and not self._count[place]:
                     wrong.append(f"{key} succeeded, and {channel} was not told")

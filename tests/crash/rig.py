@@ -6,9 +6,10 @@ Everything here is outside the blast radius but the instance itself: the client'
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.crash.accountant import Balance, Books, balance, read_ledger
+from tests.crash.accountant import ALL, Balance, Books, Terms, balance, read_ledger
 from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.gateways import Mailbox, Phones, Text, link_in, mail_server, sms_gateway
 from tests.walk.making import books as counts
@@ -27,25 +28,49 @@ from tests.walk.sinks import Arrival, Webhook, webhook
 BUCKET = "chaos"
 MAIL, PHONE = "told@example.org", "+4915112345678"
 
-#: Notes the attempt on disk, asks the model, tells the answer, and is a while in coming to its end, so that kills find
-#: what was published by attempts that never ended.
-CODE = """
-import json, os, random, time, uuid
+#: How a handler keeps the books: `begun` notes the attempt on disk and gives the object's key, `tell` publishes.
+KEEPS_BOOKS = """
+import json, os, uuid
 from urllib.parse import unquote_plus
 import boto3
-runtime, sns = boto3.client("sagemaker-runtime"), boto3.client("sns")
-def handler(event, context):
-    key = unquote_plus(event["Records"][0]["s3"]["object"]["key"])
+def begun(event, context):
+    records = event.get("Records")
+    key = unquote_plus(records[0]["s3"]["object"]["key"]) if records else event["key"]
     line = {"kind": "attempt", "key": key, "event": context.aws_request_id}
     books = os.open(os.environ["BOOKS"], os.O_WRONLY | os.O_APPEND)
     os.write(books, (json.dumps(line) + chr(10)).encode())
     os.fdatasync(books)
     os.close(books)
+    return key
+def tell(key, context, answer):
+    told = f"{key} {context.aws_request_id} {uuid.uuid4().hex} {answer}"
+    sns.publish(TopicArn=os.environ["TOPIC"], Message=told)
+sns = boto3.client("sns")
+"""
+
+#: Notes that it has begun, and no more.
+NOTES = (
+    KEEPS_BOOKS
+    + """
+def handler(event, context):
+    return begun(event, context)
+"""
+)
+
+#: Notes the attempt on disk, asks the model, tells the answer, and is a while in coming to its end, so that kills find
+#: what was published by attempts that never ended.
+CODE = (
+    KEEPS_BOOKS
+    + """
+import random, time
+runtime = boto3.client("sagemaker-runtime")
+def handler(event, context):
+    key = begun(event, context)
     asked = runtime.invoke_endpoint(EndpointName="same", ContentType="text/plain", Body=key.encode())
-    answer = asked["Body"].read().decode()
-    sns.publish(TopicArn=os.environ["TOPIC"], Message=f"{key} {context.aws_request_id} {uuid.uuid4().hex} {answer}")
+    tell(key, context, asked["Body"].read().decode())
     time.sleep(random.uniform(0, 0.1))
 """
+)
 
 #: A model that answers what it was asked.
 INFERENCE = """
@@ -60,13 +85,36 @@ def output_fn(answer, accept):
 """
 
 
+@dataclass(frozen=True)
+class House:
+    """What is broken: the function's code and variables, the model's code on so many replicas (0: there is none), who
+    is told, and by which settings it all lives."""
+
+    code: str = CODE
+    variables: Mapping[str, str] = field(default_factory=dict)
+    inference: str = INFERENCE
+    replicas: int = 2
+    model_variables: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    #: The delivery policy of the webhook's subscription.
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    terms: Terms = ALL
+
+
+WHOLE = House()
+TOLD_BY_WEBHOOK = Terms(channels=("webhook",))
+TOLD_TO_NOBODY = Terms(channels=())
+
+
 @dataclass
 class NotedWebhook(Webhook):
-    """Each arrival is in the books before it is answered."""
+    """Each arrival is in the books before it is answered; what it refuses has not arrived."""
 
     books: Books | None = None
 
     def take(self, arrival: Arrival) -> int:
+        if self.answers and arrival.envelope.get("Type") == "Notification":
+            return self.answers.pop(0)
         if self.books and arrival.envelope.get("Type") == "Notification":
             self.books.arrive("webhook", arrival.message_id, arrival.message)
         return super().take(arrival)
@@ -101,9 +149,11 @@ class Rig:
     hook: Webhook
     mailbox: Mailbox
     settings: dict[str, Any]
+    house: House = WHOLE
     instance: Instance | None = None
     port: int = 0
     client: Any = None
+    function: str = ""
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,17 +183,13 @@ class Rig:
         self.port = int(instance.url.rpartition(":")[2])
         self.client = instance.client("s3", connect_timeout=5, read_timeout=20)
         make_role(instance)
-        sns = instance.client("sns")
-        topic = sns.create_topic(Name="told")["TopicArn"]
-        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=self.hook.url)
-        sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint=PHONE)
-        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=MAIL)
-        [question] = self.mailbox.to(MAIL)
-        with urllib.request.urlopen(link_in(question.get_content(), "ConfirmSubscription"), timeout=20) as answer:
-            answer.read()
-        assert self.hook.confirmed.wait(20)
-        make_endpoint(instance, "same", INFERENCE, replicas=2)
-        arn = make_function(instance, "tells", CODE, TOPIC=topic, BOOKS=str(self.books.path))
+        topic = instance.client("sns").create_topic(Name="told")["TopicArn"]
+        self._subscribe(instance.client("sns"), topic)
+        house = self.house
+        if house.replicas:
+            make_endpoint(instance, "same", house.inference, house.replicas, **house.model_variables)
+        variables = {"TOPIC": topic, "BOOKS": str(self.books.path), **house.variables}
+        arn = self.function = make_function(instance, "tells", house.code, 30, **variables)
         let_in(instance, arn, "s3", f"arn:aws:s3:::{BUCKET}")
         self.client.create_bucket(Bucket=BUCKET)
         rule = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
@@ -151,19 +197,43 @@ class Rig:
             Bucket=BUCKET, NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
         )
 
-    def put(self) -> bool:
+    def _subscribe(self, sns: Any, topic: str) -> None:
+        channels = self.house.terms.channels
+        if "webhook" in channels:
+            policy = {"DeliveryPolicy": json.dumps(self.house.policy)} if self.house.policy else {}
+            sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=self.hook.url, Attributes=policy)
+        if "sms" in channels:
+            sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint=PHONE)
+        if "email" in channels:
+            sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=MAIL)
+            [question] = self.mailbox.to(MAIL)
+            with urllib.request.urlopen(link_in(question.get_content(), "ConfirmSubscription"), timeout=20) as answer:
+                answer.read()
+        assert "webhook" not in channels or self.hook.confirmed.wait(20)
+
+    def put(self, key: str = "", body: bytes = b"") -> bool:
         """Ask for one object under a key of its own; whether it was answered with 200."""
-        with self.lock:
-            self.asked += 1
-            key = f"object-{self.asked:06}"
+        return self.status_of_put(key, body) == 200
+
+    def status_of_put(self, key: str = "", body: bytes = b"") -> int:
+        """The same; 0 where nobody answered."""
+        if not key:
+            with self.lock:
+                self.asked += 1
+                key = f"object-{self.asked:06}"
         self.books.note("ask", key=key)
+        status = 200
         try:
-            self.client.put_object(Bucket=BUCKET, Key=key, Body=key.encode() * 20)
-        except (BotoCoreError, ClientError) as error:
+            self.client.put_object(Bucket=BUCKET, Key=key, Body=body or key.encode() * 20)
+        except BotoCoreError as error:
+            status = 0
             self.books.note("answer", key=key, status=0, error=str(error))
-            return False
-        self.books.note("answer", key=key, status=200)
-        return True
+        except ClientError as error:
+            status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+            self.books.note("answer", key=key, status=status, error=str(error))
+        else:
+            self.books.note("answer", key=key, status=200)
+        return status
 
     def waiting(self) -> int:
         """Events that nobody has begun yet; 0 where nobody answers."""
@@ -190,11 +260,15 @@ class Rig:
             print(f"not quiet after {timeout:g} s: {counts(instance)}")
         assert instance.stop() == 0
         assert instance.alight("verify", timeout=120).returncode == 0
-        return balance(self.books.lines(), read_ledger(self.data, BUCKET))
+        return self.compare()
+
+    def compare(self) -> Balance:
+        """The ledgers of an instance that has stopped."""
+        return balance(self.books.lines(), read_ledger(self.data, BUCKET), self.house.terms)
 
 
 @contextmanager
-def rig(folder: Path) -> Iterator[Rig]:
+def rig(folder: Path, house: House = WHOLE) -> Iterator[Rig]:
     """Sinks, books, and an instance that is ready to be broken."""
     books = Books(folder / "books")
     sinks = NotedWebhook(books=books), NotedMailbox(books=books), NotedPhones(books=books)
@@ -206,8 +280,9 @@ def rig(folder: Path) -> Iterator[Rig]:
             "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1",
             "ALIGHT_RETRY_DELAYS": "0.05,0.2",
             "ALIGHT_WORKER_PATHS": str(books.path),
+            **house.settings,
         }
-        made = Rig(folder, books, hook, box, settings)
+        made = Rig(folder, books, hook, box, settings, house)
         try:
             made.prepare()
             yield made
@@ -255,10 +330,10 @@ class Load:
             assert not thread.is_alive()
 
 
-def say(found: Balance, seed: int, what: str) -> None:
-    """The table on stdout; fails where the books do not balance."""
+def say(found: Balance, seed: int | None, what: str) -> None:
+    """The table on stdout; fails where the books do not balance. `seed` is None where nothing was drawn."""
     print(f"\n{what}{found.table(seed)}")
     assert found.wrong == [], f"seed {seed}"
-    # The handler never fails by itself: each of a dead letter's three attempts was ended by a kill or a pause.
-    disturbed = found.numbers["kills"] + found.numbers["pauses"]
+    # The handler never fails by itself: each of a dead letter's three attempts was ended by a kill, a pause, a fault.
+    disturbed = sum(found.numbers[kind] for kind in ("kills", "pauses", "other faults"))
     assert found.numbers["of them dead letters"] * 3 <= disturbed, f"seed {seed}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.accountant import CHANNELS, Books, Ledger, balance
+from tests.crash.accountant import CHANNELS, Books, Event, Ledger, Terms, balance
 
 KEYS = ("one", "two", "unanswered")
 
@@ -35,7 +35,7 @@ def lines(tmp_path: Path) -> Lines:
 
 
 def ledger(**changed: Any) -> Ledger:
-    events = [(f"id-{key}", key, "succeeded", 1) for key in KEYS]
+    events = [Event(f"id-{key}", key, "succeeded", 1) for key in KEYS]
     deliveries = [(f"id-{key}", channel, "sent", False) for key in KEYS for channel in CHANNELS]
     return replace(Ledger(events, deliveries, set(KEYS)), **changed)
 
@@ -59,7 +59,7 @@ def test_a_lost_event(lines: Lines) -> None:
 
 
 def test_a_doubled_event(lines: Lines) -> None:
-    twice = [("id-again", "one", "dead", 1), *ledger().events]
+    twice = [Event("id-again", "one", "dead", 1), *ledger().events]
     assert balance(lines, ledger(events=twice)).wrong == ["one is 2 events"]
 
 
@@ -70,7 +70,7 @@ def test_an_object_without_event_and_an_event_without_object(lines: Lines) -> No
 
 @pytest.mark.parametrize("state", ["pending", "running"])
 def test_a_stuck_event(lines: Lines, state: str) -> None:
-    found = balance(lines, ledger(events=[("id-one", "one", state, 1), *ledger().events[1:]]))
+    found = balance(lines, ledger(events=[Event("id-one", "one", state, 1), *ledger().events[1:]]))
     assert found.wrong == [f"one is stuck: {state}"]
     assert found.numbers["stuck"] == 1
 
@@ -114,3 +114,33 @@ def test_one_message_twice_is_a_defect_unless_it_is_flagged(lines: Lines) -> Non
 def test_a_delivery_that_is_still_on_its_way(lines: Lines) -> None:
     waiting = [*ledger().deliveries[1:], ("id-one", "webhook", "sending", False)]
     assert balance(lines, ledger(deliveries=waiting)).wrong == ["a webhook for id-one is sending"]
+
+
+def test_what_a_run_does_without(lines: Lines) -> None:
+    """Each of the terms forgives what it names, and nothing else."""
+    quiet = [line for line in lines if line["kind"] in ("ask", "answer")]
+    alone = ledger(deliveries=[])
+    assert balance(quiet, alone, Terms(channels=(), attempts=False)).wrong == []
+    assert len(balance(quiet, alone, Terms(channels=())).wrong) == len(KEYS)
+    assert len(balance(quiet, alone, Terms(channels=("sms",), attempts=False)).wrong) == len(KEYS)
+    waiting = ledger(events=[event._replace(state="pending") for event in alone.events], deliveries=[])
+    left = balance(quiet, waiting, Terms(channels=(), waiting=True))
+    assert (left.wrong, left.numbers["waiting at the end"]) == ([], len(KEYS))
+    unstored = replace(alone, objects=set())
+    assert balance(quiet, unstored, Terms(channels=(), attempts=False, objects=False)).wrong == []
+    called = [event._replace(called=True) for event in alone.events]
+    assert balance(quiet, replace(unstored, events=called), Terms(channels=(), attempts=False)).wrong == []
+
+
+def test_an_object_that_was_deleted_is_not_missed(lines: Lines) -> None:
+    rest = ledger(objects={"two", "unanswered"})
+    assert balance(lines, rest).wrong == ["one is an event without its object"]
+    assert balance([*lines, {"kind": "delete", "key": "one"}], rest).wrong == []
+
+
+def test_who_tells_of_an_object_alone_is_told_apart_by_its_key(lines: Lines) -> None:
+    """A handler of others names no event."""
+    bare = [line | {"event": ""} if line["kind"] == "arrival" else line for line in lines]
+    assert balance(bare, ledger()).wrong == []
+    other = next(line for line in bare if line.get("channel") == "webhook") | {"id": "m-other"}
+    assert balance([*bare, other], ledger()).wrong == ["one was told to webhook under 2 keys"]
