@@ -222,7 +222,9 @@ class _Told:
 
     def compare(self, ledger: Ledger, channels: tuple[str, ...]) -> list[str]:
         wrong = [
-            f"a {channel} for {event} is {state}" for event, channel, state, _ in ledger.deliveries if state != "sent"
+            f"a {channel} for {event} is {state}"
+            for event, channel, state, _ in ledger.deliveries
+            if state != "sent" and channel in channels
         ]
         uncertain = {(event, channel) for event, channel, _, flagged in ledger.deliveries if flagged}
         keys = {event.id: (event.key, event.state) for event in ledger.events}

@@ -6,6 +6,7 @@ ballast, what is there can be read and deleted, and once there is room PUTs are 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -14,44 +15,34 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from alight.cli.instance import open_door
 from alight.store.verify import verify
 from tests.crash.full_child import fill
-from tests.support import Instance, eventually, start_alight, sweep
-from tests.walk.making import books, let_in, make_function, make_role
-from tests.walk.sinks import Arrival, Webhook, webhook
+from tests.crash.rig import BUCKET, KEEPS_BOOKS, TOLD_BY_WEBHOOK, House, Rig, rig
+from tests.support import Instance, eventually
+from tests.walk.making import books
 
 #: Events of one round, of which two are begun when the disk becomes full.
 SMALL, WORKERS = 6, 2
 LARGE = 4 << 20
-CODE = """
-import os, socket
-from urllib.parse import unquote_plus
-import boto3
-sns = boto3.client("sns")
+CODE = (
+    KEEPS_BOOKS
+    + """
+import socket
 def handler(event, context):
+    key = begun(event, context)
     with socket.create_connection(("127.0.0.1", int(os.environ["GATE"]))) as gate:
         gate.recv(1)
-    key = unquote_plus(event["Records"][0]["s3"]["object"]["key"])
-    sns.publish(TopicArn=os.environ["TOPIC"], Message=key)
+    tell(key, context, "through the gate")
 """
+)
 #: Retries at once, then each second.
 POLICY = {"healthyRetryPolicy": {"numRetries": 60, "numNoDelayRetries": 3, "minDelayTarget": 1, "maxDelayTarget": 1}}
-
-
-class Sink(Webhook):
-    """Notes what it takes; what it refuses has not arrived."""
-
-    def take(self, arrival: Arrival) -> int:
-        if self.answers:
-            return self.answers.pop(0)
-        return super().take(arrival)
 
 
 @dataclass
@@ -87,19 +78,19 @@ class Gate:
 class Scene:
     """The runtime on the tiny disk, who is told, and the gate."""
 
+    rig: Rig
     instance: Instance
-    s3: Any
-    hook: Webhook
     gate: Gate
     told: int = 0
+    #: No key is asked for twice, not even where it was refused.
+    tries: Iterator[int] = field(default_factory=itertools.count)
 
     def put(self, key: str, data: bytes) -> int:
         """The status of the answer."""
-        try:
-            answer = self.s3.put_object(Bucket="birds", Key=key, Body=data)
-        except ClientError as error:
-            answer = error.response
-        return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+        return self.rig.status_of_put(key, data)
+
+    def in_vain(self, data: bytes = b"small") -> int:
+        return self.put(f"none-{next(self.tries)}", data)
 
     def settled(self) -> bool:
         """Every event has ended well, and every delivery is recorded as sent."""
@@ -110,46 +101,36 @@ class Scene:
 
     def everybody_is_told(self, keys: list[str]) -> None:
         self.told += len(keys)
-        with self.hook.changed:
-            ready = self.hook.changed.wait_for(lambda: {a.message for a in self.hook.arrivals} >= set(keys), 30)
-        assert ready, f"told of {sorted({a.message for a in self.hook.arrivals})} instead of {keys}"
+        hook = self.rig.hook
+
+        def told() -> set[str]:
+            return {arrival.message.split()[0] for arrival in hook.arrivals}
+
+        with hook.changed:
+            ready = hook.changed.wait_for(lambda: told() >= set(keys), 30)
+        assert ready, f"told of {sorted(told())} instead of {keys}"
         eventually(self.settled, what=f"that all is recorded ({books(self.instance)})")
 
 
 @contextmanager
 def scene_on(data: Path) -> Iterator[Scene]:
+    """The books are beside the tiny disk."""
     gate = Gate()
     threading.Thread(target=gate.serve, daemon=True).start()
-    with webhook(Sink()) as hook:
-        instance = start_alight(
-            data,
-            ALIGHT_WEBHOOK_ALLOW="127.0.0.1",
-            ALIGHT_CONCURRENCY=str(WORKERS),
-            ALIGHT_RETRY_DELAYS="1,1",
-            timeout=60,
-        )
-        try:
-            prepare(instance, hook, gate)
-            yield Scene(instance, instance.client("s3"), hook, gate)
-        finally:
-            sweep(instance.process)
-            gate.listener.close()
-
-
-def prepare(instance: Instance, hook: Webhook, gate: Gate) -> None:
-    make_role(instance)
-    sns, s3 = instance.client("sns"), instance.client("s3")
-    topic = sns.create_topic(Name="told")["TopicArn"]
-    policy = {"DeliveryPolicy": json.dumps(POLICY)}
-    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=hook.url, Attributes=policy)
-    assert hook.confirmed.wait(20), "the subscription was not confirmed"
-    function = make_function(instance, "tells", CODE, TOPIC=topic, GATE=str(gate.listener.getsockname()[1]))
-    let_in(instance, function, "s3", "arn:aws:s3:::birds")
-    s3.create_bucket(Bucket="birds")
-    rule = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
-    s3.put_bucket_notification_configuration(
-        Bucket="birds", NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
+    house = House(
+        CODE,
+        variables={"GATE": str(gate.listener.getsockname()[1])},
+        replicas=0,
+        settings={"ALIGHT_CONCURRENCY": str(WORKERS), "ALIGHT_RETRY_DELAYS": "1,1"},
+        policy=POLICY,
+        terms=TOLD_BY_WEBHOOK,
     )
+    try:
+        with rig(data.parent, house) as made:
+            assert made.instance is not None
+            yield Scene(made, made.instance, gate)
+    finally:
+        gate.listener.close()
 
 
 def fill_and_free(scene: Scene, number: int) -> Counter[str]:
@@ -167,23 +148,28 @@ def fill_and_free(scene: Scene, number: int) -> Counter[str]:
         status, index = scene.put(key, data), index + 1
         kept |= {key: data} if status == 200 else {}
     fill(stranger)
-    happened["refused"] = [status, scene.put("none", b"small"), scene.put("none", bytes(LARGE))].count(507)
+    scene.rig.books.note("fault", what="a full disk")
+    happened["refused"] = [status, scene.in_vain(), scene.in_vain(bytes(LARGE))].count(507)
     # On a disk that is full now: what waits is handled, and who is told says no at first.
-    scene.hook.answers = [503, 503]
+    scene.rig.hook.answers = [503, 503]
     scene.gate.turn(is_open=True)
     scene.everybody_is_told(list(kept))
     happened["stored"] = len(kept)
     for key, data in kept.items():
-        happened["read"] += scene.s3.get_object(Bucket="birds", Key=key)["Body"].read() == data
+        happened["read"] += scene.rig.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == data
     happened["deleted"] = sum(delete(scene, key) for key in kept)
     happened["on the ballast"] = not ballast.exists()
-    assert scene.put("none", b"small") == 507, "there is no room yet, and a PUT was taken"
+    assert scene.in_vain() == 507, "there is no room yet, and a PUT was taken"
     # The next PUT and the ballast need no restart.
     stranger.unlink()
-    again = f"{number}/again"
-    eventually(lambda: scene.put(again, b"again") == 200, what="that a PUT is taken again")
-    scene.everybody_is_told([again])
-    happened["deleted again"] = delete(scene, again)
+
+    def again() -> str:
+        key = f"{number}/again-{next(scene.tries)}"
+        return key if scene.put(key, b"again") == 200 else ""
+
+    taken = eventually(again, what="that a PUT is taken again")
+    scene.everybody_is_told([taken])
+    happened["deleted again"] = delete(scene, taken)
     eventually(ballast.exists, what="that the ballast is taken again")
     return happened
 
@@ -192,11 +178,12 @@ def delete(scene: Scene, key: str) -> bool:
     """The write that finds the disk full is refused, and gives the ballast up: the next one goes."""
     held = (scene.instance.data / "ballast").exists()
     try:
-        answer = scene.s3.delete_object(Bucket="birds", Key=key)
+        answer = scene.rig.client.delete_object(Bucket=BUCKET, Key=key)
     except ClientError:
         if not held:
             raise
-        answer = scene.s3.delete_object(Bucket="birds", Key=key)
+        answer = scene.rig.client.delete_object(Bucket=BUCKET, Key=key)
+    scene.rig.books.note("delete", key=key)
     return bool(answer["ResponseMetadata"]["HTTPStatusCode"] == 204)
 
 
@@ -204,11 +191,10 @@ def main(data: Path, rounds: int) -> None:
     with scene_on(data) as scene:
         happened = [fill_and_free(scene, number) for number in range(rounds)]
         code = scene.instance.stop()
-        repeats = len(scene.hook.arrivals) - scene.told
+        found = scene.rig.compare()
+        findings = [str(item) for item in verify(data)]
     print(
-        json.dumps(
-            {"rounds": happened, "repeats": repeats, "code": code, "findings": [str(item) for item in verify(data)]}
-        )
+        json.dumps({"rounds": happened, "code": code, "findings": findings} | {"table": found.table(), **asdict(found)})
     )
 
 

@@ -37,6 +37,7 @@ from alight.store.records import Records
 from alight.store.shapes import ObjectInfo
 from alight.store.verify import verify
 from alight.store.versions import ENABLED, SETTING
+from tests.crash.accountant import Balance
 
 FLIPS = int(os.environ.get("ALIGHT_CHAOS_FLIPS") or 60)
 SIZES = (0, 40, 700, 3_000, 70_000)
@@ -296,5 +297,5 @@ def test_a_flipped_bit_is_noticed_or_harmless(
             wrong.append(f"{where}: {why}")
         path.write_bytes(data)
         sound.restore()
-    print(f"\nseed {seed}: {FLIPS} flipped bits: {dict(sorted(outcomes.items()))}")
+    print(f"\n{FLIPS} flipped bits{Balance(dict(sorted(outcomes.items())), wrong).table(seed)}")
     assert wrong == [], f"seed {seed}"

@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from alight.cli.instance import open_door
+from tests.crash.accountant import Balance
 from tests.crash.shifted import ShiftedClock
 from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.making import books, let_in, make_function, make_role
@@ -381,4 +382,4 @@ def test_objects_and_what_is_told_of_them_are_as_the_model_says(tmp_path: Path) 
                 database=None,
             ),
         )
-        print(f"\n{', '.join(f'{number} {name}' for name, number in sorted(rig.done.items()))}")
+        print(f"\nstories of objects, each as the model says{Balance(dict(sorted(rig.done.items()))).table(chosen)}")

@@ -11,7 +11,7 @@ import os
 import random
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from alight.store.database import Database, Tx
 from alight.store.shapes import ObjectRow
 from alight.store.verify import verify
 from alight.store.versions import columns
+from tests.crash.accountant import Balance
 from tests.crash.unsynced import ForgetfulDisk
 
 CUTS = int(os.environ.get("ALIGHT_CHAOS_CUTS") or 120)
@@ -168,7 +169,7 @@ def keys(folder: Path, table: str) -> set[str]:
 def test_nothing_acknowledged_is_lost(template: bytes, tmp_path: Path) -> None:
     seed = int(os.environ.get("ALIGHT_TEST_SEED") or random.randrange(1, 1 << 32))
     outcome = cut_often(template, tmp_path, DURABLE, CUTS, seed)
-    print(f"\nseed {seed}: {outcome}")
+    print(f"\npower cuts under the journal{Balance(asdict(outcome)).table(seed)}")
     assert outcome.acknowledged > CUTS
     assert (outcome.cuts, outcome.lost, outcome.torn, outcome.corrupt, outcome.refused) == (CUTS, 0, 0, 0, 0)
 

@@ -28,6 +28,7 @@ from alight.errors.store import Damaged
 from alight.store.database import Database
 from alight.store.objects import ObjectStore
 from alight.store.verify import verify
+from tests.crash.accountant import Balance
 from tests.crash.recorded import File, Folder, Volume, read_steps, strace
 from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.making import books, let_in, make_function, make_role
@@ -255,7 +256,14 @@ def test_power_cuts_under_object_files(tmp_path: Path) -> None:
         asyncio.run(judge(tmp_path / name / "data", asked, told, outcome))
         outcome.wrong[before:] = [f"cut before step {place}: {line}" for line in outcome.wrong[before:]]
     what = f"{len(steps)} steps, {len(places)} places, {len(asked.bodies)} objects asked for"
-    print(f"\nseed {seed}: {what}; {outcome}")
+    numbers = {
+        "power cuts": outcome.cuts,
+        "opened by the real runtime": outcome.starts,
+        "answers given before a cut": outcome.acknowledged,
+        "objects found behind one": outcome.found,
+        "files that nobody names": outcome.orphans,
+    }
+    print(f"\n{what}{Balance(numbers, outcome.wrong).table(seed)}")
     assert outcome.wrong == [], f"seed {seed}"
     assert outcome.found > outcome.cuts
 

@@ -24,6 +24,7 @@ import pytest
 
 from alight.store import journal
 from alight.store.verify import verify
+from tests.crash.accountant import Balance
 from tests.crash.killed import ANY, KillAt
 from tests.crash.small_life import BUCKET, LETTER, Life, begin, pen
 from tests.crash.store_child import content
@@ -205,7 +206,7 @@ def test_killed_at_any_call_and_again_in_recovery(tmp_path: Path, number: int) -
         place.set("", 0, after=False)
         assert asyncio.run(judge(made)) == [], f"ALIGHT_TEST_SEED={seed}"
         answered = sum(line[0] == "done" for line in made.said())
-        print(
-            f"\nseed {seed}: {most} calls a life ({', '.join(kinds)}); kills {dict(done)}; {answered} changes answered"
-        )
+        numbers = {f"lives ended {where}": number for where, number in sorted(done.items())}
+        numbers |= {"calls a life": most, "changes answered": answered}
+        print(f"\nsmall lives, ended at {', '.join(kinds)}{Balance(numbers).table(seed)}")
     assert done["in recovery"] > KILLS // 5

@@ -16,9 +16,10 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.crash.attached import attached
-from tests.crash.test_disk_errors import BUCKET, GONE, LARGE, SMALL, Told, prepare, put
+from tests.crash.rig import BUCKET, Rig, rig, say
+from tests.crash.test_disk_errors import GONE, HOUSE, LARGE, SMALL, Told, put
 from tests.support import Instance, eventually, start_alight, sweep
-from tests.walk.making import books, events, make_function, make_role
+from tests.walk.making import events, make_function, make_role
 
 ROUNDS = int(os.environ.get("ALIGHT_CHAOS_UNREADABLE") or 2)
 OBJECTS = 6
@@ -61,59 +62,50 @@ def _name(error: Exception) -> str:
     return f"{status} {error.response['Error']['Code']}" if status >= 500 else f"WRONG {status}"
 
 
-def begin_again(instance: Instance) -> Instance:
+def begin_again(made: Rig) -> None:
     """After it has ended for the disk's sake."""
-    assert instance.process.wait(GONE) == 74
-    sweep(instance.process)
-    return start_alight(instance.data, timeout=60)
+    assert made.instance is not None
+    assert made.instance.process.wait(GONE) == 74
+    made.begin()
 
 
 @pytest.mark.tool("strace")
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 40 * ROUNDS)
 def test_what_cannot_be_read_is_an_error_and_never_other_data(tmp_path: Path) -> None:
-    data, told = tmp_path / "data", Told()
+    told, calls = Told(), tmp_path / "calls"
     ends: dict[str, Counter[str]] = {"database": Counter(), "objects' files": Counter()}
-    instance = start_alight(data, timeout=60)
-    try:
-        prepare(instance)
+    with rig(tmp_path, HOUSE) as made:
         for number in range(ROUNDS):
             what = list(ends)[number % 2]
             for index in range(OBJECTS):
-                body = os.urandom((SMALL, LARGE)[index % 2])
-                assert put(instance.client("s3"), f"{number}/{index}", body, told)
-            assert instance.stop() == 0
-            sweep(instance.process)
-            instance = start_alight(data, timeout=60)  # which has nothing in memory
-            s3 = instance.client("s3", read_timeout=GONE)
-            files = list(data.glob("alight.db*")) if what == "database" else list(data.glob("bodies/*/*"))
-            with unreadable(instance, files, tmp_path / "calls"):
+                assert put(made, f"{number}/{index}", os.urandom((SMALL, LARGE)[index % 2]), told)
+            assert made.instance is not None
+            assert made.instance.stop() == 0
+            instance, s3 = made.begin(), made.client  # which has nothing in memory
+            files = list(made.data.glob("alight.db*")) if what == "database" else list(made.data.glob("bodies/*/*"))
+            made.books.note("fault", what=what)
+            with unreadable(instance, files, calls):
                 ask(s3, told, ends[what])
-            assert "(INJECTED)" in (tmp_path / "calls").read_text()
+            assert "(INJECTED)" in calls.read_text()
             # The disk is well again, and so is the runtime, unless it had to write something of its own meanwhile.
             # It may be about to end: then it answers some, all of it right, and the next one the others.
             found = asked(s3, told)
             assert not [name for name in found if "WRONG" in name]
             if found != {"right"}:
-                instance = begin_again(instance)
-                s3 = instance.client("s3", read_timeout=GONE)
+                begin_again(made)
                 assert asked(s3, told) == {"right"}
-            with unreadable(instance, files, tmp_path / "calls"):
-                written = [put(s3, f"{number}/meanwhile-{index}", os.urandom(SMALL), told) for index in range(2)]
+            made.books.note("fault", what=what)
+            with unreadable(made.instance, files, calls):
+                written = [put(made, f"{number}/meanwhile-{index}", os.urandom(SMALL), told) for index in range(2)]
                 ask(s3, told, ends[what])
             if what == "database":
                 # Whoever writes has to read first: nothing more is promised.
                 assert not any(written)
-                instance = begin_again(instance)
-            assert asked(instance.client("s3"), told) == {"right"}
-        eventually(lambda: books(instance)["succeeded"] == books(instance)["accepted"] >= len(told.bodies), 60)
-        assert instance.stop() == 0
-        assert instance.alight("verify").returncode == 0
-    finally:
-        sweep(instance.process)
-    print(
-        f"\n{ROUNDS} rounds, {len(told.bodies)} objects answered with 200, 0 lost; while nothing could be read: {ends}"
-    )
+                begin_again(made)
+            assert asked(s3, told) == {"right"}
+        balance = made.settle()
+    say(balance, None, f"{ROUNDS} rounds, {len(told.bodies)} objects; while nothing could be read: {ends}")
     assert not [name for counted in ends.values() for name in counted if "WRONG" in name]
     assert all(counted["right"] < counted.total() for counted in ends.values()), "nothing failed"
 

@@ -15,8 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from alight.fence.tiers import offered
+from tests.crash.rig import KEEPS_BOOKS, TOLD_BY_WEBHOOK, House, rig, say
 from tests.support import Instance, eventually, start_alight, sweep
-from tests.walk.making import books, events, let_in, make_endpoint, make_function, make_role, open_queue
+from tests.walk.making import books, events, let_in, make_function, make_role, open_queue
 
 EVENTS = int(os.environ.get("ALIGHT_CHAOS_SLOW_EVENTS") or 60)
 
@@ -31,15 +32,17 @@ def predict_fn(data, model):
 """
 
 #: Gives up at the first refusal: no retry of the client hides it.
-ASKS = """
-import os
-import boto3
+ASKS = (
+    KEEPS_BOOKS
+    + """
 from botocore.config import Config
 runtime = boto3.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
 def handler(event, context):
-    answer = runtime.invoke_endpoint(EndpointName="slow", Body=b"[1]", ContentType="application/json")
-    return answer["Body"].read().decode()
+    key = begun(event, context)
+    answer = runtime.invoke_endpoint(EndpointName="same", Body=b"[1]", ContentType="application/json")
+    tell(key, context, answer["Body"].read().decode())
 """
+)
 
 POISON = """
 import ctypes, os, signal, sys, threading, time
@@ -146,7 +149,7 @@ ENDS = {
 @pytest.fixture(scope="module")
 def pressed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     folder: Path = tmp_path_factory.mktemp("pressed")
-    instance = start_alight(folder / "data", ALIGHT_CONCURRENCY="4", ALIGHT_RETRY_DELAYS="0.05", ALIGHT_REPLICAS="1")
+    instance = start_alight(folder / "data", ALIGHT_CONCURRENCY="4", ALIGHT_RETRY_DELAYS="0.05")
     try:
         make_role(instance)
         yield instance
@@ -178,22 +181,20 @@ def tell(s3: Any, bucket: str, function: str) -> None:
     )
 
 
-def test_a_slow_endpoint_slows_delivery_and_burns_no_retry(pressed: Instance) -> None:
-    make_endpoint(pressed, "slow", SLOW, replicas=1)
-    arn = make_function(pressed, "asks", ASKS)
-    let_in(pressed, arn, "s3", "arn:aws:s3:::*")
-    s3 = pressed.client("s3")
-    tell(s3, "pictures", arn)
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: s3.put_object(Bucket="pictures", Key=f"{number}", Body=b"."), range(EVENTS)))
-    put = time.monotonic()
-    found = ended(pressed, "asks", EVENTS)
-    print(
-        f"\n{EVENTS} events put in {put - began:.1f} s, handled by a slow endpoint in {time.monotonic() - began:.1f} s:"
-    )
-    print(Counter((event["state"], event["attempts"]) for event in found))
-    assert Counter((event["state"], event["attempts"]) for event in found) == {("succeeded", 1): EVENTS}
+def test_a_slow_endpoint_slows_delivery_and_burns_no_retry(tmp_path: Path) -> None:
+    settings = {"ALIGHT_CONCURRENCY": "4", "ALIGHT_RETRY_DELAYS": "0.05", "ALIGHT_REPLICAS": "1"}
+    house = House(ASKS, inference=SLOW, replicas=1, settings=settings, terms=TOLD_BY_WEBHOOK)
+    with rig(tmp_path, house) as made:
+        instance = made.instance
+        assert instance is not None
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(lambda number: made.put(), range(EVENTS)))
+        put = time.monotonic() - began
+        found = Counter((event["state"], event["attempts"]) for event in ended(instance, "tells", EVENTS))
+        took = time.monotonic() - began
+        say(made.settle(), None, f"{EVENTS} events put in {put:.1f} s, handled by a slow endpoint in {took:.1f} s")
+    assert found == {("succeeded", 1): EVENTS}
 
 
 def test_a_handler_that_sends_to_its_own_queue_is_stopped_after_sixteen(pressed: Instance) -> None:

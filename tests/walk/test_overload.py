@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +23,10 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.support import Instance, eventually, invoke, start_alight, sweep
-from tests.walk.making import books, let_in, make_endpoint, make_function, make_role
+from tests.crash.accountant import Books
+from tests.crash.rig import BUCKET, NOTES, TOLD_TO_NOBODY, House, rig, say
+from tests.support import Instance, eventually, invoke
+from tests.walk.making import books, make_function
 from tests.walk.test_slowloris import runtime
 
 SECONDS = float(os.environ.get("ALIGHT_CHAOS_OVERLOAD") or 1.5)
@@ -31,6 +35,8 @@ SECONDS = float(os.environ.get("ALIGHT_CHAOS_OVERLOAD") or 1.5)
 CALLERS, BODY = 300, 250_000
 #: Objects and events that are asked for each second at most.
 RATE = 100
+#: One replica, two workers.
+NARROW = {"ALIGHT_CONCURRENCY": "2", "ALIGHT_REPLICAS": "1"}
 #: A request that is told to come again does so after this (seconds), long before it should.
 IMPATIENCE = 0.1
 
@@ -47,16 +53,20 @@ import time
 def handler(event, context):
     time.sleep(0.1)
 """
-NOTED = """
-def handler(event, context):
-    pass
-"""
+
+
+class Asked(NamedTuple):
+    """A request as it goes over the wire; `key` where it is to become an event."""
+
+    raw: bytes
+    key: str = ""
 
 
 class Offer:
-    """Raw requests, signed once, and what became of them."""
+    """Raw requests, signed once, and what became of them. Those that are to become events are in the books."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, books: Books) -> None:
+        self._books = books
         address = urlsplit(instance.url)
         self._host, self._port = address.hostname or "", address.port or 0
         keys = instance.variables
@@ -76,7 +86,7 @@ class Offer:
         head += [f"{name}: {value}" for name, value in request.headers.items()]
         return "\r\n".join([*head, "", ""]).encode() + body
 
-    async def call(self, kind: str, requests: Iterator[bytes], number: int) -> None:
+    async def call(self, kind: str, requests: Iterator[Asked], number: int) -> None:
         """One caller: on a kept connection, one request after the other, until it is over or there are none left."""
         loop = asyncio.get_running_loop()
         while loop.time() < self.until:
@@ -86,11 +96,12 @@ class Offer:
                 )
                 try:
                     while loop.time() < self.until:
-                        request = next(requests, b"")
-                        if not request:
+                        request = next(requests, None)
+                        if request is None:
                             return
-                        writer.write(request)
-                        if not await self._answer(kind, reader):
+                        await self._note("ask", request)
+                        writer.write(request.raw)
+                        if not await self._answer(kind, reader, request):
                             break
                 finally:
                     writer.close()
@@ -98,7 +109,11 @@ class Offer:
                 self.gone[kind] += 1
                 await asyncio.sleep(IMPATIENCE)
 
-    async def _answer(self, kind: str, reader: asyncio.StreamReader) -> bool:
+    async def _note(self, kind: str, request: Asked, **more: int) -> None:
+        if request.key:
+            await asyncio.to_thread(self._books.note, kind, key=request.key, **more)
+
+    async def _answer(self, kind: str, reader: asyncio.StreamReader, request: Asked) -> bool:
         """Whether the connection goes on. Who waits when it is over goes away."""
         try:
             async with asyncio.timeout_at(self.until + 0.5):
@@ -109,6 +124,7 @@ class Offer:
             self.gone[kind] += 1
             return False
         status = int(head.split()[1])
+        await self._note("answer", request, status=200 if status < 300 else status)
         self.answers[kind, status] += 1
         if status >= 300:
             if "\r\nretry-after: 1\r\n" not in head:
@@ -124,18 +140,24 @@ def status_of(pid: int, name: str) -> int:
     return int(found[1]) // 1024
 
 
+def call_of(offer: Offer, key: str) -> bytes:
+    """A call of the function that nobody waits for."""
+    path, body = "/2015-03-31/functions/tells/invocations", json.dumps({"key": key}).encode()
+    return offer.signed("lambda", "POST", path, body, x_amz_invocation_type="Event")
+
+
 async def overload(offer: Offer) -> None:
     """All at once, for so long."""
-    numbers = itertools.count()
     most = int(RATE * SECONDS)
     body = b'"%b"' % (b"x" * BODY)
-    puts = (offer.signed("s3", "PUT", f"/pressed/{next(numbers)}", b".") for _ in range(most))
-    events = (
-        offer.signed("lambda", "POST", "/2015-03-31/functions/noted/invocations", b"{}", x_amz_invocation_type="Event")
-        for _ in range(most)
+    puts = (
+        Asked(offer.signed("s3", "PUT", f"/{BUCKET}/{key}", b"."), key) for key in map("put-{}".format, range(most))
     )
-    asks = offer.signed("sagemaker", "POST", "/endpoints/slow/invocations", body, content_type="application/json")
-    calls = offer.signed("lambda", "POST", "/2015-03-31/functions/busy/invocations", body)
+    events = (Asked(call_of(offer, key), key) for key in map("event-{}".format, range(most)))
+    asks = Asked(
+        offer.signed("sagemaker", "POST", "/endpoints/same/invocations", body, content_type="application/json")
+    )
+    calls = Asked(offer.signed("lambda", "POST", "/2015-03-31/functions/busy/invocations", body))
     offer.until = asyncio.get_running_loop().time() + SECONDS
     kinds = {
         "put": puts,
@@ -154,50 +176,42 @@ async def overload(offer: Offer) -> None:
 
 @pytest.mark.timeout(120 + SECONDS * 25)
 def test_ten_times_too_much_is_refused_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    instance = start_alight(tmp_path / "data", ALIGHT_CONCURRENCY="2", ALIGHT_REPLICAS="1")
-    try:
-        make_role(instance)
-        make_endpoint(instance, "slow", SLOW, replicas=1)
+    house = House(NOTES, inference=SLOW, replicas=1, settings=NARROW, terms=TOLD_TO_NOBODY)
+    with rig(tmp_path, house) as made:
+        instance = made.instance
+        assert instance is not None
         make_function(instance, "busy", BUSY)
-        noted = make_function(instance, "noted", NOTED)
-        let_in(instance, noted, "s3", "arn:aws:s3:::*")
-        s3, lambda_ = instance.client("s3"), instance.client("lambda", read_timeout=30)
-        s3.create_bucket(Bucket="pressed")
-        rule = {"LambdaFunctionArn": noted, "Events": ["s3:ObjectCreated:*"]}
-        s3.put_bucket_notification_configuration(
-            Bucket="pressed", NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
-        )
-        offer = Offer(instance)
+        lambda_ = instance.client("lambda", read_timeout=30)
+        offer = Offer(instance, made.books)
         began = time.monotonic()
         asyncio.run(overload(offer))
         over = time.monotonic()
         invoke(lambda_, FunctionName="busy")
-        asked = {"EndpointName": "slow", "Body": b"[1]", "ContentType": "application/json"}
+        asked = {"EndpointName": "same", "Body": b"[1]", "ContentType": "application/json"}
         instance.client("sagemaker-runtime").invoke_endpoint(**asked)["Body"].read()
         well = time.monotonic() - over
         eventually(
             lambda: not books(instance)["pending"] + books(instance)["running"], 60 + SECONDS * 20, "the last event"
         )
-        drained, account = time.monotonic() - over, books(instance)
+        drained = time.monotonic() - over
         largest = status_of(runtime(instance), "VmHWM")
-        assert instance.stop() == 0
-    finally:
-        sweep(instance.process)
+        found = made.settle()
     asked_for, taken = Counter[str](offer.gone), Counter[str]()
     for (kind, status), count in offer.answers.items():
         asked_for[kind] += count
         taken[kind] += count if status < 300 else 0
-    print(
-        f"\n{over - began:.1f} s: answers {dict(sorted(offer.answers.items()))}, gone while they waited "
-        f"{dict(offer.gone)}; well again after {well:.1f} s; {taken['put'] + taken['event']} events accepted, all "
-        f"handled after {drained:.1f} s; {largest} MB at most"
+    say(
+        found,
+        None,
+        f"{over - began:.1f} s: answers {dict(sorted(offer.answers.items()))}, gone while they waited "
+        f"{dict(offer.gone)}; well again after {well:.1f} s; all handled after {drained:.1f} s; {largest} MB at most",
     )
     assert {status for _, status in offer.answers} <= {200, 202, 429, 503}
     assert offer.rude == [], "told to come again, and not when"
     assert offer.answers["endpoint", 503] + offer.answers["function", 429] > 50, "nobody was refused"
     slow = asked_for["endpoint"] + asked_for["function"], taken["endpoint"] + taken["function"]
     assert slow[0] > 10 * slow[1], "that was not too much"
-    assert account["succeeded"] >= taken["put"] + taken["event"] > 0
-    assert account["dead"] == 0
+    assert found.numbers["of them succeeded"] >= taken["put"] + taken["event"] > 0
+    assert found.numbers["of them dead letters"] == 0
     assert largest < 512
     assert well < 10
