@@ -321,14 +321,16 @@ class Server:
                 connection.transport.abort()
 
     async def _sweep(self, interval: float) -> None:
+        """While this process does not run, what the clients send waits unread: its own pauses are not theirs."""
         loop = asyncio.get_running_loop()
         last = loop.time()
         while True:
             await asyncio.sleep(interval)
             now = loop.time()
+            elapsed = min(now - last, 2 * interval)
             for connection in list(self._inner.server_state.connections):
                 if isinstance(connection, Connection):
-                    connection.sweep(now - last)
+                    connection.sweep(elapsed)
             last = now
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ from alight.gateway.server import Limits, Server, serve
 from tests.unit.gateway.signing import NOW, lookup, sha256, signed_scope
 
 QUICK = Limits(head=0.4, keep_alive=0.4, body_idle=0.4, body_rate=100, write_idle=0.4)
+#: What does not come at all has not come by now, on however busy a machine.
+PATIENCE = 30
 
 
 class Store:
@@ -107,7 +110,7 @@ class Wire:
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one response; status 0 where the connection was closed without one."""
         try:
-            head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+            head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0, {}, b""
         lines = head.decode("latin-1").split("\r\n")
@@ -119,7 +122,7 @@ class Wire:
 
     async def is_closed(self) -> bool:
         try:
-            return await asyncio.wait_for(self.reader.read(), 5) == b""
+            return await asyncio.wait_for(self.reader.read(), PATIENCE) == b""
         except ConnectionError:
             return True
 
@@ -348,18 +351,13 @@ async def test_mounts(server: Server) -> None:
 
 
 async def until(condition: Any) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
-async def seconds_until_closed(wire: Wire) -> float:
-    start = time.monotonic()
-    with_answer = await asyncio.wait_for(wire.reader.read(), 5)
-    assert b"200 OK" not in with_answer
-    return time.monotonic() - start
+async def is_cut_off(wire: Wire) -> bool:
+    return b"200 OK" not in await asyncio.wait_for(wire.reader.read(), PATIENCE)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nx: "])
@@ -367,7 +365,7 @@ async def test_a_head_has_a_deadline(quick: Server, begun: bytes) -> None:
     wire = await Wire.to(quick)
     if begun:
         await wire.send(begun)
-    assert await seconds_until_closed(wire) < 2
+    assert await is_cut_off(wire)
     await wire.close()
 
 
@@ -390,15 +388,15 @@ async def dribbling(wire: Wire, data: Iterator[bytes]) -> AsyncIterator[None]:
 
 async def test_a_dribbled_head_is_cut_off(quick: Server) -> None:
     wire = await Wire.to(quick)
-    async with dribbling(wire, (b"x" for _ in range(100))):
-        assert await seconds_until_closed(wire) < 2
+    async with dribbling(wire, itertools.repeat(b"x")):
+        assert await is_cut_off(wire)
     await wire.close()
 
 
 async def test_a_body_that_stops_is_cut_off(quick: Server, store: Store) -> None:
     wire = await Wire.to(quick)
     await wire.send(put(quick) + b"content-length: 5\r\n\r\nhel")
-    assert await seconds_until_closed(wire) < 2
+    assert await is_cut_off(wire)
     await until(lambda: store.broken == 1)
     await wire.close()
 
@@ -406,8 +404,8 @@ async def test_a_body_that_stops_is_cut_off(quick: Server, store: Store) -> None
 async def test_a_dribbled_body_is_cut_off(quick: Server, store: Store) -> None:
     wire = await Wire.to(quick)
     await wire.send(put(quick, b"x" * 1000) + b"content-length: 1000\r\n\r\n")
-    async with dribbling(wire, (b"x" for _ in range(1000))):
-        assert await seconds_until_closed(wire) < 2
+    async with dribbling(wire, itertools.repeat(b"x", 1000)):
+        assert await is_cut_off(wire)
     await until(lambda: store.broken == 1)
     assert store.bodies == []
     await wire.close()
@@ -423,13 +421,26 @@ async def test_a_slow_but_steady_body_is_taken(quick: Server, store: Store) -> N
     await wire.close()
 
 
+async def test_nobody_is_cut_off_for_a_pause_of_our_own(quick: Server, store: Store) -> None:
+    wire = await Wire.to(quick)
+    await wire.send(put(quick) + b"content-length: 5\r\n\r\nh")
+    await until(lambda: has_begun(quick))
+    time.sleep(2 * QUICK.body_idle)  # nothing here runs, as where the process is stopped or the machine is asleep
+    for piece in (b"el", b"lo"):
+        await wire.send(piece)
+        await asyncio.sleep(QUICK.body_idle / 4)
+    assert (await wire.answer())[0] == 200
+    assert store.bodies == [b"hello"]
+    await wire.close()
+
+
 async def test_an_idle_connection_is_closed_and_a_busy_one_not(quick: Server) -> None:
     wire = await Wire.to(quick)
-    for _ in range(4):
+    for _ in range(8):
         await wire.send(b"GET /_alight/ HTTP/1.1\r\n" + host(quick) + b"\r\n")
         assert (await wire.answer())[0] == 200
-        await asyncio.sleep(0.2)
-    assert await seconds_until_closed(wire) < 2
+        await asyncio.sleep(0.1)
+    assert await is_cut_off(wire)
     await wire.close()
 
 
@@ -445,6 +456,11 @@ def connections(server: Server) -> set[Any]:
     return server._inner.server_state.connections
 
 
+def has_begun(server: Server) -> bool:
+    """Whether a request is under way."""
+    return any(one.cycle is not None for one in connections(server))
+
+
 async def test_good_clients_do_not_wait_for_slow_ones(quick: Server) -> None:
     slow = [await Wire.to(quick) for _ in range(100)]
     for wire in slow:
@@ -452,7 +468,7 @@ async def test_good_clients_do_not_wait_for_slow_ones(quick: Server) -> None:
     for _ in range(20):
         assert (await asked(quick, b"GET /_alight/ HTTP/1.1\r\n" + host(quick) + b"\r\n"))[0] == 200
     for wire in slow:
-        assert await seconds_until_closed(wire) < 3
+        assert await is_cut_off(wire)
         await wire.close()
 
 
@@ -517,9 +533,9 @@ async def test_stop_lets_a_running_request_end(store: Store) -> None:
     server = await serve(app(store))
     wire = await Wire.to(server)
     await wire.send(put(server) + b"content-length: 5\r\n\r\nhel")
-    await asyncio.sleep(0.05)
-    stopping = asyncio.create_task(server.stop(5))
-    await asyncio.sleep(0.05)
+    await until(lambda: has_begun(server))
+    stopping = asyncio.create_task(server.stop(PATIENCE))
+    await until(lambda: server._inner.should_exit)
     await wire.send(b"lo")
     assert (await wire.answer())[0] == 200
     await stopping
@@ -531,10 +547,8 @@ async def test_stop_cuts_off_after_its_grace(store: Store) -> None:
     server = await serve(app(store))
     wire = await Wire.to(server)
     await wire.send(put(server) + b"content-length: 5\r\n\r\nhel")
-    await asyncio.sleep(0.05)
-    start = time.monotonic()
-    await server.stop(0.2)
-    assert time.monotonic() - start < 2
+    await until(lambda: has_begun(server))
+    await asyncio.wait_for(server.stop(0.2), PATIENCE)
     assert store.bodies == []
     await wire.close()
 
