@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -70,11 +70,12 @@ def test_loads_no_library(data: Path, double: Double) -> None:
 
 
 def test_under_a_fifth_of_a_second(data: Path, double: Double) -> None:
-    """The best of a few, so that a busy machine does not decide."""
+    """Counted in processor time, which other tests beside this one do not stretch much; the best of a few."""
     command = [str(Path(sys.executable).parent / "alight"), "env", "--data", str(data)]
     times = []
     for _ in range(8):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, capture_output=True, check=True)
-        times.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times) < 0.2
