@@ -2,10 +2,9 @@
 
     python -m alight.endpoints.replica --socket S --model DIR
 
-Each connection has a thread that reads requests; pings are answered there, invocations go into one queue. The
-main thread takes them from it, asks the model and writes the answer: the model has one thread, the next body is
-read while it works, and a script finds itself on the main thread, where libraries expect to be. A model that answers
-several requests in one run is given those that wait in the queue; it never waits for more.
+The main thread reads the requests (`inbox`), asks the model and writes the answers: nothing is handed from thread to
+thread, and a script finds itself on the main thread, where libraries expect to be. A model that answers several
+requests in one run is given those that have arrived; it never waits for more.
 
 The process gives up rights before it loads anything: no new privileges, no core files, limits on files and
 address space, and it dies with its parent.
@@ -14,10 +13,10 @@ address space, and it dies with its parent.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
-import queue
 import resource
 import signal
 import socket
@@ -26,7 +25,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn
@@ -44,15 +42,13 @@ from alight.endpoints.contract import (
     Reply,
     Request,
 )
+from alight.endpoints.inbox import Arrived, Inbox
 from alight.endpoints.models.onnx import OnnxModel
 from alight.endpoints.models.script import ScriptModel
 from alight.endpoints.models.sklearn import SklearnModel
 from alight.endpoints.models.tflite import TfliteModel
 from alight.endpoints.models.xgboost import XgboostModel
 
-MAX_HEAD = 64 * 1024
-MAX_BODY = 1 << 30
-READ_SIZE = 256 * 1024
 #: Bodies that are taken together end with the one that reaches this size: a large one keeps nobody waiting.
 BATCH_BYTES = 1 << 20
 #: An outer fence only: ONNX Runtime and numpy reserve far more address space than they use.
@@ -60,15 +56,6 @@ ADDRESS_SPACE = max(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_P
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A request and the connection that waits for its answer."""
-
-    connection: socket.socket
-    request: Request
-
-
-Inbox = queue.SimpleQueue[Arrived]
 Answers = Callable[[Sequence[Request]], list[Outcome]]
 
 
@@ -119,17 +106,16 @@ def serve(path: Path, model: Model) -> None:
     listener.bind(str(path))
     path.chmod(0o600)
     listener.listen(64)
-    inbox: Inbox = queue.SimpleQueue()
     most, answers = _manner(model)
-    pong = Reply(b"", "text/plain", headers={AT_ONCE: str(most)})
-    threading.Thread(target=_accept, args=(listener, inbox, pong), daemon=True).start()
-    while True:
-        turn(inbox, most, answers)
+    pong = _bytes(Reply(b"", "text/plain", headers={AT_ONCE: str(most)}))
+    with contextlib.closing(Inbox(listener, pong)) as inbox:
+        while True:
+            turn(inbox, most, answers)
 
 
 def turn(inbox: Inbox, most: int, answers: Answers) -> None:
     """Wait for a request, take those that came with it, answer them."""
-    _answer(batch.gather(inbox.get(), _more(inbox), lambda item: len(item.request.body), most, BATCH_BYTES), answers)
+    _answer(batch.gather(inbox.wait(), inbox.more, lambda item: len(item.request.body), most, BATCH_BYTES), answers)
 
 
 def _manner(model: Model) -> tuple[int, Answers]:
@@ -137,16 +123,6 @@ def _manner(model: Model) -> tuple[int, Answers]:
     if isinstance(model, BatchModel):
         return model.at_once, model.answer_many
     return 1, lambda requests: [batch.attempt(model.answer, request) for request in requests]
-
-
-def _more(inbox: Inbox) -> Callable[[], Arrived | None]:
-    def more() -> Arrived | None:
-        try:
-            return inbox.get_nowait()
-        except queue.Empty:
-            return None
-
-    return more
 
 
 def _answer(taken: Sequence[Arrived], answers: Answers) -> None:
@@ -195,74 +171,6 @@ def _follow(parent: int) -> None:
     os._exit(0)
 
 
-def _accept(listener: socket.socket, inbox: Inbox, pong: Reply) -> None:
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=_read_requests, args=(connection, inbox, pong), daemon=True).start()
-
-
-def _read_requests(connection: socket.socket, inbox: Inbox, pong: Reply) -> None:
-    buffer = bytearray()
-    try:
-        while True:
-            head = _read_head(connection, buffer)
-            if head is None:
-                break
-            method, path, headers = head
-            body = _read_body(connection, buffer, headers)
-            if (method, path) == ("GET", "/ping"):
-                _send(connection, _bytes(pong))
-            elif (method, path) == ("POST", "/invocations"):
-                inbox.put(Arrived(connection, _request(headers, body)))
-            else:
-                _send(connection, _bytes(Reply(b"", "text/plain", 404)))
-    except (OSError, ValueError):
-        connection.close()  # the supervisor went away, or it is not the supervisor
-
-
-def _read_head(connection: socket.socket, buffer: bytearray) -> tuple[str, str, dict[str, str]] | None:
-    while (end := buffer.find(b"\r\n\r\n")) < 0:
-        if len(buffer) > MAX_HEAD:
-            raise ValueError("the head of the request is too long")
-        part = connection.recv(READ_SIZE)
-        if not part:
-            return None
-        buffer += part
-    lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
-    del buffer[: end + 4]
-    method, path, _ = lines[0].split(" ", 2)
-    headers = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        headers[name] = value.strip()
-    return method, path, headers
-
-
-def _read_body(connection: socket.socket, buffer: bytearray, headers: Mapping[str, str]) -> bytes:
-    size = int(_header(headers, "content-length") or 0)
-    if not 0 <= size <= MAX_BODY:
-        raise ValueError("the body is too long")
-    body = bytearray(size)
-    have = min(size, len(buffer))
-    body[:have] = buffer[:have]
-    del buffer[:have]
-    view = memoryview(body)
-    while have < size:
-        count = connection.recv_into(view[have:])
-        if not count:
-            raise ValueError("the body is shorter than announced")
-        have += count
-    return bytes(body)
-
-
-def _request(headers: Mapping[str, str], body: bytes) -> Request:
-    return Request(body, _header(headers, "content-type"), _header(headers, "accept"), headers)
-
-
-def _header(headers: Mapping[str, str], wanted: str) -> str | None:
-    return next((value for name, value in headers.items() if name.lower() == wanted), None)
-
-
 def _reply(outcome: Outcome) -> Reply:
     if isinstance(outcome, Reply):
         return outcome
@@ -307,8 +215,9 @@ def _head(reply: Reply, framing: str) -> bytes:
 def _send(connection: socket.socket, answer: bytes) -> None:
     try:
         connection.sendall(answer)
-    except OSError:
-        connection.close()  # nobody waits any more
+    except OSError:  # nobody waits any more; the inbox comes to see the end, and closes it
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":

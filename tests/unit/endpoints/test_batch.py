@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import queue
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from alight.endpoints import batch, replica
 from alight.endpoints.contract import Outcome, Refusal, Reply, Request
+from alight.endpoints.inbox import Inbox
 
 
 def request(values: Any) -> Request:
@@ -123,22 +125,31 @@ def test_what_waits_is_taken_up_to_a_number_and_a_size(
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
+def asked(tmp_path: Path) -> Iterator[tuple[Inbox, socket.socket]]:
+    """A replica's inbox, and the supervisor's end of a connection to it."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as supervisor:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        supervisor.connect(str(tmp_path / "s"))
+        with closing(Inbox(listener, b"HTTP/1.1 200 OK\r\n\r\n")) as inbox:
+            yield inbox, supervisor
 
 
-def test_a_replica_takes_what_waits_in_one_turn_and_answers_in_order(pair: tuple[socket.socket, socket.socket]) -> None:
-    inbox: replica.Inbox = queue.SimpleQueue()
-    for values in ([[1]], "x", [[2]], [[3]]):
-        inbox.put(replica.Arrived(pair[0], request(values)))
+def sent(*bodies: bytes) -> bytes:
+    """As a supervisor writes them, one behind the other."""
+    head = "POST /invocations HTTP/1.1\r\nAccept: text/csv\r\ncontent-Length: {}\r\n\r\n"
+    return b"".join(head.format(len(body)).encode() + body for body in bodies)
+
+
+def test_a_replica_takes_what_waits_in_one_turn_and_answers_in_order(asked: tuple[Inbox, socket.socket]) -> None:
+    inbox, supervisor = asked
+    supervisor.sendall(sent(b"[[1]]", b'"x"', b"[[2]]", b"[[3]]"))
     model = Doubling()
     replica.turn(inbox, 3, model.answer_many)
     assert model.runs == [2]
     replica.turn(inbox, 3, model.answer_many)
     assert model.runs == [2, 1]
-    answered = pair[1].recv(10_000).decode()
+    answered = supervisor.recv(10_000).decode()
     assert [part.split("\r\n")[0] for part in answered.split("HTTP/1.1 ")[1:]] == [
         "200 OK",
         "400 Bad Request",
@@ -153,12 +164,11 @@ def test_a_replica_takes_what_waits_in_one_turn_and_answers_in_order(pair: tuple
     ]
 
 
-def test_a_model_that_fails_as_a_whole_answers_everybody(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_model_that_fails_as_a_whole_answers_everybody(asked: tuple[Inbox, socket.socket]) -> None:
     def broken(requests: Sequence[Request]) -> list[Outcome]:
         raise OSError("out of paper")
 
-    inbox: replica.Inbox = queue.SimpleQueue()
-    inbox.put(replica.Arrived(pair[0], request([[1]])))
-    inbox.put(replica.Arrived(pair[0], request([[2]])))
+    inbox, supervisor = asked
+    supervisor.sendall(sent(b"[[1]]", b"[[2]]"))
     replica.turn(inbox, 3, broken)
-    assert pair[1].recv(10_000).decode().count("500 Internal Server Error") == 2
+    assert supervisor.recv(10_000).decode().count("500 Internal Server Error") == 2
