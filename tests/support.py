@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import boto3
@@ -175,6 +177,20 @@ def _wait_ready(process: subprocess.Popen[str], timeout: float) -> str:
         if line.startswith(READY):
             return line.removeprefix(READY).strip()
     raise AssertionError(f"Alight stopped before it was ready: {''.join(lines)}")
+
+
+def steady_port() -> int:
+    """A free port to come back to: below those that the system hands out. Whoever listens on one of those and goes for
+    a moment may find it taken, by a client of anybody's, or by his own that came back too soon and met itself."""
+    while True:
+        with socket.socket() as listener:
+            # Not of the seeds that some tests give to `random`.
+            port = SystemRandom().randrange(20_000, 32_000)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def sweep(process: subprocess.Popen[str]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.crash.accountant import ALL, Balance, Books, Terms, balance, read_ledger
-from tests.support import Instance, eventually, start_alight, sweep
+from tests.support import Instance, eventually, start_alight, steady_port, sweep
 from tests.walk.gateways import Mailbox, Phones, Text, link_in, mail_server, sms_gateway
 from tests.walk.making import books as counts
 from tests.walk.making import let_in, make_endpoint, make_function, make_role
@@ -151,7 +151,7 @@ class Rig:
     settings: dict[str, Any]
     house: House = WHOLE
     instance: Instance | None = None
-    port: int = 0
+    port: int = field(default_factory=steady_port)
     client: Any = None
     function: str = ""
     asked: int = 0
@@ -180,7 +180,6 @@ class Rig:
     def prepare(self) -> None:
         """The first life: what there is, and who is told."""
         instance = self.begin()
-        self.port = int(instance.url.rpartition(":")[2])
         self.client = instance.client("s3", connect_timeout=5, read_timeout=20)
         make_role(instance)
         topic = instance.client("sns").create_topic(Name="told")["TopicArn"]

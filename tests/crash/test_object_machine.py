@@ -32,7 +32,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from alight.cli.instance import open_door
 from tests.crash.accountant import Balance
 from tests.crash.shifted import ShiftedClock
-from tests.support import Instance, eventually, start_alight, sweep
+from tests.support import Instance, eventually, start_alight, steady_port, sweep
 from tests.walk.making import books, let_in, make_function, make_role
 from tests.walk.sinks import Arrival, Webhook, webhook
 
@@ -100,8 +100,7 @@ class Rig:
         self.instance.kill()
         self.done["kills"] += 1
         sweep(self.instance.process)
-        port = int(self.instance.url.rpartition(":")[2])
-        self.instance = start_alight(self.instance.data, timeout=60, port=port, **self.settings)
+        self.instance = start_alight(self.instance.data, timeout=60, **self.settings)
         self.s3 = self.instance.client("s3")
 
     def quiet(self) -> bool:
@@ -122,7 +121,9 @@ class Rig:
 @contextmanager
 def rig_in(folder: Path) -> Iterator[Rig]:
     clock = ShiftedClock(folder)
-    environment: dict[str, Any] = {**clock.settings, "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "ALIGHT_RETRY_DELAYS": "1,1"}
+    environment: dict[str, Any] = {
+        **clock.settings, "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "ALIGHT_RETRY_DELAYS": "1,1", "port": steady_port(),
+    }  # fmt: skip
     with webhook(Sink()) as sink:
         assert isinstance(sink, Sink)
         made = Rig(folder, sink, clock, start_alight(folder / "data", timeout=60, **environment), environment)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import Instance, Start
+from tests.support import Instance, Start, steady_port
 
 #: How a runtime ends: `Instance.stop` or `Instance.kill`.
 End = Callable[[Instance], object]
@@ -28,15 +26,3 @@ class Machine:
     def again(self, end: End) -> None:
         end(self.instance)
         self.instance = self._begin()
-
-
-def steady_port() -> int:
-    """A free port to come back to: below those that the system hands out, so that nobody takes it in between."""
-    while True:
-        with socket.socket() as listener:
-            port = random.randrange(20_000, 32_000)
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Instance, clean_environment, eventually, find_tool
+from tests.support import Instance, clean_environment, eventually, find_tool, steady_port
 from tests.walk.conftest import EXAMPLE, PICTURES, Birds
 from tests.walk.sinks import Webhook
 
@@ -131,7 +130,7 @@ def _told(story: dict[str, Any]) -> dict[str, Any] | None:
 def test_a_link_leads_to_the_public_address_and_lives_on_after_a_restart(
     start: Callable[..., Instance], hook: Webhook
 ) -> None:
-    port = free_port()
+    port = steady_port()
     public = f"http://localhost:{port}"
     settings = {"ALIGHT_PUBLIC_URL": public, "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "timeout": 60}
     instance = start(EXAMPLE, port=port, **settings)
@@ -157,10 +156,3 @@ def fetched(link: str) -> bytes:
     with urllib.request.urlopen(link, timeout=20) as answer:
         body: bytes = answer.read()
         return body
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.support import Instance, Start, eventually
+from tests.support import Instance, Start, eventually, steady_port
 from tests.walk.making import books, events, let_in, make_function, make_role, open_queue, processes_of
 from tests.walk.sinks import Webhook
 
@@ -150,21 +150,21 @@ def check(instance: Instance, burst: Burst, keys: list[str], messages: list[str]
 
 
 def test_one_worker_for_everything(start: Start, hook: Webhook) -> None:
-    settings = {"ALIGHT_CONCURRENCY": "1", "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1"}
+    settings = {"ALIGHT_CONCURRENCY": "1", "ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "port": steady_port()}
     first = start(**settings)
     topic = prepare(first, {"": "alone"})
     first.client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=hook.url)
     assert hook.confirmed.wait(20)
     keys = [f"{number}" for number in range(OBJECTS)]
-    port = int(first.url.rpartition(":")[2])
-    second, burst = restarted_in_the_middle(first, lambda: start(port=port, **settings), keys, "alone")
+    second, burst = restarted_in_the_middle(first, lambda: start(**settings), keys, "alone")
     messages = [arrival.message for arrival in hook.wait_for(books(second)["accepted"])]
     eventually(lambda: books(second)["outbox"]["sending"] == 0, what="the last answer on the books")
     check(second, burst, keys, messages)
 
 
 def test_two_functions_with_one_reserved_worker_each(start: Start) -> None:
-    first = start()
+    port = steady_port()
+    first = start(port=port)
     topic = prepare(first, {"a/": "left", "b/": "right"})
     for name in ("left", "right"):
         first.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
@@ -174,7 +174,6 @@ def test_two_functions_with_one_reserved_worker_each(start: Start) -> None:
         TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:told", Attributes=raw
     )
     keys = [f"{'ab'[number % 2]}/{number}" for number in range(OBJECTS)]
-    port = int(first.url.rpartition(":")[2])
     second, burst = restarted_in_the_middle(first, lambda: start(port=port), keys, "left")
     eventually(lambda: books(second)["outbox"]["sent"] >= books(second)["accepted"], what="the last message")
     sqs, messages = second.client("sqs"), list[str]()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Instance, eventually
+from tests.support import Instance, eventually, steady_port
 from tests.walk.conftest import Birds
 from tests.walk.sinks import Webhook
 
@@ -18,7 +18,8 @@ APP = Path(__file__).parent / "apps" / "unsteady"
 
 @pytest.fixture
 def unsteady(start: Callable[..., Instance], hook: Webhook) -> Birds:
-    instance = start(APP, ALIGHT_WEBHOOK_ALLOW="127.0.0.1", ALIGHT_RETRY_DELAYS="0.05,0.1", timeout=60)
+    settings = {"ALIGHT_WEBHOOK_ALLOW": "127.0.0.1", "ALIGHT_RETRY_DELAYS": "0.05,0.1"}
+    instance = start(APP, port=steady_port(), timeout=60, **settings)
     app = Birds(instance, instance.json("outputs"), lambda: app)
     app.subscribe(hook)
     return app
