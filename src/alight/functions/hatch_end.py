@@ -9,6 +9,7 @@ Standard library only, and old Python versions too: this runs under the function
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import os
@@ -52,6 +53,13 @@ class Later(bytes):
             request.headers[name] = value
 
 
+class Hand(threading.local):
+    """What one thread holds: an answer (or error) that was heard already, and where to keep what is asked and heard."""
+
+    heard: Any = None
+    seen: Any = None
+
+
 class Heard:
     """An answer; `body` is bytes, or a `Rest` that is still to be read."""
 
@@ -71,6 +79,8 @@ class End:
         self._own = tuple(environment.get("AWS_" + name) for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
         self._token = environment.get("AWS_SESSION_TOKEN")
         self._region = os.environ.get("AWS_REGION")
+        self._limit: float | None = None
+        self.hand = Hand()
         self._free = threading.Lock()
         self._open = True
         if hasattr(os, "register_at_fork"):
@@ -105,7 +115,7 @@ class End:
         keys = auth.credentials
         if not self._open or not request.url.startswith(self._prefix) or auth._region_name != self._region:
             return None
-        if keys is None or keys.token != self._token or (keys.access_key, keys.secret_key) != self._own:
+        if not self.is_own(keys):
             return None
         send = sys.modules["botocore.httpsession"].URLLib3Session.send
         if getattr(send, "by_hatch", None) is not self:  # somebody else sends: they cannot know what this stands for
@@ -116,22 +126,37 @@ class End:
         scope: str = keys.access_key + "/00000000/" + self._region + "/" + auth._service_name
         return "AWS4-HMAC-SHA256 Credential=" + scope + "/aws4_request"
 
+    def is_own(self, keys: Any) -> bool:
+        """Whether these are the worker's own keys."""
+        return keys is not None and keys.token == self._token and (keys.access_key, keys.secret_key) == self._own
+
     def ask(self, request: Any, timeout: float | None) -> Heard | None:
         """None where nothing was done, and the request has to take the usual way."""
-        data = self._written(request)
-        if data is None or not self._free.acquire(False):
+        asked = self._written(request)
+        if asked is None:
+            return None
+        heard = self.exchange(*asked, timeout, request.stream_output)
+        if self.hand.seen is not None:
+            self.hand.seen.append((request, asked, heard, timeout))
+        return heard
+
+    def exchange(self, head: bytes, body: bytes, timeout: float | None, is_streamed: bool) -> Heard | None:
+        """As `ask`, with head and body of a call."""
+        if not self._free.acquire(False):
             return None
         rest = None
         try:
             if not self._open:
                 return None
-            self._socket.settimeout(timeout)
-            self._socket.sendall(data)
-            status, head, length = _HEARD.unpack(self._exactly(_HEARD.size))
+            if timeout != self._limit:
+                self._socket.settimeout(timeout)
+                self._limit = timeout
+            self._socket.sendall(b"".join((_ASK.pack(len(head), len(body)), head, body)))
+            status, size, length = _HEARD.unpack(self._exactly(_HEARD.size))
             if status == 0:
                 return None
-            fields = _fields(self._exactly(head).decode("latin-1"))
-            if request.stream_output and length > AT_ONCE:
+            fields = _fields(self._exactly(size).decode("latin-1"))
+            if is_streamed and length > AT_ONCE:
                 rest = Rest(self, self._file, length)
                 return Heard(status, fields, rest)
             return Heard(status, fields, self._exactly(length) if length else b"")
@@ -141,6 +166,13 @@ class End:
         finally:
             if rest is None:
                 self._free.release()
+
+    def stream(self, request: Any, heard: Heard) -> Any:
+        """The raw stream of an answer, in urllib3's class."""
+        kind = sys.modules["urllib3"].HTTPResponse
+        if not isinstance(heard.body, bytes):
+            return kind(**_parts(request, heard, heard.body))
+        return unmade(kind)(request, heard)
 
     def free(self, is_spent: bool) -> None:
         """A streamed answer was read, or left: what is left of it would stand before the next one."""
@@ -154,7 +186,7 @@ class End:
             raise http.client.RemoteDisconnected("Remote end closed connection without response")
         return data
 
-    def _written(self, request: Any) -> bytes | None:
+    def _written(self, request: Any) -> tuple[bytes, bytes] | None:
         target = request.url[len(self._prefix) - 1 :]
         if " " in target or "#" in target or ";" in target:
             return None
@@ -173,7 +205,7 @@ class End:
             return None
         if b"\r" in head or head.count(b"\n") != len(lines) - 1 or len(head) > HEAD_LIMIT or len(body) > BODY_LIMIT:
             return None
-        return _ASK.pack(len(head), len(body)) + head + body
+        return head, body
 
 
 class Rest(io.RawIOBase):
@@ -211,6 +243,48 @@ class Rest(io.RawIOBase):
         if not self.closed:
             super().close()
             self._end.free(self._left == 0)
+
+
+@functools.lru_cache(maxsize=4)
+def unmade(kind: Any) -> Any:
+    """Urllib3's class of responses, made only when somebody does more than read them at once."""
+
+    class HTTPResponse(kind):  # type: ignore[misc]
+        def __init__(self, request: Any, heard: Heard) -> None:
+            self.__dict__["unmade"] = (request, heard, False)
+
+        def __getattr__(self, name: str) -> Any:
+            """Asked for what is not there: once it is made, all is."""
+            unmade = self.__dict__.pop("unmade", None)
+            if unmade is None:
+                raise AttributeError(name)
+            request, heard, was_read = unmade
+            kind.__init__(self, **_parts(request, heard, io.BytesIO(heard.body)))
+            if was_read:
+                kind.read(self)
+            return getattr(self, name)
+
+        def read(self, amt: int | None = None, *more: Any, **named: Any) -> Any:
+            unmade = self.__dict__.get("unmade")
+            if unmade is None or amt is not None or more or named:
+                return kind.read(self, amt, *more, **named)
+            request, heard, was_read = unmade
+            self.__dict__["unmade"] = (request, heard, True)
+            return b"" if was_read else heard.body
+
+        def __del__(self) -> None:
+            if "unmade" not in self.__dict__:
+                super().__del__()
+
+    return HTTPResponse
+
+
+def _parts(request: Any, heard: Heard, body: Any) -> dict[str, Any]:
+    return {
+        "body": body, "headers": heard.fields, "status": heard.status, "version": 11, "reason": heard.reason,
+        "preload_content": False, "decode_content": False, "enforce_content_length": False,
+        "request_method": request.method,
+    }  # fmt: skip
 
 
 def _text(value: Any) -> str:

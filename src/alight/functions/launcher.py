@@ -86,11 +86,15 @@ class Watch:
             return None
 
     def _made(self) -> Any:
-        home, end = self._environment["AWS_ENDPOINT_URL"], None
+        home, end, tread = self._environment["AWS_ENDPOINT_URL"], None, None
         if self._hatch is not None:
-            path = os.path.join(os.path.dirname(self._path), "hatch_end.py")
-            end = _load("alight_hatch_end", path).End(self._hatch, home + "/", self._environment)
-        return _load("alight_shortcut", self._path).Shortcut(home, end)
+            folder = os.path.dirname(self._path)
+            end = _load("alight_hatch_end", os.path.join(folder, "hatch_end.py")).End(
+                self._hatch, home + "/", self._environment
+            )
+            path = _load("alight_paths", os.path.join(folder, "paths.py")).Path
+            tread = _load("alight_trodden", os.path.join(folder, "trodden.py")).Tread(end, path)
+        return _load("alight_shortcut", self._path).Shortcut(home, end, tread)
 
 
 def _guard(parent: int) -> None:

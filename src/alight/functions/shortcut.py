@@ -35,9 +35,10 @@ _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) (
 
 
 class Shortcut:
-    """`home` is the runtime's address, `http://HOST:PORT`; `end` the worker's end of its hatch, where it has one."""
+    """`home` is the runtime's address, `http://HOST:PORT`; `end` the worker's end of its hatch, where it has one, and
+    `tread` lays the trodden path to it."""
 
-    def __init__(self, home: str, end: Any = None) -> None:
+    def __init__(self, home: str, end: Any = None, tread: Any = None) -> None:
         self._end = end
         self._changes: dict[str, Callable[[Any], None]] = {
             "botocore.httpsession": functools.partial(send_home, Home(home), end),
@@ -46,6 +47,8 @@ class Shortcut:
             "botocore.auth": self._change_signers,
             "botocore.parsers": read_http_dates,
         }
+        if tread is not None:
+            self._changes["botocore.client"] = tread.lay
 
     def find_spec(self, name: str, path: Any, target: Any) -> Any:
         """As a finder of modules: those that are changed, with a loader that changes them once they are loaded."""
@@ -253,7 +256,7 @@ def send_home(home: Home, end: Any, module: Any) -> None:
     @functools.wraps(own_way)
     def send(self: Any, request: Any) -> Any:
         stands = request.headers.get("Authorization")
-        if ask is not None and hasattr(stands, "own_way"):
+        if ask is not None and (end.hand.heard is not None or hasattr(stands, "own_way")):
             response = ask(self, request)
             if response is not None:
                 return response
@@ -292,13 +295,17 @@ def by_hatch(end: Any, module: Any) -> Callable[[Any, Any], Any]:
     """Asks by the hatch; None says that the request has to take the usual way."""
 
     def ask(session: Any, request: Any) -> Any:
-        if session._proxy_config.proxy_url_for(request.url) is not None:
-            return None
-        _, read = limits(session, request)
-        if not (read is None or isinstance(read, (int, float))):
-            return None
+        heard, end.hand.heard = end.hand.heard, None
         try:
-            heard = end.ask(request, read)
+            if isinstance(heard, Exception):
+                raise heard
+            if heard is None:
+                if session._proxy_config.proxy_url_for(request.url) is not None:
+                    return None
+                _, read = limits(session, request)
+                if not (read is None or isinstance(read, (int, float))):
+                    return None
+                heard = end.ask(request, read)
         except socket.timeout as error:  # noqa: UP041
             raise module.ReadTimeoutError(endpoint_url=request.url, error=error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -307,8 +314,7 @@ def by_hatch(end: Any, module: Any) -> Callable[[Any, Any], Any]:
             return None
         if not request.stream_output:
             return whole(request, heard)
-        body = io.BytesIO(heard.body) if isinstance(heard.body, bytes) else heard.body
-        raw = raw_of(request, heard, body)
+        raw = end.stream(request, heard)
         return module.botocore.awsrequest.AWSResponse(request.url, heard.status, heard.fields, raw)
 
     class Whole(module.botocore.awsrequest.AWSResponse):  # type: ignore[misc]
