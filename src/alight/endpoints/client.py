@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httptools
@@ -25,33 +25,49 @@ class BadAnswer(Exception):
     """The replica answered something that is not HTTP, or more than is allowed."""
 
 
+#: Told what became of a request, in the moment in which the answer is complete.
+Told = Callable[[Reply | ReplicaGone | BadAnswer], None]
+
+
 class Connection(asyncio.Protocol):
     """Parses answers as they arrive. `lost` is done when the connection has ended."""
 
     def __init__(self, max_answer: int) -> None:
         self._max = max_answer
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[asyncio.Future[Reply], Parts | None]] = deque()
+        self._waiting: deque[tuple[Told, Parts | None]] = deque()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
         self.on_message_begin()
 
-    async def ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", parts: Parts | None = None
-    ) -> Reply:
-        """Where `parts` are given, they get the answer as it arrives, and what is returned at its end has no body.
-
-        Raises `ReplicaGone` or `BadAnswer`. A cancelled request leaves the connection unusable: close it.
-        """
-        if self._transport is None or self.lost.done():
-            raise ReplicaGone
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, parts: Parts | None, told: Told
+    ) -> None:
+        """Where `parts` are given, they get the answer as it arrives, and what is told at its end has no body. `told`
+        is called once, whatever happens."""
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {' '.join(value.splitlines())}" for name, value in headers.items() if value]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        self._waiting.append((told, parts))
+        if self._transport is None or self.lost.done():
+            self._loop.call_soon(self._fail_all)
+        else:
+            self._transport.writelines([head, body] if body else [head])
+
+    async def ask(self, method: str, path: str) -> Reply:
+        """Raises `ReplicaGone` or `BadAnswer`."""
         answer: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append((answer, parts))
-        self._transport.writelines([head, body] if body else [head])
+
+        def told(outcome: Reply | ReplicaGone | BadAnswer) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, Reply):
+                answer.set_result(outcome)
+            else:
+                answer.set_exception(outcome)
+
+        self.send(method, path, {}, b"", None, told)
         return await answer
 
     def close(self) -> None:
@@ -62,9 +78,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, error: Exception | None) -> None:
-        while self._waiting:
-            self._fail(ReplicaGone())
         self._end()
+        self._fail_all()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -106,24 +121,27 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         reply = self._reply()
-        if self._waiting:
-            answer, _ = self._waiting.popleft()
-            if not answer.done():
-                answer.set_result(reply)
         if not self._parser.should_keep_alive():
             self._end()
+        # Who is told may send the next request at once: before anything else that the loop has to do.
+        if self._waiting:
+            told, _ = self._waiting.popleft()
+            told(reply)
 
     def _end(self) -> None:
         if not self.lost.done():
             self.lost.set_result(None)
         self.close()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail_all(self) -> None:
+        while self._waiting:
+            self._fail(ReplicaGone())
+
+    def _fail(self, error: ReplicaGone | BadAnswer) -> None:
         """The answer that is due first will not come."""
         if self._waiting:
-            answer, _ = self._waiting.popleft()
-            if not answer.done():
-                answer.set_exception(error)
+            told, _ = self._waiting.popleft()
+            told(error)
 
 
 async def connect(path: Path, max_answer: int) -> Connection:

@@ -13,10 +13,11 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from alight.clock import Clock
-from alight.endpoints.client import BadAnswer, ReplicaGone
+from alight.endpoints.client import BadAnswer, Connection, ReplicaGone
 from alight.endpoints.contract import CannotServe, Reply
 from alight.endpoints.parts import Parts
 from alight.endpoints.process import Launch, ReplicaProcess
@@ -45,11 +46,18 @@ class Died(Exception):
     """The replicas that were asked ended before they answered."""
 
 
-@dataclass(slots=True)
-class _Waiter:
-    place: asyncio.Future[ReplicaProcess]
-    size: int
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A request: in line, or at its replica."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    parts: Parts | None
     alone: bool
+    answer: asyncio.Future[Reply]
+    replica: ReplicaProcess | None = None
+    #: Runs until the replica has answered, also where whoever asked has gone.
+    limit: asyncio.TimerHandle | None = None
 
 
 class Fleet:
@@ -62,11 +70,13 @@ class Fleet:
         self._clock = clock
         #: How many places of each are taken; the one that got a request last comes last.
         self._alive: dict[ReplicaProcess, int] = {}
-        self._waiters: deque[_Waiter] = deque()
+        self._line: deque[_Asked] = deque()
         self._waiting_bytes = 0
+        #: Callers, and requests that are at replicas: a caller may go away before its request is answered.
         self._open = 0
+        self._running = 0
         self._keepers: list[asyncio.Task[None]] = []
-        self._running: set[asyncio.Task[Reply]] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._closed = False
@@ -109,14 +119,8 @@ class Fleet:
         self._quiet.clear()
         try:
             for attempt in range(TRIES):
-                alone = attempt > 0
-                replica = await self._place(len(body), deadline, alone)
-                # The caller may go away; the replica is free only when it has answered.
-                task = asyncio.create_task(self._ask(replica, headers, body, deadline, alone, parts))
-                self._running.add(task)
-                task.add_done_callback(self._finished)
                 try:
-                    return await asyncio.shield(task)
+                    return await self._ask(headers, body, parts, deadline, attempt > 0)
                 except ReplicaGone:
                     if parts is not None and parts.begun:
                         break  # what has been passed on cannot be said again
@@ -133,66 +137,87 @@ class Fleet:
     async def close(self) -> None:
         """End the replicas now; who waits is told `Busy`."""
         self._closed = True
-        for waiter in self._waiters:
-            if not waiter.place.done():
-                waiter.place.set_exception(Busy("the endpoint is closed"))
-        self._waiters.clear()
+        for asked in self._line:
+            _settle(asked.answer, Busy("the endpoint is closed"))
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _place(self, size: int, deadline: float, alone: bool) -> ReplicaProcess:
-        replica = None if self._waiters else self._take(alone)
-        if replica is not None:
-            return replica
-        line_is_full = len(self._waiters) >= self._limits.waiting
-        if self._closed or line_is_full or self._waiting_bytes + size > self._limits.waiting_bytes:
-            raise Busy(f"{len(self._waiters)} requests are waiting")
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), size, alone)
-        self._waiters.append(waiter)
-        self._waiting_bytes += size
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await waiter.place
-        except BaseException as error:
-            self._give_up(waiter)
-            if isinstance(error, TimeoutError):
-                raise OutOfTime(began=False) from None
-            raise
-        finally:
-            self._waiting_bytes -= size
-
-    def _give_up(self, waiter: _Waiter) -> None:
-        """Leave the line; a place that was given in the same moment goes to the next one."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-        place = waiter.place
-        if place.done() and not place.cancelled() and place.exception() is None:
-            self._release(place.result(), waiter.alone)
-        self._serve_line()
+        await self._quiet.wait()
 
     async def _ask(
-        self,
-        replica: ReplicaProcess,
-        headers: Mapping[str, str],
-        body: bytes,
-        deadline: float,
-        alone: bool,
-        parts: Parts | None,
+        self, headers: Mapping[str, str], body: bytes, parts: Parts | None, deadline: float, alone: bool
     ) -> Reply:
+        loop = asyncio.get_running_loop()
+        asked = _Asked(headers, body, parts, alone, loop.create_future())
+        self._begin(asked)
+        asked.limit = loop.call_at(deadline, self._late, asked)
         try:
-            async with asyncio.timeout_at(deadline):
-                connection = await replica.connected()
-                reply = await connection.ask("POST", "/invocations", headers, body, parts)
-        except TimeoutError:
+            return await asked.answer
+        finally:
+            if asked.replica is None:
+                asked.limit.cancel()
+                self._leave(asked)
+            if not asked.answer.cancelled():
+                asked.answer.exception()  # whoever asked may be gone; then nobody else looks at it
+
+    def _begin(self, asked: _Asked) -> None:
+        replica = None if self._line else self._take(asked.alone)
+        if replica is not None:
+            self._send(replica, asked)
+            return
+        line_is_full = len(self._line) >= self._limits.waiting
+        if self._closed or line_is_full or self._waiting_bytes + len(asked.body) > self._limits.waiting_bytes:
+            raise Busy(f"{len(self._line)} requests are waiting")
+        self._line.append(asked)
+        self._waiting_bytes += len(asked.body)
+
+    def _leave(self, asked: _Asked) -> None:
+        if asked in self._line:
+            self._line.remove(asked)
+            self._waiting_bytes -= len(asked.body)
+        self._serve_line()
+
+    def _late(self, asked: _Asked) -> None:
+        """Nothing but the replica's end gives a place back that is taken for too long."""
+        if asked.replica is not None:
+            asked.replica.kill()
+        _settle(asked.answer, OutOfTime(began=asked.replica is not None))
+
+    def _send(self, replica: ReplicaProcess, asked: _Asked) -> None:
+        """At once where there is a connection; a replica may close it behind each answer."""
+        asked.replica = replica
+        self._running += 1
+        if (connection := replica.connection) is not None:
+            self._write(connection, replica, asked)
+            return
+        task = asyncio.create_task(self._connect(replica, asked))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, replica: ReplicaProcess, asked: _Asked) -> None:
+        try:
+            connection = await replica.connected()
+        except ReplicaGone as gone:
+            self._told(replica, asked, gone)
+            return
+        self._write(connection, replica, asked)
+
+    def _write(self, connection: Connection, replica: ReplicaProcess, asked: _Asked) -> None:
+        told = partial(self._told, replica, asked)
+        connection.send("POST", "/invocations", asked.headers, asked.body, asked.parts, told)
+
+    def _told(self, replica: ReplicaProcess, asked: _Asked, outcome: Reply | ReplicaGone | BadAnswer) -> None:
+        """The next one in line is on its way to the replica before who asked hears of the answer; a replica that did
+        not answer well keeps its places until it has ended."""
+        self._running -= 1
+        if asked.limit is not None:
+            asked.limit.cancel()
+        if isinstance(outcome, Reply):
+            self._release(replica, asked.alone)
+        else:
             replica.kill()
-            raise OutOfTime(began=True) from None
-        except (ReplicaGone, BadAnswer):
-            replica.kill()
-            raise
-        self._release(replica, alone)
-        return reply
+        _settle(asked.answer, outcome)
+        self._check_quiet()
 
     def _take(self, alone: bool) -> ReplicaProcess | None:
         """A place at the least busy replica, or all of them at an idle one."""
@@ -211,20 +236,15 @@ class Fleet:
 
     def _serve_line(self) -> None:
         """In order: nobody overtakes who waits for a replica alone."""
-        while self._waiters:
-            first = self._waiters[0]
-            if not first.place.done():
+        while self._line:
+            first = self._line[0]
+            if not first.answer.done():
                 replica = self._take(first.alone)
                 if replica is None:
                     return
-                first.place.set_result(replica)
-            self._waiters.popleft()
-
-    def _finished(self, task: asyncio.Task[Reply]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever asked may be gone; then nobody else looks at it
-        self._check_quiet()
+                self._send(replica, first)
+            self._line.popleft()
+            self._waiting_bytes -= len(first.body)
 
     def _check_quiet(self) -> None:
         if not self._running and not self._open:
@@ -260,6 +280,16 @@ class Fleet:
 async def _stop_all(starts: list[asyncio.Task[ReplicaProcess]]) -> None:
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
     await asyncio.gather(*(made.stop() for made in outcomes if isinstance(made, ReplicaProcess)))
+
+
+def _settle(answer: asyncio.Future[Reply], outcome: Reply | Exception) -> None:
+    """Unless whoever asked has heard already, or is gone."""
+    if answer.done():
+        return
+    if isinstance(outcome, Reply):
+        answer.set_result(outcome)
+    else:
+        answer.set_exception(outcome)
 
 
 def _places(replica: ReplicaProcess, alone: bool) -> int:

@@ -102,12 +102,18 @@ class ReplicaProcess:
     async def connected(self) -> Connection:
         """The connection; a new one where the replica closed the last. Raises `ReplicaGone`."""
         async with self._connecting:
-            if self._connection is None or self._connection.lost.done():
+            if self.connection is None:
                 try:
                     self._connection = await connect(self._folder / SOCKET, self._launch.max_answer)
                 except OSError:
                     raise ReplicaGone from None
+            assert self._connection is not None
             return self._connection
+
+    @property
+    def connection(self) -> Connection | None:
+        """The one that is there, if it is."""
+        return None if self._connection is None or self._connection.lost.done() else self._connection
 
     def alive(self) -> bool:
         """Whether the child has not ended, looked at now and not when the loop comes to hear of it."""
@@ -143,7 +149,7 @@ class ReplicaProcess:
                 await asyncio.wait(self._readers, timeout=LAST_WORDS)
                 raise CannotServe(self._reason())
             with contextlib.suppress(ReplicaGone, BadAnswer):
-                pong = await (await self.connected()).ask("GET", "/ping", {})
+                pong = await (await self.connected()).ask("GET", "/ping")
                 if pong.status == 200:
                     self.at_once = max(1, int(pong.headers.get(AT_ONCE.lower(), 1)))
                     return

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from alight.clock import SystemClock
+from alight.endpoints.client import Told
+from alight.endpoints.contract import Reply
 from alight.endpoints.fleet import Fleet
 from alight.endpoints.process import Launch, ReplicaProcess
 from alight.endpoints.server import Endpoints
@@ -158,39 +160,95 @@ async def test_the_one_that_ends_replicas_takes_no_other_with_it(
 
 
 class Eight:
-    """A replica of which only its places count."""
+    """A replica of which only its places count. It is its own connection, too: what it was sent is answered by hand."""
 
     at_once = 8
+
+    def __init__(self) -> None:
+        self.connection = self
+        self.sent: list[tuple[bytes, Told]] = []
 
     def alive(self) -> bool:
         return True
 
+    def send(self, method: str, path: str, headers: Any, body: bytes, parts: Any, told: Told) -> None:
+        self.sent.append((body, told))
+
+    def answer(self) -> None:
+        body, told = self.sent.pop(0)
+        told(Reply(body))
+
+
+def fleet_of(replica: Eight, folder: Path, **limits: Any) -> Fleet:
+    launch = Launch(folder, folder, {}, lambda line: None, 1.0, 1)
+    fleet = Fleet(launch, 1, folder, "x", Limits(**limits), SystemClock())
+    fleet._alive[cast(ReplicaProcess, replica)] = 0
+    return fleet
+
 
 async def test_a_new_request_does_not_overtake_one_that_waits_to_be_alone(tmp_path: Path) -> None:
     # Given a replica with one request, and one in line that must be alone
-    loop = asyncio.get_running_loop()
-    launch = Launch(tmp_path, tmp_path, {}, lambda line: None, 1.0, 1)
-    fleet, eight = Fleet(launch, 1, tmp_path, "x", Limits(), SystemClock()), cast(ReplicaProcess, Eight())
-    fleet._alive[eight] = 1
-    alone = asyncio.create_task(fleet._place(1, loop.time() + 20, True))
+    eight = Eight()
+    fleet = fleet_of(eight, tmp_path)
+    until_then = asyncio.get_running_loop().time() + 20
+
+    async def ask(body: bytes, alone: bool) -> bytes:
+        return (await fleet._ask({}, body, None, until_then, alone)).body
+
+    def sent() -> list[bytes]:
+        return [body for body, _ in eight.sent]
+
+    asked = [asyncio.create_task(ask(*one)) for one in ((b"first", False), (b"alone", True), (b"after", False))]
     await asyncio.sleep(0)
-    # When another comes, then it waits behind it, though there are places
-    after = asyncio.create_task(fleet._place(1, loop.time() + 20, False))
-    await asyncio.sleep(0)
-    assert not after.done()
-    fleet._release(eight, False)
-    assert await alone is eight
-    assert not after.done()
-    fleet._release(eight, True)
-    assert await after is eight
+    # Then another that comes waits behind it, though there are places
+    assert sent() == [b"first"]
+    eight.answer()
+    assert sent() == [b"alone"]
+    eight.answer()
+    assert sent() == [b"after"]
     # And when the one in line goes away, those behind it go on
-    alone = asyncio.create_task(fleet._place(1, loop.time() + 20, True))
+    gone, last = asyncio.create_task(ask(b"gone", True)), asyncio.create_task(ask(b"last", False))
     await asyncio.sleep(0)
-    after = asyncio.create_task(fleet._place(1, loop.time() + 20, False))
+    assert sent() == [b"after"]
+    gone.cancel()
+    await asyncio.wait({gone})
+    assert sent() == [b"after", b"last"]
+    eight.answer()
+    eight.answer()
+    assert await asyncio.gather(*asked, last) == [b"first", b"alone", b"after", b"last"]
+    assert set(fleet._alive.values()) == {0}
+
+
+async def test_the_next_in_line_is_on_its_way_in_the_moment_of_an_answer(tmp_path: Path) -> None:
+    eight = Eight()
+    fleet = fleet_of(eight, tmp_path)
+    asked = [asyncio.create_task(fleet.ask({}, b"%d" % number)) for number in range(10)]
     await asyncio.sleep(0)
-    alone.cancel()
-    assert await after is eight
-    assert fleet._alive[eight] == 2
+    assert len(eight.sent) == 8
+    # Before anybody else had a turn
+    eight.answer()
+    assert [body for body, _ in eight.sent] == [b"%d" % number for number in range(1, 9)]
+    while eight.sent:
+        eight.answer()
+    assert [(await one).body for one in asked] == [b"%d" % number for number in range(10)]
+    await fleet.close()
+
+
+async def test_one_whose_caller_left_keeps_its_time_limit(make_endpoints: Make, tmp_path: Path) -> None:
+    # Given a request that never ends, and whose caller goes away
+    endpoints = make_endpoints(invocation=1.0)
+    program = tmp_path / "greedy.py"
+    program.write_text(GREEDY.replace("At-Once: 8", "At-Once: 1"))
+    (tmp_path / "package").mkdir()
+    await endpoints.deploy(one(tmp_path / "package", ALIGHT_SERVER=f"{sys.executable} {program} {{socket}}"))
+    (pid,) = pids(endpoints)
+    stuck = asyncio.create_task(say(endpoints, f"wait {tmp_path / 'never'}"))
+    await until(lambda: (tmp_path / "never.here").exists())
+    stuck.cancel()
+    # Then its replica is ended in time, and the next one answers
+    await until(lambda: pid not in pids(endpoints))
+    await until(lambda: bool(pids(endpoints)))
+    assert await say(endpoints, "0") == "0"
 
 
 async def test_one_that_runs_out_of_time_ends_its_replica_and_the_others_are_asked_again(
