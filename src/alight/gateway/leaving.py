@@ -16,6 +16,8 @@ LINES = frozenset(
         ("sagemaker-runtime", "InvokeEndpointWithResponseStream"),
     }
 )
+#: Seconds before callers are watched: most have their answer by then, and looking after each costs more than a timer.
+PATIENCE = 0.1
 
 
 class Left(Exception):
@@ -23,16 +25,45 @@ class Left(Exception):
 
 
 async def while_there(work: Awaitable[Members], call: Call, gone: Callable[[], Awaitable[None]]) -> Members:
-    """What `work` returns. Where it may wait in a line, it is cancelled, and `Left` raised, as soon as `gone` returns.
-    Workers are not watched."""
+    """What `work` returns. Where it may wait in a line, it is cancelled, and `Left` raised, when `gone` has returned:
+    at once, or after `PATIENCE`. Workers are not watched."""
     if (call.service, call.operation) not in LINES or call.principal.worker is not None:
         return await work
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    watch = _Watch(gone)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if watch.has_cancelled():
+            raise Left from None
+        raise
     finally:
-        leaving.cancel()
-        working.cancel()
-    raise Left
+        watch.end()
+
+
+class _Watch:
+    """Cancels the task that made it when `gone` has returned."""
+
+    def __init__(self, gone: Callable[[], Awaitable[None]]) -> None:
+        self._gone = gone
+        self._task = asyncio.current_task()
+        self._looking: asyncio.Future[None] | None = None
+        self._ended = False
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        self._looking = asyncio.ensure_future(self._gone())
+        self._looking.add_done_callback(self._leave)
+
+    def _leave(self, looking: asyncio.Future[None]) -> None:
+        if self._task is not None and not self._ended and not looking.cancelled():
+            self._ended = self._task.cancel()
+
+    def has_cancelled(self) -> bool:
+        """Whether it was this, and nobody else."""
+        return self._ended and self._task is not None and self._task.uncancel() == 0
+
+    def end(self) -> None:
+        self._ended = True
+        self._timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()

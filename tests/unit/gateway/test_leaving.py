@@ -66,3 +66,35 @@ async def test_who_stays_is_answered_and_others_are_not_watched() -> None:
     assert await while_there(line.stand(), invoke, never) == {"Body": b"answer"}
     put = Call("s3", "PutObject", "request", ANONYMOUS)
     assert await while_there(line.stand(), put, at_once) == {"Body": b"answer"}
+
+
+async def test_nobody_is_looked_after_whose_answer_is_there_soon() -> None:
+    line, looked = Line(), False
+
+    async def looking() -> None:
+        nonlocal looked
+        looked = True
+
+    invoke = Call("lambda", "Invoke", "request", ANONYMOUS)
+    waiting = asyncio.create_task(while_there(line.stand(), invoke, looking))
+    for _ in range(10):  # a few turns of the loop are not long
+        await asyncio.sleep(0)
+    line.served.set()
+    assert await waiting == {"Body": b"answer"}
+    assert not looked
+
+
+async def test_who_is_stopped_by_somebody_else_has_not_left() -> None:
+    line, looked = Line(), asyncio.Event()
+
+    async def never() -> None:
+        looked.set()
+        await asyncio.Event().wait()
+
+    invoke = Call("lambda", "Invoke", "request", ANONYMOUS)
+    waiting = asyncio.create_task(while_there(line.stand(), invoke, never))
+    await looked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not line.waiting
