@@ -106,6 +106,7 @@ class Life:
             target=lambda arn: Target(free=4, delays=(0.01,)),
             invoke=self._invoke,
             publishes=self.topics,
+            free=lambda arn: 4,
         )
         self._dispatching: asyncio.Task[None] | None = None
 
@@ -180,8 +181,7 @@ class Life:
 
     def _accept(self, tx: Tx, event: str, key: str) -> None:
         now = self.clock.now()
-        journal.accept(tx, NewEvent(event, FUNCTION, b"{}", {"kind": "s3", "key": key}, now, now + 3600.0))
-        tx.after_commit(self.dispatcher.wake)
+        self.dispatcher.accept(tx, NewEvent(event, FUNCTION, b"{}", {"kind": "s3", "key": key}, now, now + 3600.0))
 
     async def _invoke(self, event: Event) -> Result:
         self.say("attempt", event.id)

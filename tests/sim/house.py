@@ -180,7 +180,13 @@ class House:
             chance=world.random.random,
         )
         self.dispatcher = Dispatcher(
-            database, clock, target=self.target, invoke=self.invoke, publishes=self.topics, chance=world.random.random
+            database,
+            clock,
+            target=self.target,
+            invoke=self.invoke,
+            publishes=self.topics,
+            free=self.free,
+            chance=world.random.random,
         )
         self.destinations = Destinations(self.tell, lambda *given: True, cast(Telemetry, Nothing()))
         self.running: asyncio.Task[None] | None = None
@@ -241,8 +247,7 @@ class House:
     def _queue(self, tx: Tx, id: str, arn: str, payload: bytes, source: dict[str, Any], now: float) -> None:
         known = self.world.plan.functions.get(arn)
         retries, age = (known.retries, known.age) if known else (2, 21_600.0)
-        journal.accept(tx, NewEvent(id, arn, payload, source, now, now + age, retries))
-        tx.after_commit(self.dispatcher.wake)
+        self.dispatcher.accept(tx, NewEvent(id, arn, payload, source, now, now + age, retries))
 
     # What the dispatcher asks ------------------------------------------------------------------------------------
 
@@ -253,7 +258,11 @@ class House:
         free = function.workers - self.busy[arn]
         if free <= 0:
             self.world.disturb(arn)
-        return Target(free, function.delays, function.disabled, self.destinations.tell_of(function.body))
+        return Target(free, function.delays, function.disabled, self.destinations.tell_of(function.body), rings=True)
+
+    def free(self, arn: str) -> int:
+        function = self.world.plan.functions.get(arn)
+        return 0 if function is None or function.disabled else function.workers - self.busy[arn]
 
     async def invoke(self, event: Event) -> Result:
         world, function = self.world, self.world.plan.functions[event.function]
@@ -273,7 +282,7 @@ class House:
                 del self.working[event.id, event.fence]
                 self.busy[event.function] -= 1
                 world.disturb(event.function)
-                self.dispatcher.wake()
+                self.dispatcher.freed()
 
     async def _work(self, event: Event, function: Function, kind: str) -> Result:
         world = self.world

@@ -15,7 +15,7 @@ from alight.events.event import encoded_key
 from alight.events.takers import service_of
 from alight.names import function_arn, new_request_id
 from alight.services.lambda_.invocations import Queue
-from alight.store import journal
+from alight.store import chosen, journal
 from alight.store.database import Database, Reader, Tx
 from alight.store.journal import Event, NewEvent, State
 
@@ -105,7 +105,7 @@ class Events:
         arn = function_arn(function) if function and ":" not in function else function
 
         def look(reader: Reader) -> list[str]:
-            return journal.dead(
+            return chosen.dead(
                 reader, function=arn, reason=reason, since=since, before=before, bucket=bucket, prefix=prefix
             )
 

@@ -21,7 +21,7 @@ from alight.events.match import Rule, matching, rules
 from alight.names import ACCOUNT, new_request_id
 from alight.services.s3.ground import EVENT_OWNER_ID
 from alight.services.targets import Targets
-from alight.store import journal
+from alight.store import chosen, journal
 from alight.store.database import Database, Reader, Tx
 from alight.store.journal import Event, State
 from alight.store.listing import list_objects
@@ -157,7 +157,7 @@ class Replay:
     def _earlier(self, wanted: Wanted) -> dict[tuple[str, str], str]:
         """For each function and key the last event that was handled before this replay."""
         prefix = encoded_key(wanted.prefix)
-        found = self._database.run_apart(lambda reader: journal.last_of_objects(reader, wanted.bucket, prefix))
+        found = self._database.run_apart(lambda reader: chosen.last_of_objects(reader, wanted.bucket, prefix))
         return {(row["function"], row["key"]): row["id"] for row in found}
 
     def _compared(self, event: Event, earlier: dict[tuple[str, str], str]) -> Json:

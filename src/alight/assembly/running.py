@@ -81,6 +81,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         target=takers.target,
         invoke=takers.event,
         publishes=topics,
+        free=runner.at_hand,
         dropped=lambda arn, count: metrics.dropped(arn, count) if service_of(arn) == "lambda" else None,
     )
     # A call that somebody waited for may have held what an event needs.
@@ -90,6 +91,7 @@ def build_running(store: Store, topics: Topics, exits: AsyncExitStack) -> Runnin
         catalogue,
         clock,
         max_age=settings.max_event_age,
+        accept=dispatcher.accept,
         wake=dispatcher.wake,
         received=metrics.received,
         looped=metrics.looped,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
-from alight.store import journal
+from alight.store import chosen, journal
 from alight.store.database import Database, Reader
 from alight.store.journal import Event, State
 from alight.store.outbox import OutboxStore, Told
@@ -130,7 +130,7 @@ class Stories:
         state = State(wanted.outcome) if wanted.outcome in State.__members__.values() else None
         rows: list[Row] = []
         if not wanted.outcome or state is not None:
-            before = journal.seq_before(reader, wanted.until)
+            before = chosen.seq_before(reader, wanted.until)
             events = journal.newest(reader, state=state, function=wanted.function, before=before, limit=limit + 1)
             rows += self._rows(reader, predictions, events)
         if wanted.outcome in ("", ANSWERED) and not wanted.function:

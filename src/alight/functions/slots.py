@@ -73,10 +73,10 @@ class Slots:
         return queue.running if queue else 0, self._running
 
     def free(self, name: str, own_limit: int | None) -> int:
-        """How many calls of this function would run at once, were they made now."""
+        """How many calls of this function would run at once, were they made now. May be asked on any thread."""
         queue = self._queues.get(name)
         running = queue.running if queue else 0
-        waiting = sum(min(len(other.waiting), other.limit - other.running) for other in self._queues.values())
+        waiting = sum(min(len(other.waiting), other.limit - other.running) for other in list(self._queues.values()))
         own = self._limit if own_limit is None else own_limit
         return max(min(self._limit - self._running - waiting, own - running), 0)
 

@@ -95,12 +95,38 @@ class Books:
 
 def accept(tx: Tx, event: NewEvent) -> None:
     """Queue an event; durable when the transaction is."""
+    _accept(tx, event, State.PENDING, leases=0)
+
+
+def accept_leased(tx: Tx, event: NewEvent) -> Event:
+    """The same of an event for which somebody waits: it is leased from the beginning."""
+    _accept(tx, event, State.RUNNING, leases=1)
+    return Event(
+        seq=tx.last_row,
+        id=event.id,
+        function=event.function,
+        payload=event.payload,
+        source=event.source,
+        state=State.RUNNING,
+        attempts=0,
+        leases=1,
+        fence=1,
+        not_before=event.accepted,
+        accepted=event.accepted,
+        expires=event.expires,
+        retries=event.retries,
+    )
+
+
+def _accept(tx: Tx, event: NewEvent, state: State, leases: int) -> None:
     tx.run(
         "journal.accept",
         id=event.id,
         function=event.function,
         payload=event.payload,
         source=json.dumps(event.source),
+        state=state.value,
+        leases=leases,
         accepted=event.accepted,
         expires=event.expires,
         retries=event.retries,
@@ -207,25 +233,6 @@ def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:
     return tx.changes == 1
 
 
-def dead(
-    reader: Reader,
-    *,
-    function: str = "",
-    reason: str = "",
-    since: float = 0.0,
-    before: float = 0.0,
-    bucket: str = "",
-    prefix: str = "",
-) -> list[str]:
-    """The ids of the dead events that fit, oldest first. `since` and `before` are moments at which they were given up,
-    `reason` is that, or the error's type; bucket and prefix are spelled as in records.
-
-    Looks at every dead event: call it apart from the loop.
-    """
-    given = {"function": function, "reason": reason, "since": since, "before": before}
-    return [row["id"] for row in reader.all("journal.dead", **given, bucket=bucket, prefix=prefix)]
-
-
 def old(reader: Reader, after: int, before: float, limit: int = 1000) -> tuple[list[Row], int | None]:
     """Handled events behind `after` (a seq) that ended before `before`, and where to look on; None at the end.
 
@@ -298,28 +305,6 @@ def last_seq(reader: Reader) -> int:
     """That of the newest event; 0 where there is none."""
     row = reader.one("journal.last_seq")
     return (row["seq"] or 0) if row else 0
-
-
-def seq_before(reader: Reader, moment: float) -> int:
-    """The seq behind the last event that was accepted before `moment` (seconds since 1970): a few seeks, as events are
-    accepted in the order of time, but for a clock that was set."""
-    low, high = 0, last_seq(reader) + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = reader.one("journal.at_or_behind", seq=middle)
-        if found is None or found["accepted"] >= moment:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def last_of_objects(reader: Reader, bucket: str, prefix: str) -> list[Row]:
-    """For each function and key (both as records spell them) the `id` of the last event of an object that was handled.
-
-    Looks at every event: call it apart from the loop.
-    """
-    return reader.all("journal.last_of_objects", bucket=bucket, prefix=prefix)
 
 
 def attempts(reader: Reader, event_id: str) -> list[AttemptRecord]:

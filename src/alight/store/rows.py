@@ -83,6 +83,11 @@ class Tx(Reader):
         """Rows that the last statement inserted, updated or deleted."""
         return self._connection.changes()
 
+    @property
+    def last_row(self) -> int:
+        """The number of the row that was inserted last."""
+        return self._connection.last_insert_rowid()
+
     def run(self, name: str, /, **params: Any) -> None:
         """Run a statement for its effect."""
         for _ in self._connection.execute(self._statements[name].sql, params):

@@ -18,7 +18,7 @@ import pytest
 from alight.admin.story import Stories, event_summary
 from alight.clock import SystemClock
 from alight.errors.store import Damaged
-from alight.events import dispatch, policy
+from alight.events import dispatch, endings, policy
 from alight.events.dispatch import Dispatcher, Result
 from alight.events.ended import LOOP
 from alight.functions.invocation import Kind
@@ -28,7 +28,7 @@ from alight.services.lambda_ import runner
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.metrics import FunctionMetrics
 from alight.services.lambda_.runner import Runner
-from alight.store import journal
+from alight.store import chosen, journal
 from alight.store.database import Database, Tx
 from alight.store.journal import Event, NewEvent, State
 from alight.store.outbox import OutboxStore
@@ -127,6 +127,7 @@ class House:
     folder: Path
     database: Database
     catalogue: Catalogue
+    pool: FunctionPool
     runner: Runner
     stories: Stories
 
@@ -185,7 +186,7 @@ async def opened(folder: Path) -> AsyncIterator[House]:
     catalogue = Catalogue(database, Records(database))
     running = Runner(catalogue, pool, telemetry, FunctionMetrics(telemetry), clock, (0.0,), folder)
     try:
-        yield House(folder, database, catalogue, running, Stories(database, OutboxStore(database), telemetry))
+        yield House(folder, database, catalogue, pool, running, Stories(database, OutboxStore(database), telemetry))
     finally:
         await pool.close()
         await telemetry.close()
@@ -201,6 +202,7 @@ async def test_every_end_but_success_is_a_dead_letter_with_reason_attempts_paylo
             target=house.runner.target, invoke=house.invoke, publishes=Publishes(),
             chance=lambda: 1_000.0,  # so the wait for a process is longer than its event has left
         )  # fmt: skip
+        house.pool.on_free = dispatcher.freed
         loop = asyncio.create_task(dispatcher.run())
         try:
             async with asyncio.timeout(60):
@@ -222,7 +224,7 @@ async def test_every_end_but_success_is_a_dead_letter_with_reason_attempts_paylo
             name: kind(failure) for name, failure in TABLE.items()
         }
         for name, failure in TABLE.items():
-            found = journal.dead(house.database.read(), function=function_arn(name), reason=failure.reason)
+            found = chosen.dead(house.database.read(), function=function_arn(name), reason=failure.reason)
             assert found == [name], "what a redrive finds by its reason"
 
 
@@ -266,6 +268,6 @@ def test_the_table_leaves_nothing_out() -> None:
     # `killed` is the end of the runtime: such an event keeps its lease, and runs after the next start.
     assert outcomes == set(get_args(Kind)) - {"ok", "killed"}
     statements = Path(inspect.getfile(journal)).parent / "sql" / "journal.sql"
-    text = "".join(map(inspect.getsource, (dispatch, policy, runner))) + statements.read_text()
-    reasons = set(re.findall(r'(?:GiveUp\(|"reason": |_bury\(function, |disabled=)"([A-Za-z]+)"', text))
+    text = "".join(map(inspect.getsource, (dispatch, endings, policy, runner))) + statements.read_text()
+    reasons = set(re.findall(r'(?:GiveUp\(|"reason": |bury\(function, |disabled=)"([A-Za-z]+)"', text))
     assert {failure.reason for failure in TABLE.values()} == reasons

@@ -56,6 +56,8 @@ class Bench:
         self.outcomes: dict[str, list[str]] = {}
         self.seen: list[Event] = []
         self.free = 4
+        #: Workers that are known in the writer's thread to be free.
+        self.at_hand = 0
         self.known = True
         self.broken: set[str] = set()
         self.disabled = ""
@@ -70,6 +72,7 @@ class Bench:
             target=self.target,
             invoke=self.invoke,
             publishes=self.publishes,
+            free=lambda function: self.at_hand,
             dropped=lambda function, count: self.dropped.append((function, count)),
         )
 
@@ -107,8 +110,7 @@ class Bench:
 
         def job(tx: Tx) -> None:
             for id in ids:
-                journal.accept(tx, NewEvent(id, function, b"{}", {"kind": "test"}, now, now + age, retries))
-            tx.after_commit(self.dispatcher.wake)
+                self.dispatcher.accept(tx, NewEvent(id, function, b"{}", {"kind": "test"}, now, now + age, retries))
 
         await self.database.write(job)
 
@@ -405,15 +407,16 @@ async def test_what_falls_due_during_a_look_is_seen_by_the_next_one(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.outcomes = {"e1": ["error"]}
-    look = bench.dispatcher._target
+    look = bench.dispatcher._line.look
 
-    def slow_after_the_failure(function: str) -> Target | None:
+    def slow_after_the_failure(reader: Reader) -> dict[str, float]:
+        found = look(reader)
         if bench.seen and bench.state("e1") is State.PENDING:
-            monkeypatch.setattr(bench.dispatcher, "_target", look)
+            monkeypatch.setattr(bench.dispatcher._line, "look", look)
             bench.clock.advance(60)
-        return look(function)
+        return found
 
-    monkeypatch.setattr(bench.dispatcher, "_target", slow_after_the_failure)
+    monkeypatch.setattr(bench.dispatcher._line, "look", slow_after_the_failure)
     await bench.accept("e1")
     await bench.until(lambda: bench.state("e1") is State.SUCCEEDED)
 

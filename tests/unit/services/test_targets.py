@@ -34,7 +34,7 @@ class House:
         self.rows = OutboxStore(database)
         clock = ManualClock()
         catalogue = Catalogue(database, self.records)
-        queue = Queue(catalogue, clock, max_age=60, wake=lambda: None)
+        queue = Queue(catalogue, clock, max_age=60, accept=journal.accept, wake=lambda: None)
         topics = Topics(self.rows, self.records, clock, lambda: None)
         self.closed: set[str] = set()
         self.targets = Targets(self.records, catalogue, queue, topics, self.send, self.admits)

@@ -20,7 +20,6 @@ from alight.functions.invocation import Invocation, Outcome
 from alight.parsed import parsed
 from alight.services.lambda_.catalogue import Catalogue
 from alight.services.lambda_.chains import Chains, written
-from alight.store import journal
 from alight.store.database import Database, Tx
 from alight.store.journal import NewEvent
 
@@ -40,16 +39,18 @@ class Queue:
         clock: Clock,
         *,
         max_age: float,
+        accept: Callable[[Tx, NewEvent], None],
         wake: Callable[[], None],
         received: Callable[[str], None] = lambda function: None,
         looped: Callable[[str], None] = lambda function: None,
     ) -> None:
-        """`received` is told of each function whose event is durable, `looped` of each that is one too many of a
-        loop."""
+        """`accept` is the dispatcher's. `received` is told of each function whose event is durable, `looped` of each
+        that is one too many of a loop."""
         self._catalogue = catalogue
         self._chains = Chains(catalogue)
         self._clock = clock
         self._max_age = max_age
+        self._accept = accept
         self.wake = wake
         self._received = received
         self.looped = looped
@@ -70,8 +71,7 @@ class Queue:
             expires=now + settings.get("MaximumEventAgeInSeconds", self._max_age),
             retries=settings.get("MaximumRetryAttempts", 2),
         )
-        journal.accept(tx, event)
-        tx.after_commit(self.wake)
+        self._accept(tx, event)
         tx.after_commit(lambda: self._received(event.function))
         if LOOP in event.source:
             tx.after_commit(lambda: self.looped(event.function))

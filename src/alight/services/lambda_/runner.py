@@ -93,7 +93,15 @@ class Runner:
         body, spec = found
         if body["Reserved"] == 0:
             return Target(0, disabled="ZeroReservedConcurrency", tell=self.tell_of(body))
-        return Target(self._pool.free_slots(spec), self._delays, tell=self.tell_of(body))
+        return Target(self._pool.free_slots(spec), self._delays, tell=self.tell_of(body), rings=True)
+
+    def at_hand(self, arn: str) -> int:
+        """How many events the function can take now, by what is known of it; 0 where it has to be looked up. May be
+        asked on any thread."""
+        found = self._known.get(("find", arn)) if self._version == self._catalogue.version else None
+        if found is None or found[0]["Reserved"] == 0:
+            return 0
+        return self._pool.free_slots(found[1])
 
     async def request(self, body: dict[str, Any], invocation: Invocation) -> Outcome:
         """Run now; of an alias with weights, one of its versions. Waits for a free worker of this machine, but not

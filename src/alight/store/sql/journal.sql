@@ -1,7 +1,7 @@
 -- name: journal.accept
--- A new event, to be handled as soon as somebody is free.
+-- A new event, to be handled as soon as somebody is free; or leased at once to who is.
 INSERT INTO events (id, function, payload, source, state, attempts, leases, fence, not_before, accepted, expires, retries, crc)
-VALUES (:id, :function, :payload, :source, 'pending', 0, 0, 0, :accepted, :accepted, :expires, :retries,
+VALUES (:id, :function, :payload, :source, :state, 0, :leases, :leases, :accepted, :accepted, :expires, :retries,
         row_crc(:id, :function, :payload, :source, :accepted, :expires, :retries));
 
 -- name: journal.due
