@@ -143,7 +143,7 @@ def test_nobody_survives_a_killed_runtime(house: House, start: Start) -> None:
         """By name, and by pid: one that is ending has no name any more."""
         return not processes_of(house.instance.data) and all(state_of(pid) in ("", "Z") for pid in found)
 
-    eventually(all_gone, timeout=5, what="the end of every worker and replica")
+    eventually(all_gone, what="the end of every worker and replica")
 
     house.let_go()
     again = House(start(ALIGHT_RETRY_DELAYS="0.05,0.05", ALIGHT_WORKER_PATHS=str(house.notes)), house.notes)
@@ -195,7 +195,7 @@ def test_a_stopped_worker_goes_on_where_it_was(house: House) -> None:
 
 
 def test_a_worker_that_stays_stopped_runs_out_of_time(house: House) -> None:
-    make_function(house.instance, "frozen", CODE, timeout=1, NOTES=str(house.notes))
+    make_function(house.instance, "frozen", CODE, timeout=3, NOTES=str(house.notes))
     id = house.event("frozen")
     [pid] = house.workers(id)
     os.kill(pid, signal.SIGSTOP)

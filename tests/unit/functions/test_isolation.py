@@ -235,7 +235,7 @@ async def test_workers_die_with_a_killed_runtime(child: str, code: Path, make_be
         workers, left = zip(*(map(int, line.split()) for line in pids.read_text().splitlines()), strict=True)
         assert all(alive(pid) for pid in [*workers, *left])
         os.kill(runtime.pid, signal.SIGKILL)
-        await until(lambda: not any(alive(pid) for pid in workers), 1.0)
+        await until(lambda: not any(alive(pid) for pid in workers))
     finally:
         runtime.kill()
         runtime.wait()
