@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
+from hypothesis import HealthCheck, settings
 
 from alight.quiet import NO_TELEMETRY
 from tests.loaded import Loaded, loading
@@ -27,6 +28,9 @@ STARTED = pytest.StashKey[list[Instance]]()
 def pytest_configure() -> None:
     """Tests talk to the loopback only, and so do libraries that they load into their own process."""
     os.environ.update(NO_TELEMETRY)
+    # How long an example takes is a matter of what else the machine does. All else stays as it is, in CI and elsewhere.
+    settings.register_profile("house", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("house")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
