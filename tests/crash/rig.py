@@ -92,6 +92,7 @@ class House:
 
     code: str = CODE
     variables: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 30
     inference: str = INFERENCE
     replicas: int = 2
     model_variables: Mapping[str, str] = field(default_factory=dict)
@@ -111,8 +112,12 @@ class NotedWebhook(Webhook):
     """Each arrival is in the books before it is answered; what it refuses has not arrived."""
 
     books: Books | None = None
+    #: Says 503 to every message.
+    down: bool = False
 
     def take(self, arrival: Arrival) -> int:
+        if self.down and arrival.envelope.get("Type") == "Notification":
+            return 503
         if self.answers and arrival.envelope.get("Type") == "Notification":
             return self.answers.pop(0)
         if self.books and arrival.envelope.get("Type") == "Notification":
@@ -146,7 +151,7 @@ class Rig:
 
     folder: Path
     books: Books
-    hook: Webhook
+    hook: NotedWebhook
     mailbox: Mailbox
     settings: dict[str, Any]
     house: House = WHOLE
@@ -188,7 +193,7 @@ class Rig:
         if house.replicas:
             make_endpoint(instance, "same", house.inference, house.replicas, **house.model_variables)
         variables = {"TOPIC": topic, "BOOKS": str(self.books.path), **house.variables}
-        arn = self.function = make_function(instance, "tells", house.code, 30, **variables)
+        arn = self.function = make_function(instance, "tells", house.code, house.timeout, **variables)
         let_in(instance, arn, "s3", f"arn:aws:s3:::{BUCKET}")
         self.client.create_bucket(Bucket=BUCKET)
         rule = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
@@ -271,7 +276,8 @@ def rig(folder: Path, house: House = WHOLE) -> Iterator[Rig]:
     """Sinks, books, and an instance that is ready to be broken."""
     books = Books(folder / "books")
     sinks = NotedWebhook(books=books), NotedMailbox(books=books), NotedPhones(books=books)
-    with webhook(sinks[0]) as hook, mail_server(sinks[1]) as box, sms_gateway(sinks[2]) as phones:
+    hook, *_ = sinks
+    with webhook(hook), mail_server(sinks[1]) as box, sms_gateway(sinks[2]) as phones:
         settings: dict[str, Any] = {
             "ALIGHT_SMTP_URL": box.url,
             "ALIGHT_SMTP_FROM": "chaos@example.org",

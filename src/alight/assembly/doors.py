@@ -69,9 +69,9 @@ def build_doors(
     resources = ResourcePolicies(store.records, service_may)
     role_may = what_roles_may(store, iam.policies_of_role, resources)
     functions = build_lambda(store, running, targets, sqs, role_may, fetcher, say)
-    acting, away = Acting(lambda: operations, role_may), running.runner.turned_away
+    acting, excuse = Acting(lambda: operations, role_may), running.runner.excuse
     sagemaker = build_sagemaker(
-        store, running.endpoints, fetcher.url, acting, targets.send, running.takers, running.dispatcher.wake, away
+        store, running.endpoints, fetcher.url, acting, targets.send, running.takers, running.dispatcher.wake, excuse
     )
     sns = Sns(
         store.database,

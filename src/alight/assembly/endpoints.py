@@ -27,9 +27,9 @@ def build_sagemaker(
     send: Callable[[Tx, str, str, Mapping[str, tuple[str, str]], dict[str, Any]], None],
     takers: Takers,
     wake: Callable[[], None],
-    turned_away: Callable[[Attempt], None],
+    excuse: Callable[[Attempt, bool], None],
 ) -> SageMaker:
-    """`send` is `Targets.send`, `turned_away` the runner's; its inferences join the events that `takers` share out."""
+    """`send` is `Targets.send`, `excuse` the runner's; its inferences join the events that `takers` share out."""
     sagemaker = SageMaker(
         store.database,
         store.records,
@@ -40,7 +40,7 @@ def build_sagemaker(
         say=endpoint_log(store),
         publish=lambda tx, topic, message: send(tx, topic, message, {}, {}),
         wake=wake,
-        turned_away=turned_away,
+        excuse=excuse,
     )
     takers.add("sagemaker", sagemaker.asynchronous)
     return sagemaker

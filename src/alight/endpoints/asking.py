@@ -11,7 +11,8 @@ from alight.endpoints.client import BadAnswer
 from alight.endpoints.contract import Reply
 from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
 from alight.endpoints.parts import Parts
-from alight.endpoints.spec import Invoked
+from alight.endpoints.spec import Excuse, Invoked
+from alight.endpoints.standing import NOT_THERE
 from alight.errors.sagemaker import ModelError, ModelStreamError, ServiceUnavailable
 from alight.names import ACCOUNT, REGION, log_group_arn
 
@@ -32,11 +33,12 @@ class Asking:
         body: bytes,
         seconds: float = 0.0,
         parts: Parts | None = None,
+        excuse: Excuse | None = None,
     ) -> Reply:
         """`parts` get the answer as it arrives. Raises ModelError or ServiceUnavailable."""
         started, began, status = self._clock.now(), self._clock.monotonic(), 0
         try:
-            reply = await self._ask(name, fleet, headers, body, seconds, parts)
+            reply = await self._ask(name, fleet, headers, body, seconds, parts, excuse)
             status = reply.status
             return reply
         except ModelError as error:
@@ -50,11 +52,17 @@ class Asking:
                 self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
 
     async def open(
-        self, name: str, variant: str, fleet: Fleet, headers: dict[str, str], body: bytes
+        self,
+        name: str,
+        variant: str,
+        fleet: Fleet,
+        headers: dict[str, str],
+        body: bytes,
+        excuse: Excuse | None = None,
     ) -> tuple[Reply, AsyncGenerator[bytes]]:
         """The answer's head, and its bytes as they arrive. Raises as `ask` does; the bytes raise ModelStreamError."""
         parts = Parts()
-        asking = asyncio.create_task(self.ask(name, variant, fleet, headers, body, parts=parts))
+        asking = asyncio.create_task(self.ask(name, variant, fleet, headers, body, parts=parts, excuse=excuse))
         try:
             await asyncio.wait({asking, parts.head}, return_when=asyncio.FIRST_COMPLETED)
         except BaseException:
@@ -69,21 +77,55 @@ class Asking:
         return head, _streamed(parts, asking)
 
     async def _ask(
-        self, name: str, fleet: Fleet, headers: dict[str, str], body: bytes, seconds: float, parts: Parts | None
+        self,
+        name: str,
+        fleet: Fleet,
+        headers: dict[str, str],
+        body: bytes,
+        seconds: float,
+        parts: Parts | None,
+        excuse: Excuse | None,
     ) -> Reply:
+        standing, tries = fleet.standing, False
+        if excuse is not None:
+            if why := standing.refuses(self._clock.monotonic()):
+                excuse(True)
+                raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {why}.")
+            if tries := standing.let_in():
+                # Until there is an answer: that it is dead is no failure of the event that finds it so.
+                excuse(True)
         try:
-            return await fleet.ask(headers, body, seconds, parts)
+            reply = await fleet.ask(headers, body, seconds, parts, _excused if tries else excuse)
         except Busy as reason:
             raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
-        except OutOfTime as late:
-            if not late.began:
-                raise ServiceUnavailable(f"Endpoint {name} had no replica free in time.") from None
+        except (Died, BadAnswer, OutOfTime) as error:
+            if not isinstance(error, OutOfTime) or error.began or not fleet.pids:
+                standing.failed(tries, self._clock.monotonic())
+            raise _fault(name, error) from None
+        finally:
+            standing.tries = standing.tries and not tries
+        standing.heard(reply.status, tries, self._clock.monotonic())
+        if excuse is not None and tries and reply.status not in NOT_THERE:
+            excuse(False)
+        return reply
+
+
+def _excused(excused: bool) -> None:
+    """Nothing is told of who tries while there is no answer."""
+
+
+def _fault(name: str, error: Died | BadAnswer | OutOfTime) -> ModelError | ServiceUnavailable:
+    """In the runtime's words."""
+    match error:
+        case OutOfTime(began=False):
+            return ServiceUnavailable(f"Endpoint {name} had no replica free in time.")
+        case OutOfTime():
             text = "Your invocation timed out while waiting for a response from container primary."
-            raise model_error(name, 0, text.encode()) from None
-        except Died:
-            raise model_error(name, 500, b"The model's process ended while it served this request.") from None
-        except BadAnswer as reason:
-            raise model_error(name, 500, f"The model's answer cannot be read: {reason}.".encode()) from None
+            return model_error(name, 0, text.encode())
+        case Died():
+            return model_error(name, 500, b"The model's process ended while it served this request.")
+        case BadAnswer():
+            return model_error(name, 500, f"The model's answer cannot be read: {error}.".encode())
 
 
 async def _streamed(parts: Parts, asking: asyncio.Task[Reply]) -> AsyncGenerator[bytes]:

@@ -10,6 +10,7 @@ replica is ended, since nothing else gives the place back.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from alight.endpoints.client import BadAnswer, Connection, ReplicaGone
 from alight.endpoints.contract import CannotServe, Reply
 from alight.endpoints.parts import Parts
 from alight.endpoints.process import Launch, ReplicaProcess
-from alight.endpoints.spec import Limits
+from alight.endpoints.spec import Excuse, Limits
+from alight.endpoints.standing import Standing
 
 FIRST_PAUSE = 0.1
 #: A replica that lived this long has not been failing in a row.
@@ -55,6 +57,9 @@ class _Asked:
     parts: Parts | None
     alone: bool
     answer: asyncio.Future[Reply]
+    #: When the answer has to be there, by the loop's time.
+    deadline: float
+    excuse: Excuse | None
     replica: ReplicaProcess | None = None
     #: Runs until the replica has answered, also where whoever asked has gone.
     limit: asyncio.TimerHandle | None = None
@@ -80,6 +85,7 @@ class Fleet:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._closed = False
+        self.standing = Standing(random.random, launch.log)
         self.restarts = 0
 
     @property
@@ -110,17 +116,22 @@ class Fleet:
             self._keepers.append(asyncio.create_task(self._keep(path, replica)))
 
     async def ask(
-        self, headers: Mapping[str, str], body: bytes, seconds: float = 0.0, parts: Parts | None = None
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        seconds: float = 0.0,
+        parts: Parts | None = None,
+        excuse: Excuse | None = None,
     ) -> Reply:
-        """Within `seconds`, or the usual time; `parts` get the answer as it arrives. Raises `Busy`, `OutOfTime`, `Died`
-        or `BadAnswer`."""
+        """Within `seconds`, or the usual time; `parts` get the answer as it arrives. `excuse` is there for an event's
+        call. Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
         deadline = asyncio.get_running_loop().time() + (seconds or self._limits.invocation)
         self._open += 1
         self._quiet.clear()
         try:
             for attempt in range(TRIES):
                 try:
-                    return await self._ask(headers, body, parts, deadline, attempt > 0)
+                    return await self._ask(headers, body, parts, deadline, attempt > 0, excuse)
                 except ReplicaGone:
                     if parts is not None and parts.begun:
                         break  # what has been passed on cannot be said again
@@ -145,12 +156,23 @@ class Fleet:
         await self._quiet.wait()
 
     async def _ask(
-        self, headers: Mapping[str, str], body: bytes, parts: Parts | None, deadline: float, alone: bool
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        parts: Parts | None,
+        deadline: float,
+        alone: bool,
+        excuse: Excuse | None = None,
     ) -> Reply:
-        loop = asyncio.get_running_loop()
-        asked = _Asked(headers, body, parts, alone, loop.create_future())
+        loop, limit = asyncio.get_running_loop(), deadline
+        if excuse is not None:
+            excuse(True)
+            if alone or not self._alive:
+                # An event's worker has better things to do than to wait for the start of a replica.
+                limit = min(deadline, loop.time() + self._limits.patience)
+        asked = _Asked(headers, body, parts, alone, loop.create_future(), deadline, excuse)
         self._begin(asked)
-        asked.limit = loop.call_at(deadline, self._late, asked)
+        asked.limit = loop.call_at(limit, self._late, asked)
         try:
             return await asked.answer
         finally:
@@ -179,6 +201,10 @@ class Fleet:
 
     def _late(self, asked: _Asked) -> None:
         """Nothing but the replica's end gives a place back that is taken for too long."""
+        loop = asyncio.get_running_loop()
+        if asked.replica is not None and loop.time() < asked.deadline:
+            asked.limit = loop.call_at(asked.deadline, self._late, asked)
+            return
         if asked.replica is not None:
             asked.replica.kill()
         _settle(asked.answer, OutOfTime(began=asked.replica is not None))
@@ -186,6 +212,8 @@ class Fleet:
     def _send(self, replica: ReplicaProcess, asked: _Asked) -> None:
         """At once where there is a connection; a replica may close it behind each answer."""
         asked.replica = replica
+        if asked.excuse is not None:
+            asked.excuse(False)
         self._running += 1
         if (connection := replica.connection) is not None:
             self._write(connection, replica, asked)

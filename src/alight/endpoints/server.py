@@ -29,6 +29,7 @@ from alight.endpoints.spec import (
     Answer,
     EndpointSpec,
     EndpointStatus,
+    Excuse,
     Invoked,
     Limits,
     State,
@@ -150,9 +151,10 @@ class Endpoints:
         most: int = 0,
         target_model: str = "",
         package: Callable[[str], Awaitable[Path]] | None = None,
+        excuse: Excuse | None = None,
     ) -> Answer:
         """`seconds` and `most` bytes of the body are the limits' own where they are 0. `package` gives the folder of
-        `target_model` for a variant that has many models.
+        `target_model` for a variant that has many models. `excuse` is there for an event's call.
 
         Raises ValidationError, ModelError, ServiceUnavailable or RequestEntityTooLarge of `errors.sagemaker`.
         """
@@ -163,7 +165,7 @@ class Endpoints:
         elif target_model:
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has one model; TargetModel is for many.")
         began = self._clock.monotonic()
-        reply = await self._asking.ask(name, variant, fleet, headers, body, seconds)
+        reply = await self._asking.ask(name, variant, fleet, headers, body, seconds, excuse=excuse)
         self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
         if not 200 <= reply.status < 300:
             raise model_error(name, reply.status, reply.body)
@@ -180,13 +182,14 @@ class Endpoints:
         custom_attributes: str = "",
         request_id: str = "",
         target_variant: str = "",
+        excuse: Excuse | None = None,
     ) -> Streamed:
         """The same, returned when the answer begins. A model that answers whole gives one part. No shadow is asked."""
         _, variant, fleet = self._chosen(name, target_variant, len(body), 0)
         if isinstance(fleet, Shelf):
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has many models, which are not streamed.")
         headers = _headers(content_type, accept, custom_attributes, request_id)
-        head, parts = await self._asking.open(name, variant, fleet, headers, body)
+        head, parts = await self._asking.open(name, variant, fleet, headers, body, excuse)
         return Streamed(parts, head.content_type, variant, head.headers.get(CUSTOM_ATTRIBUTES.lower(), ""))
 
     def _chosen(self, name: str, target: str, size: int, most: int) -> tuple[_Serving, str, Fleet | Shelf]:

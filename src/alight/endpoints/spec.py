@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -56,6 +56,11 @@ class EndpointStatus:
     variants: tuple[VariantStatus, ...] = ()
 
 
+#: Given for an event's call. Told True, what comes to nothing from here on is this side's failure and not the event's:
+#: it has no place yet; told False, it is the event's own again.
+Excuse = Callable[[bool], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What InvokeEndpoint gives back."""
@@ -103,6 +108,8 @@ class Limits:
     answer: int = 25 * 1024 * 1024
     #: From the arrival of a request to its answer.
     invocation: float = 60.0
+    #: How long an event's call waits where no replica lives: it comes again, and gives its worker back meanwhile.
+    patience: float = 5.0
     #: From the start of a replica to its first ping.
     start: float = 300.0
     #: Requests that wait for a replica of one variant: half of those that are under way at most; and their bytes.

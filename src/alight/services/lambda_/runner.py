@@ -79,8 +79,8 @@ class Runner:
         self.tell_of: Callable[[dict[str, Any]], Tell | None] = lambda body: None
         #: Draws from [0, 1): which version of an alias with weights gets a call.
         self._lot = lot
-        #: Attempts at events that run now, and whether an endpoint had no place for a call of theirs.
-        self._attempts: dict[tuple[str, int], bool] = {}
+        #: Attempts at events that run now, and how many calls of each have no place at an endpoint, or had none.
+        self._attempts: dict[tuple[str, int], int] = {}
         #: What was read for events of a function, for as long as no definition changes.
         self._known: dict[tuple[str, str], tuple[dict[str, Any], FunctionSpec] | None] = {}
         self._version = -1
@@ -122,11 +122,12 @@ class Runner:
             self._metrics.throttled(body["Configuration"]["FunctionName"])
             raise TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded", Type="User") from None
 
-    def turned_away(self, attempt: Attempt) -> None:
-        """An endpoint had no place for a call of this attempt: where it then fails, that is no failure of its own."""
+    def excuse(self, attempt: Attempt, excused: bool) -> None:
+        """A call of this attempt waits for a place at an endpoint: where it then fails, or runs out of time, that is no
+        failure of its own. Not `excused`: the call has got its place."""
         place = attempt.event_id or "", attempt.fence
         if place in self._attempts:
-            self._attempts[place] = True
+            self._attempts[place] += 1 if excused else -1
 
     async def _kept(self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, wait: bool) -> Outcome:
         """Whoever goes away while it waits for a worker takes it along; once it has begun, it is run and accounted."""
@@ -154,16 +155,16 @@ class Runner:
             staged=body["Publish"] != "immediate",
         )
         started, place = self._clock.now(), (event.id, event.fence)
-        self._attempts[place] = turned_away = False
+        self._attempts[place] = excused = 0
         try:
             outcome = await self._run(body, spec, invocation, attempt=event.attempts + 1, wait=False)
         except (functions.Throttled, functions.PoolClosed):
             raise Throttled from None
         finally:
-            turned_away = self._attempts.pop(place)
+            excused = self._attempts.pop(place)
         self._metrics.waited(spec.name, started - event.accepted)
         ended = self._clock.now()
-        return Result(outcome.kind, outcome.payload, event.id, started, ended, outcome.version, turned_away)
+        return Result(outcome.kind, outcome.payload, event.id, started, ended, outcome.version, excused > 0)
 
     def find(self, arn: str) -> dict[str, Any] | None:
         """A function's record, as it is kept for reading; None where there is no such function."""

@@ -9,7 +9,7 @@ from functools import partial
 from alight.calls import Attempt, Call, Members
 from alight.clock import Clock
 from alight.endpoints.server import Endpoints
-from alight.endpoints.spec import Answer
+from alight.endpoints.spec import Answer, Excuse
 from alight.errors.sagemaker import ServiceUnavailable, ValidationError
 from alight.names import ACCOUNT
 from alight.services.sagemaker.capture import Captures, Seen
@@ -31,15 +31,15 @@ class Invoking:
         deployments: Deployments,
         captures: Captures,
         clock: Clock,
-        turned_away: Callable[[Attempt], None],
+        excuse: Callable[[Attempt, bool], None],
     ) -> None:
-        """`turned_away` is told of each call of a function for which there was no place."""
+        """`excuse` is told of each call of an event's function when it waits for a place, and when it has one."""
         self._ledger = ledger
         self._captures = captures
         self._clock = clock
         self._endpoints = endpoints
         self._deployments = deployments
-        self._turned_away = turned_away
+        self._excuse = excuse
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
         record = await self.serving(given["EndpointName"])
@@ -66,16 +66,21 @@ class Invoking:
                 target_variant=given.get("TargetVariant") or "",
                 target_model=target,
                 package=partial(self._deployments.package, record, target),
+                excuse=self._excuse_of(call),
             )
+
+    def _excuse_of(self, call: Call) -> Excuse | None:
+        attempt = call.attempt
+        return partial(self._excuse, attempt) if attempt is not None and attempt.event_id else None
 
     @contextmanager
     def _placed(self, call: Call) -> Iterator[None]:
-        """Where there is no place for a function's call, its runner is told."""
+        """Where there is no place for an event's call, its runner is told."""
         try:
             yield
         except ServiceUnavailable:
-            if call.attempt is not None:
-                self._turned_away(call.attempt)
+            if excuse := self._excuse_of(call):
+                excuse(True)
             raise
 
     async def invoke_with_response_stream(self, call: Call, given: Members) -> Members:
@@ -90,6 +95,7 @@ class Invoking:
                 custom_attributes=given.get("CustomAttributes") or "",
                 request_id=call.request_id,
                 target_variant=given.get("TargetVariant") or "",
+                excuse=self._excuse_of(call),
             )
         return {
             "Body": _events(answer.parts),

@@ -37,18 +37,18 @@ class SageMaker:
         say: Say,
         publish: Publish,
         wake: Callable[[], None],
-        turned_away: Callable[[Attempt], None] = lambda attempt: None,
+        excuse: Callable[[Attempt, bool], None] = lambda attempt, excused: None,
     ) -> None:
         """`say` puts a line into the log of an endpoint's variant, `publish` a message to a topic into a transaction;
-        `wake` tells the dispatcher that there is something to do, `turned_away` the runner of a function's call for
-        which no replica was free."""
+        `wake` tells the dispatcher that there is something to do, `excuse` the runner whether an event's call has
+        no place at a replica yet."""
         ledger = Ledger(database, records)
         self.captures = Captures(acting.put, say)
         self.deployments = Deployments(ledger, endpoints, folder, fetch, acting)
         self._definitions = Definitions(ledger, self.deployments.inspect)
         self.deployments.on_ended = wake
         self._tags = Tags(ledger)
-        self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock, turned_away)
+        self._invoking = Invoking(ledger, endpoints, self.deployments, self.captures, database.clock, excuse)
         self.asynchronous = Asynchronous(
             database, ledger, endpoints, self._invoking, acting, publish=publish, say=say, wake=wake
         )

@@ -22,20 +22,25 @@ class Full:
 
 
 @pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_with_response_stream"])
-@pytest.mark.parametrize("is_functions", [True, False])
-async def test_who_is_turned_away_is_told(operation: str, is_functions: bool) -> None:
+@pytest.mark.parametrize("event", ["an-event", None])
+async def test_who_is_turned_away_is_told(operation: str, event: str | None) -> None:
+    """Nobody is told of a call that somebody waits for: there is no attempt to be excused."""
     record = SimpleNamespace(name="full", body={})
     ledger, deployments = (
         SimpleNamespace(find=lambda *given: record),
         SimpleNamespace(restoring=lambda name: False, package=print),
     )
-    told: list[Attempt] = []
+    told: list[tuple[Attempt, bool]] = []
     nobody: Any = None
-    invoking = Invoking(cast(Any, ledger), cast(Any, Full()), cast(Any, deployments), nobody, nobody, told.append)
-    attempt = Attempt("r", "arn:aws:lambda:us-east-1:000000000000:function:asks") if is_functions else None
+
+    def excuse(attempt: Attempt, excused: bool) -> None:
+        told.append((attempt, excused))
+
+    invoking = Invoking(cast(Any, ledger), cast(Any, Full()), cast(Any, deployments), nobody, nobody, excuse)
+    attempt = Attempt("r", "arn:aws:lambda:us-east-1:000000000000:function:asks", event)
     call: Any = SimpleNamespace(request_id="r", attempt=attempt)
 
     with pytest.raises(ServiceUnavailable):
         await getattr(invoking, operation)(call, {"EndpointName": "full"})
 
-    assert told == ([attempt] if attempt else [])
+    assert told == ([(attempt, True)] if event else [])
