@@ -14,7 +14,7 @@ from tests.support import clean_environment
 
 #: Each with what it would add to a start, in milliseconds of a processor.
 LATE = {
-    "aiohttp": "90: two stores of certificates, for webhooks and HTTP_PROXY",
+    "aiohttp": "90: two stores of certificates, for HTTP_PROXY",
     "_awscrt": "30: a test of its source of random numbers, for CRCs",
     "cryptography.x509": "12: the certificate of a new folder",
     "jinja2": "11: the console's pages",

@@ -111,9 +111,14 @@ class Gate:
         return url
 
     async def resolve(self, host: str, port: int) -> list[Address]:
-        """The checked addresses of a name. Raises `Failed`: for a name that is not known, it is worth another try."""
+        """The checked addresses of a name; of a number, itself. Raises `Failed`: for a name that is not known, it is
+        worth another try."""
+        if _is_address(host):
+            return [self.check(host, port)]
         try:
             answers = await self._lookup(host, port)
+        except UnicodeError as error:
+            raise Failed(f"{host} is not a host's name", permanent=True) from error
         except OSError as error:
             raise Failed(f"{host} cannot be resolved: {error.strerror or error}") from error
         if not answers:

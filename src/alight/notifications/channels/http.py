@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, cast
 
-from alight import late
 from alight.clock import Clock
-from alight.notifications.channels.addresses import Gate, GatedResolver
+from alight.notifications.channels.addresses import Gate
+from alight.notifications.channels.posting import Answer, Posts, head
 from alight.notifications.envelope import Envelopes, dumps, text_for
 from alight.notifications.outgoing import Outgoing
 from alight.notifications.policy import Failed, content_type
 
-if TYPE_CHECKING:
-    import aiohttp
-    from aiohttp.abc import AbstractResolver
-
 #: Seconds from the first packet to the last byte of the answer.
 DEADLINE = 15.0
-CONNECT_DEADLINE = 10.0
-
-#: Bytes of an answer that are read at most, and those that are kept for people.
-MOST_READ = 64 * 1024
-MOST_KEPT = 500
 
 USER_AGENT = "Amazon Simple Notification Service Agent"
 
 
 class HttpChannel:
-    """Posts to webhooks. `open` and `close` frame its use, on the event loop."""
+    """Posts to webhooks, on the event loop. `close` ends its use."""
 
     def __init__(
         self,
@@ -42,64 +31,19 @@ class HttpChannel:
         trust: ssl.SSLContext | None = None,
     ) -> None:
         self._envelopes = envelopes
-        self._gate = gate
         self._clock = clock
         self._deadline = deadline
-        self._trust = trust
-        self._session: aiohttp.ClientSession | None = None
-
-    def open(self) -> aiohttp.ClientSession:
-        """The session, made on first use."""
-        import aiohttp
-
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=cast("AbstractResolver", GatedResolver(self._gate)),
-                use_dns_cache=False,
-                limit=0,
-                ssl=self._trust if self._trust is not None else True,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self._deadline, sock_connect=CONNECT_DEADLINE),
-                auto_decompress=False,
-                trust_env=False,
-                max_line_size=16 * 1024,
-                max_field_size=16 * 1024,
-            )
-        return self._session
+        self._posts = Posts(gate, clock, trust)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._posts.close()
 
     async def send(self, outgoing: Outgoing) -> None:
-        await late.load("aiohttp")
-        import aiohttp
-
-        url = self._gate.check_url(outgoing.delivery.target)
+        place = self._posts.place(outgoing.delivery.target)
         # Not in a thread: signing does not let other threads run meanwhile, so that would only add the way there.
-        body = self._body(outgoing)
-        try:
-            async with self.open().post(
-                url, data=body.encode(), headers=_headers(outgoing), allow_redirects=False
-            ) as response:
-                answer = await _read(response)
-                self._judge(response.status, response.headers, answer)
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise Failed(f"certificate refused: {error.certificate_error}", permanent=True) from error
-        except aiohttp.ClientConnectorError as error:
-            raise Failed(f"cannot connect: {error.strerror or error}") from error
-        except aiohttp.ConnectionTimeoutError as error:
-            raise Failed(f"no connection within {CONNECT_DEADLINE:g} s") from error
-        except TimeoutError as error:
-            raise Failed(f"no answer within {self._deadline:g} s", uncertain=True) from error
-        except aiohttp.InvalidURL as error:
-            raise Failed(f"not a URL: {error}", permanent=True) from error
-        except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-            raise Failed(f"connection lost: {error or type(error).__name__}", uncertain=True) from error
+        body = self._body(outgoing).encode()
+        request = b"".join((place.begin, head(_lines(outgoing)), b"Content-Length: %d\r\n\r\n" % len(body), body))
+        self._judge(await self._posts.post(place, request, self._deadline))
 
     def _body(self, outgoing: Outgoing) -> str:
         if outgoing.delivery.raw:
@@ -107,19 +51,21 @@ class HttpChannel:
         subscription = outgoing.delivery.subscription
         return dumps(self._envelopes.envelope(outgoing.message, outgoing.topic, subscription, outgoing.protocol))
 
-    def _judge(self, status: int, headers: Mapping[str, str], answer: str) -> None:
+    def _judge(self, answer: Answer) -> None:
         """Raise `Failed` for anything but 2xx: what the client side is at fault for is not tried again."""
+        status = answer.status
         if 200 <= status < 300:
             return
-        text = f"HTTP {status}: {answer}" if answer else f"HTTP {status}"
+        said = _readable(answer.body)
+        text = f"HTTP {status}: {said}" if said else f"HTTP {status}"
         if 300 <= status < 400:
             raise Failed(f"{text} (redirects are not followed)", permanent=True)
         again = status == 429 or status >= 500
-        raise Failed(text, permanent=not again, retry_after=self._retry_after(headers) if again else None)
+        raise Failed(text, permanent=not again, retry_after=self._retry_after(answer) if again else None)
 
-    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
+    def _retry_after(self, answer: Answer) -> float | None:
         """Seconds, from a number or a date."""
-        text = headers.get("Retry-After", "").strip()
+        text = answer.retry_after.strip()
         if text.isdecimal():
             return float(text)
         try:
@@ -128,30 +74,24 @@ class HttpChannel:
             return None
 
 
-def _headers(outgoing: Outgoing) -> dict[str, str]:
-    headers = {
-        "Content-Type": content_type(outgoing.topic_policy, outgoing.subscription_policy),
-        "User-Agent": USER_AGENT,
-        "x-amz-sns-message-type": outgoing.message.kind,
-        "x-amz-sns-message-id": outgoing.message.id,
-        "x-amz-sns-topic-arn": outgoing.message.topic,
-    }
-    if outgoing.message.kind != "SubscriptionConfirmation":
-        headers["x-amz-sns-subscription-arn"] = outgoing.delivery.subscription
+def _lines(outgoing: Outgoing) -> list[str]:
+    """The headers that a message brings, as SNS has them."""
+    message = outgoing.message
+    lines = [
+        "Connection: Keep-Alive",
+        f"Content-Type: {content_type(outgoing.topic_policy, outgoing.subscription_policy)}",
+        f"User-Agent: {USER_AGENT}",
+        f"x-amz-sns-message-type: {message.kind}",
+        f"x-amz-sns-message-id: {message.id}",
+        f"x-amz-sns-topic-arn: {message.topic}",
+    ]
+    if message.kind != "SubscriptionConfirmation":
+        lines.append(f"x-amz-sns-subscription-arn: {outgoing.delivery.subscription}")
     if outgoing.delivery.raw:
-        headers["x-amz-sns-rawdelivery"] = "true"
-    return headers
+        lines.append("x-amz-sns-rawdelivery: true")
+    return lines
 
 
-async def _read(response: aiohttp.ClientResponse) -> str:
-    """The beginning of the answer; reading stops after `MOST_READ` bytes and the connection is not used again."""
-    read = b""
-    while len(read) < MOST_READ:
-        chunk = await response.content.read(MOST_READ - len(read))
-        if not chunk:
-            break
-        read += chunk
-    if not response.content.at_eof():
-        response.close()
-    text = read[:MOST_KEPT].decode("utf-8", "replace")
+def _readable(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
     return "".join(character if character.isprintable() else " " for character in text).strip()
