@@ -141,4 +141,7 @@ def confirmation_text(kind: Kind, topic: str, subscription: Subscription) -> str
 
 
 def dumps(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False)
+    return _encode(document)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ JITTER = 0.2
 REMEMBERED = 2_000
 
 
+@lru_cache(maxsize=2_000)
 def host_of(target: str) -> str:
     """Whose failure a target's failure is; empty for what stays in the house."""
     if target.startswith("arn:"):

@@ -18,6 +18,7 @@ from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.store import StoreUnavailable
 from alight.notifications.deadletters import DeadLetters
+from alight.notifications.definitions import Definitions
 from alight.notifications.lanes import Ending, Lanes
 from alight.notifications.measuring import Measure, unmeasured
 from alight.notifications.message import Protocol
@@ -26,7 +27,7 @@ from alight.notifications.sending import Sender
 from alight.notifications.topics import READY, Placed
 from alight.store.connections import unreadable
 from alight.store.database import Database, Tx
-from alight.store.outbox import Delivery, DeliveryState, OutboxStore
+from alight.store.outbox import Delivery, DeliveryState, OutboxStore, StoredMessage
 from alight.store.records import Records
 from alight.store.waiting import Alarm
 
@@ -72,7 +73,16 @@ class Outbox:
         self._held = held
         self._lanes = lanes or Lanes(chance=chance)
         self._sender = Sender(
-            database, store, records, clock, channels, local, dead_letters, self._lanes.hold_back, chance, measure
+            database,
+            store,
+            Definitions(records),
+            clock,
+            channels,
+            local,
+            dead_letters,
+            self._lanes.hold_back,
+            chance,
+            measure,
         )
         self._keep_seconds = keep_seconds
         database.steps.tell(self.wake)
@@ -248,8 +258,9 @@ class Outbox:
             else:
                 self._lanes.give_back(delivery.target)
 
-    def _start(self, delivery: Delivery) -> None:
-        task = asyncio.create_task(self._send(delivery), name=f"delivery {delivery.id}")
+    def _start(self, delivery: Delivery, message: StoredMessage | None = None) -> None:
+        """Begin to send it; what it carries is read where it is not given."""
+        task = asyncio.create_task(self._send(delivery, message), name=f"delivery {delivery.id}")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
@@ -269,10 +280,10 @@ class Outbox:
         moments += [opens] if opens is not None else []
         await self._alarm.wait(min(moments, default=None))
 
-    async def _send(self, delivery: Delivery) -> None:
+    async def _send(self, delivery: Delivery, message: StoredMessage | None) -> None:
         ending = Ending.OURS
         try:
-            ending = await self._sender.attempt(delivery)
+            ending = await self._sender.attempt(delivery, message)
         except asyncio.CancelledError:
             raise
         except Exception:

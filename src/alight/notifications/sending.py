@@ -14,22 +14,14 @@ from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.store import Damaged
 from alight.notifications.deadletters import DeadLetters
+from alight.notifications.definitions import Definitions
 from alight.notifications.lanes import Ending
 from alight.notifications.measuring import Measure
-from alight.notifications.message import (
-    SUBSCRIPTION,
-    TOPIC,
-    Kind,
-    Protocol,
-    SubscriptionState,
-    to_subscription,
-    to_topic,
-)
+from alight.notifications.message import Kind, Protocol, SubscriptionState
 from alight.notifications.outgoing import Channel, LocalChannel, Outgoing
 from alight.notifications.policy import Failed, GiveUp, decide, most_per_second, phases_of
 from alight.store.database import Database, Tx
-from alight.store.outbox import Delivery, OutboxStore
-from alight.store.records import Records
+from alight.store.outbox import Delivery, OutboxStore, StoredMessage
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +35,7 @@ class Sender:
 
     _database: Database
     _store: OutboxStore
-    _records: Records
+    _definitions: Definitions
     _clock: Clock
     _channels: Mapping[Protocol, Channel]
     _local: Mapping[Protocol, LocalChannel]
@@ -60,11 +52,11 @@ class Sender:
         """Whether this protocol's targets are in the house."""
         return protocol in self._local
 
-    async def attempt(self, delivery: Delivery) -> Ending:
-        """One attempt and its record."""
+    async def attempt(self, delivery: Delivery, message: StoredMessage | None = None) -> Ending:
+        """One attempt and its record. `message` is what it carries, where that need not be read."""
         outgoing: Outgoing | None = None
         try:
-            outgoing = self._gather(delivery)
+            outgoing = self._gather(delivery, message)
             self._throttle(outgoing)
             await self._hand_over(outgoing)
         except Failed as failure:
@@ -106,21 +98,19 @@ class Sender:
         except Fault as fault:
             raise Failed(f"{fault.code}: {fault.message}", permanent=fault.by_sender) from fault
 
-    def _gather(self, delivery: Delivery) -> Outgoing:
+    def _gather(self, delivery: Delivery, message: StoredMessage | None) -> Outgoing:
         """What the delivery is about. Raises `Failed` where its subscription is gone."""
-        message = self._store.message(delivery.message_id)
+        message = message or self._store.message(delivery.message_id)
         if message is None:
             raise Failed("the message is gone", permanent=True)
         if not delivery.subscription:
             return Outgoing(delivery, message, None, None)
-        subscription = self._records.get(SUBSCRIPTION, delivery.subscription)
-        topic = self._records.get(TOPIC, message.topic)
-        if subscription is None:
+        subscriber = self._definitions.subscription(delivery.subscription)
+        if subscriber is None:
             raise Failed("the subscription was removed", permanent=True)
-        subscriber = to_subscription(subscription.name, subscription.body)
         if subscriber.state is SubscriptionState.DELETED and message.kind == Kind.NOTIFICATION:
             raise Failed("the subscriber unsubscribed", permanent=True)
-        return Outgoing(delivery, message, to_topic(topic.body) if topic else None, subscriber)
+        return Outgoing(delivery, message, self._definitions.topic(message.topic), subscriber)
 
     def _throttle(self, outgoing: Outgoing) -> None:
         if outgoing.protocol in (Protocol.HTTP, Protocol.HTTPS):

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from alight.clock import Clock
 from alight.names import ACCOUNT, new_request_id, subscription_arn
+from alight.notifications.definitions import MOST_SUBSCRIBERS
 from alight.notifications.envelope import confirmation_text
 from alight.notifications.message import (
     SUBSCRIPTION,
@@ -23,7 +24,7 @@ from alight.notifications.message import (
     SubscriptionState,
     to_subscription,
 )
-from alight.notifications.topics import MOST_SUBSCRIBERS, Topics
+from alight.notifications.topics import Topics
 from alight.store.database import Database, Tx
 from alight.store.records import Records
 

@@ -17,16 +17,14 @@ from functools import partial
 from alight.calls import Attempt
 from alight.clock import Clock
 from alight.names import new_request_id
+from alight.notifications.definitions import Definitions
 from alight.notifications.filters import ATTRIBUTES_SCOPE, wants
 from alight.notifications.measuring import Measure, unmeasured
 from alight.notifications.message import (
-    SUBSCRIPTION,
     Kind,
     Message,
     Protocol,
     Subscription,
-    SubscriptionState,
-    to_subscription,
 )
 from alight.notifications.staging import Staged, Staging
 from alight.store import journal
@@ -37,9 +35,6 @@ from alight.store.records import Records
 #: The topic of a text that goes straight to a phone number, and the subscription of its delivery.
 DIRECT = ""
 
-#: Subscribers of one topic that are served.
-MOST_SUBSCRIBERS = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -47,7 +42,7 @@ class Placed:
 
     state: DeliveryState = DeliveryState.READY
     reason: str = ""
-    begin: Callable[[Delivery], None] | None = None
+    begin: Callable[[Delivery, StoredMessage], None] | None = None
 
 
 READY = Placed()
@@ -70,7 +65,7 @@ class Topics:
         measure: Measure = unmeasured,
     ) -> None:
         self._store = store
-        self._records = records
+        self._definitions = Definitions(records)
         self._clock = clock
         self._wake = wake
         self._place = place
@@ -145,7 +140,7 @@ class Topics:
         """Send a subscriber the message that asks to confirm, or says that the subscription ended."""
         message = _stored(Message(subscription.topic, text), self._clock.now(), kind=kind, token=token)
         self._store.add_message(tx, message)
-        self._deliver(tx, message.id, subscription, raw=False)
+        self._deliver(tx, message, subscription, raw=False)
         return message.id
 
     def _stage(self, tx: Tx, message: Message, attempt: Attempt, ordinal: int) -> str:
@@ -188,14 +183,11 @@ class Topics:
         unwanted = 0
         tx.after_commit(lambda: self._published(message, unwanted))
         if message.topic == DIRECT:
-            self._add(tx, message.id, DIRECT, Protocol.SMS, message.target, raw=False)
+            self._add(tx, message, DIRECT, Protocol.SMS, message.target, raw=False)
             return
-        for record in self._records.list(SUBSCRIPTION, f"{message.topic}:", limit=MOST_SUBSCRIBERS, tx=tx):
-            subscription = to_subscription(record.name, record.body)
-            if subscription.state is not SubscriptionState.CONFIRMED:
-                continue
+        for subscription in self._definitions.subscribers(tx, message.topic):
             if _wanted(subscription, message):
-                self._deliver(tx, message.id, subscription, raw=subscription.raw)
+                self._deliver(tx, message, subscription, raw=subscription.raw)
             else:
                 unwanted += 1
 
@@ -205,14 +197,16 @@ class Topics:
         if unwanted:
             self._measure(message.topic, "NumberOfNotificationsFilteredOut", 1.0, unwanted)
 
-    def _deliver(self, tx: Tx, message_id: str, subscription: Subscription, *, raw: bool) -> None:
-        self._add(tx, message_id, subscription.arn, subscription.protocol, subscription.endpoint, raw=raw)
+    def _deliver(self, tx: Tx, message: StoredMessage, subscription: Subscription, *, raw: bool) -> None:
+        self._add(tx, message, subscription.arn, subscription.protocol, subscription.endpoint, raw=raw)
 
-    def _add(self, tx: Tx, message_id: str, subscription: str, protocol: Protocol, target: str, *, raw: bool) -> None:
+    def _add(
+        self, tx: Tx, message: StoredMessage, subscription: str, protocol: Protocol, target: str, *, raw: bool
+    ) -> None:
         placed = self._place(tx, protocol, target)
         delivery = self._store.add_delivery(
             tx,
-            message_id,
+            message.id,
             subscription=subscription,
             protocol=protocol.value,
             target=target,
@@ -222,7 +216,7 @@ class Topics:
             reason=placed.reason,
         )
         if placed.begin is not None:
-            tx.after_commit(partial(placed.begin, delivery))
+            tx.after_commit(partial(placed.begin, delivery, message))
         elif placed.state is DeliveryState.READY:
             tx.after_commit(self._wake)
 

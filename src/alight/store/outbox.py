@@ -118,8 +118,9 @@ class OutboxStore:
         self._database = database
 
     def add_message(self, tx: Tx, message: StoredMessage) -> None:
-        values = {item.name: getattr(message, item.name) for item in fields(message)}
-        tx.run("outbox.add_message", **values | {"attributes": json.dumps(message.attributes)})
+        values = {name: getattr(message, name) for name in _MESSAGE_FIELDS}
+        values["attributes"] = json.dumps(message.attributes) if message.attributes else "{}"
+        tx.run("outbox.add_message", **values)
 
     def next_ordinal(self, tx: Tx, event_id: str, fence: int) -> int:
         """How many messages this attempt has published so far."""

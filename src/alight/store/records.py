@@ -37,6 +37,7 @@ class Records:
         self._database = database
         self._cache: dict[tuple[str, str], Row | None] = {}
         self._drafts: Drafts[Row] = Drafts()
+        self._kinds: Drafts[object] = Drafts()
         #: Counts what was changed: whatever was worked out of definitions holds as long as this is the same.
         self.version = 0
 
@@ -49,6 +50,10 @@ class Records:
         none. To be compared by `is`, by those who keep what they made of a definition (jobs see another than the event
         loop does)."""
         return self._kept(kind, name, tx)
+
+    def revision_of_all(self, kind: str, tx: Tx) -> object | None:
+        """As `revision`, of all definitions of a kind together, as the job `tx` sees them."""
+        return self._kinds.get(kind, object)
 
     def _kept(self, kind: str, name: str, tx: Tx | None) -> Row | None:
         place = (kind, name)
@@ -76,14 +81,14 @@ class Records:
     def _put(self, tx: Tx, kind: str, name: str, text: str) -> Record:
         now = self._database.clock.now()
         row = tx.one("records.put", kind=kind, name=name, body=text, now=now)
-        self._drafts.changed(tx, (kind, name))
+        self._changed(tx, kind, name)
         tx.after_commit(lambda: self._forget(kind, name))
         return Record(kind, name, json.loads(text), row["created"] if row else now, now)
 
     def delete(self, tx: Tx, kind: str, name: str) -> bool:
         """Forget a definition, as part of the job `tx`. False where there is none."""
         tx.run("records.delete", kind=kind, name=name)
-        self._drafts.changed(tx, (kind, name))
+        self._changed(tx, kind, name)
         tx.after_commit(lambda: self._forget(kind, name))
         return tx.changes > 0
 
@@ -107,6 +112,10 @@ class Records:
     async def remove(self, kind: str, name: str) -> bool:
         """`delete` as a job of its own."""
         return await self._database.write(lambda tx: self.delete(tx, kind, name))
+
+    def _changed(self, tx: Tx, kind: str, name: str) -> None:
+        self._drafts.changed(tx, (kind, name))
+        self._kinds.changed(tx, kind)
 
     def _forget(self, kind: str, name: str) -> None:
         self._cache.pop((kind, name), None)
