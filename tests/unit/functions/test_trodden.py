@@ -21,7 +21,7 @@ from tests.unit.functions.test_shortcut import Server, comparable, without_times
 
 HANDLER = '''
 import gc, io, logging, os, sys, threading, zlib
-import boto3, botocore.endpoint, botocore.history
+import boto3, botocore.context, botocore.endpoint, botocore.history, botocore.useragent
 from botocore.config import Config
 from botocore.stub import Stubber
 
@@ -151,6 +151,23 @@ def asked_again(clients):
     again = clients.get("ails-once")["ResponseMetadata"]["RetryAttempts"]
     return again, [(clients.get(), quota.__self__._quota.available_capacity)[1] for _ in range(3)]
 
+def drained(clients):
+    """What failed for good has used up room, and each success gives back a bit."""
+    quota = [h for h in clients.s3.meta.events._emitter._handlers.prefix_search("after-call.s3.GetObject")][0]
+    failed = outcome(lambda c: c.get("ails"), clients)[0]
+    return failed, [(clients.get(), quota.__self__._quota.available_capacity)[1] for _ in range(3)]
+
+def redirected(clients):
+    """A bucket that another region has told to be there."""
+    hooks = clients.s3.meta.events._emitter._handlers.prefix_search("before-endpoint-resolution.s3")
+    [hook.__self__._cache for hook in hooks if hasattr(hook, "__self__")][0]["birds"] = "eu-west-1"
+    return clients.get()
+
+def in_a_context(clients):
+    with botocore.context.start_as_current_context():
+        botocore.useragent.register_feature_id("WAITER")
+        return clients.get()
+
 def pieces(clients):
     body = clients.get()["Body"]
     return body.read(10), list(body.iter_chunks(900)), body._raw_stream.closed
@@ -275,6 +292,8 @@ OTHERS = {
     "recorded": recorded,
     "stubbed": stubbed,
     "other keys": other_keys,
+    "redirected": redirected,
+    "in a context": in_a_context,
     "traced": traced,
     "at once": at_once,
     "left": left,
@@ -294,7 +313,7 @@ def handler(event, context):
         return [repr(outcome({**PLAIN, **OTHERS}[name], handler.clients)), len(long_ways)]
     if what == "again":
         fresh, warm = Clients(2), Clients(2).warm()
-        return [repr(outcome(asked_again, clients)) for clients in (fresh, warm)]
+        return [repr(outcome({"again": asked_again, "drained": drained}[name], clients)) for clients in (fresh, warm)]
     if what == "changes":
         clients = Clients().warm()
         del long_ways[:]
@@ -463,8 +482,15 @@ async def test_the_present_trace_goes_along(tmp_path: Path) -> None:
 
 
 async def test_retries_are_counted_as_ever(tmp_path: Path) -> None:
-    fresh, warm = await run(tmp_path, lambda worker: worker.call(["again", ""]))
+    fresh, warm = await run(tmp_path, lambda worker: worker.call(["again", "again"]))
     assert warm == fresh == repr(repr((1, [500, 500, 500])))
+
+
+async def test_successes_make_room_for_retries_again(tmp_path: Path) -> None:
+    fresh, warm = await run(tmp_path, lambda worker: worker.call(["again", "drained"]))
+    assert warm == fresh
+    assert re.fullmatch(r'"\(\'ClientError\', \[(\d{3}), \d{3}, \d{3}\]\)"', warm)
+    assert "500" not in warm
 
 
 async def test_hooks_that_change_all_the_time_end_the_watching(tmp_path: Path) -> None:
