@@ -161,10 +161,7 @@ class Hatch(asyncio.Protocol):
 def _read(whole: bytes, head: int) -> Asked | None:
     first, *lines = whole[_ASKED.size : head].decode("latin-1").split("\n")
     method, _, target = first.partition(" ")
-    headers = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            return None
-        headers[name.lower()] = value.strip(" \t")
+    parts = [line.partition(":") for line in lines]
+    headers = {name.lower(): value.strip(" \t") for name, colon, value in parts if colon}
+    # Fewer where one has no colon, or comes twice.
     return Asked(method, target, headers, whole[head:]) if len(headers) == len(lines) else None

@@ -15,7 +15,7 @@ from alight.calls import Call, Members, Principal
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.errors.common import AccessDenied, AccessDeniedException, AuthorizationError, InvalidClientTokenId
-from alight.gateway.policy import NOBODY, Context, Keys, Verdict, verdict, who
+from alight.gateway.policy import NOBODY, Context, Keys, Spoken, Verdict, verdict, who
 from alight.names import ACCOUNT, REGION, role_arn
 
 Needs = Callable[[str, str, Members], Sequence[tuple[str, str]]]
@@ -38,6 +38,8 @@ _FAULTS: Mapping[str, type[Fault]] = {
     "sts": AccessDenied,
     "sns": AuthorizationError,
 }
+#: Callers whose policies are remembered by action.
+CALLERS = 256
 _ANSWERS: Mapping[Verdict, bool | None] = {Verdict.ALLOWED: True, Verdict.DENIED: False, Verdict.SILENT: None}
 
 
@@ -81,6 +83,8 @@ class Authorizer:
         self._fill = fill
         self._resource_policies_of = resource_policies_of
         self._keys_of = keys_of
+        #: By the list of policies; with other documents in it they are others.
+        self._spoken: dict[int, Spoken] = {}
 
     def __call__(self, call: Call, given: Members) -> None:
         if call.service == "iam" and call.principal.kind in ("root", "user") and call.principal.session is not None:
@@ -99,9 +103,18 @@ class Authorizer:
             if why := self._refused(call, action, resource, keys):
                 raise _refusal(call, action, resource, why)
 
+    def _own(self, principal: Principal) -> Spoken:
+        policies = self._policies_of(principal)
+        known = self._spoken.get(id(policies))
+        if known is None or not known.is_of(policies):
+            if len(self._spoken) >= CALLERS:
+                self._spoken.clear()
+            known = self._spoken[id(policies)] = Spoken(policies)
+        return known
+
     def _refused(self, call: Call, action: str, resource: str, keys: Keys) -> str:
         """Why not; nothing where it is allowed."""
-        own = verdict(self._policies_of(call.principal), action, resource, keys)
+        own = verdict(self._own(call.principal), action, resource, keys)
         if own is Verdict.DENIED:
             return "with an explicit deny in an identity-based policy"
         limits = self._limits_of(call.principal)
@@ -109,7 +122,9 @@ class Authorizer:
         if session is Verdict.DENIED:
             return "with an explicit deny in a session policy"
         of_resource = self._resource_policies_of(resource)
-        theirs = verdict(of_resource, action, resource, keys, who(call.principal)) if of_resource else Verdict.SILENT
+        theirs, is_allowed = Verdict.SILENT, own is Verdict.ALLOWED
+        if of_resource:
+            theirs = verdict(of_resource, action, resource, keys, who(call.principal), denied_only=is_allowed)
         if theirs is Verdict.DENIED:
             return "with an explicit deny in a resource-based policy"
         if Verdict.ALLOWED in (own, theirs):

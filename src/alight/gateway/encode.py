@@ -81,8 +81,12 @@ def _finish(status: int, headers: Headers, body: bytes | AsyncIterator[bytes], a
     if status in BODILESS:
         kept = [pair for pair in headers if pair[0] not in (b"content-type", b"content-length")]
         return Response(status, kept, b"", 0)
-    given = next((value for name, value in headers if name == b"content-length"), None)
-    headers = [pair for pair in headers if pair[0] != b"content-length"]
+    given = None
+    for name, value in headers:
+        if name == b"content-length" and given is None:
+            given = value
+    if given is not None:
+        headers = [pair for pair in headers if pair[0] != b"content-length"]
     if isinstance(body, bytes):
         return Response(status, headers, body, int(given) if given is not None and not body else len(body))
     length = announced if announced is not None else given
@@ -113,6 +117,8 @@ def write_headers(bindings: Bindings, reply: Members, headers: Headers) -> None:
 
 
 def _header_value(item: Binding, value: Any) -> bytes:
+    if type(value) is str and item.is_text:
+        return _header_bytes(value)
     if item.shape.serialization.get("jsonvalue"):
         return base64.b64encode(json.dumps(value).encode())
     if item.shape.type_name == "list":

@@ -26,6 +26,12 @@ class Binding:
     member: str
     name: str
     shape: Shape
+    #: A text that travels as it is.
+    is_text: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_text = self.shape.type_name == "string" and not self.shape.serialization.get("jsonvalue")
+        object.__setattr__(self, "is_text", is_text)
 
 
 @dataclass(frozen=True, slots=True)

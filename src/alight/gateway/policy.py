@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from alight.calls import Members, Principal
 from alight.names import ACCOUNT, role_arn
 
+#: Actions for which one caller's statements are remembered.
+ACTIONS = 512
 #: Condition keys and their values; several of one key (`aws:TagKeys`) are a tuple.
 Context = Mapping[str, str | tuple[str, ...]]
 
@@ -57,6 +60,29 @@ class Who:
     account: str = ""
 
 
+class Spoken:
+    """Documents that do not change, with their statements by action: of all that a caller has, one or two speak of what
+    it does."""
+
+    def __init__(self, policies: Sequence[Members]) -> None:
+        self._policies = tuple(policies)
+        self._by_action: dict[str, list[Members]] = {}
+
+    def is_of(self, policies: Sequence[Members]) -> bool:
+        """Whether these are the very documents."""
+        return len(policies) == len(self._policies) and all(map(is_, policies, self._policies))
+
+    def of(self, action: str) -> list[Members]:
+        """The statements that may say something of this action."""
+        found = self._by_action.get(action)
+        if found is None:
+            if len(self._by_action) >= ACTIONS:
+                self._by_action.clear()
+            statements = (item for policy in self._policies for item in _statements(policy))
+            found = self._by_action[action] = [item for item in statements if _may_speak(item, action)]
+        return found
+
+
 #: A caller without a name: only `*` means them.
 NOBODY = Who()
 
@@ -75,12 +101,16 @@ def allowed(policies: Sequence[Members], action: str, resource: str, context: Co
 
 
 def verdict(
-    policies: Sequence[Members], action: str, resource: str, context: Context | Keys, caller: Who | None = None
-) -> Verdict:
-    """What policies say: those of the caller (`caller` None), or those of a resource, about `caller`."""
+    policies: Sequence[Members] | Spoken, action: str, resource: str, context: Context | Keys,
+    caller: Who | None = None, *, denied_only: bool = False,
+) -> Verdict:  # fmt: skip
+    """What policies say: those of the caller (`caller` None), or those of a resource, about `caller`; `denied_only`
+    where it is all the same whether they allow it."""
     keys = context if isinstance(context, Keys) else Keys(lambda: context)
     found = Verdict.SILENT
-    for statement in (item for policy in policies for item in _statements(policy)):
+    for statement in (policies if isinstance(policies, Spoken) else Spoken(policies)).of(action):
+        if denied_only and statement.get("Effect") != "Deny":
+            continue
         if caller is not None and not _speaks_of(statement, caller):
             continue
         match statement.get("Effect"):
@@ -145,6 +175,14 @@ def _matches(statement: Members, action: str, resource: str, keys: Keys, *, unsu
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         return unsure
+
+
+def _may_speak(statement: Members, action: str) -> bool:
+    """Not where it clearly speaks of other actions; what cannot be understood has to be looked at each time."""
+    try:
+        return _covers(statement, "Action", lambda pattern: _is_action(pattern, action))
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return True
 
 
 def _covers(statement: Members, name: str, matches: Callable[[str], bool]) -> bool:
@@ -287,7 +325,7 @@ _NEGATIVE = {
 
 def _conditions_hold(conditions: Mapping[str, Any], keys: Keys) -> bool:
     """All must hold; the values of one key are alternatives. Raises where an operator is not known."""
-    return all(
+    return conditions == {} or all(
         _holds(operator, name, [_text(value) for value in _listed(wanted)], keys)
         for operator, tests in conditions.items()
         for name, wanted in tests.items()

@@ -73,15 +73,15 @@ class Predictions:
         record = self._records.get(ENDPOINT, endpoint)
         for part in record.body["Variants"] if record else ():
             if part["name"] == variant and part["sha256"]:
-                return _read_labels(self._folder / part["sha256"] / LABELS)
+                return _read_labels(self._folder, part["sha256"])
         return ()
 
 
 @lru_cache(maxsize=64)
-def _read_labels(path: Path) -> tuple[str, ...]:
+def _read_labels(folder: Path, sha256: str) -> tuple[str, ...]:
     """A package never changes under its name, so what was read once stays true."""
     try:
-        return tuple(path.read_text(encoding="utf-8").splitlines())
+        return tuple((folder / sha256 / LABELS).read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError):
         return ()
 

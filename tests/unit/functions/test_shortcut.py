@@ -41,6 +41,11 @@ def get(key, of=s3):
 def whole(key):
     return get(key)["Body"].read()
 
+def told():
+    """Read at once, and then asked how far it has been read."""
+    body = get("card")["Body"]
+    return body.read(), body.tell(), body.read(), body._raw_stream.status
+
 def head():
     del seen[:]
     return s3.head_object(Bucket="birds", Key="card"), list(seen)
@@ -99,6 +104,7 @@ def elsewhere():
 
 SCENARIOS = {
     "whole": lambda: whole("card"),
+    "told": told,
     "members": lambda: {k: v for k, v in get("card").items() if k != "Body"},
     "no body": lambda: whole("empty"),
     "head": head,

@@ -311,6 +311,15 @@ def handler(event, context):
     if what == "warm":
         del long_ways[:]
         return [repr(outcome({**PLAIN, **OTHERS}[name], handler.clients)), len(long_ways)]
+    if what == "traces":
+        clients = Clients()
+        del long_ways[:]
+        for trace in ("Root=1", "Root=1", 'Root=2;Parent=4 ";Sampled=1'):
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+            clients.get()
+        del os.environ["_X_AMZN_TRACE_ID"]
+        clients.get()
+        return len(long_ways)
     if what == "again":
         fresh, warm = Clients(2), Clients(2).warm()
         return [repr(outcome({"again": asked_again, "drained": drained}[name], clients)) for clients in (fresh, warm)]
@@ -474,11 +483,10 @@ def test_others_that_watch_see_the_call(all_told: dict[str, Told]) -> None:
 
 async def test_the_present_trace_goes_along(tmp_path: Path) -> None:
     async def work(worker: Worker) -> list[Any]:
-        await worker.call(["ready", "get"])
-        await worker.call(["warm", "traced"])
+        assert await worker.call(["traces", ""]) == 2
         return [headers.get("x-amzn-trace-id") for _, headers, _ in worker._server.asked]
 
-    assert await run(tmp_path, work) == ['Root=1-2-3;Parent=4%20";Sampled=1', None]
+    assert await run(tmp_path, work) == ["Root=1", "Root=1", 'Root=2;Parent=4%20";Sampled=1', None]
 
 
 async def test_retries_are_counted_as_ever(tmp_path: Path) -> None:

@@ -59,6 +59,29 @@ def test_either_allows_and_either_denies(own: list[Members], theirs: list[Member
     assert asked(own, theirs) == expected
 
 
+def test_other_policies_in_the_same_list_are_others() -> None:
+    """Statements are remembered by the documents that they stand in, for each action."""
+    own: list[Members] = []
+    authorize = Authorizer(
+        needs=lambda service, operation, given: [(f"{service}:{operation}", QUEUE)],
+        policies_of=lambda role: own,
+        clock=ManualClock(),
+    )
+
+    def may(operation: str) -> bool:
+        try:
+            authorize(Call("sqs", operation, "id", ROLE), {})
+        except Fault:
+            return False
+        return True
+
+    found = []
+    for documents in ([], [policy("Allow")], [policy("Deny")], [policy("Allow")], [policy("Allow"), policy("Deny")]):
+        own[:] = documents
+        found.append((may("SendMessage"), may("ReceiveMessage"), may("SendMessage")))
+    assert found == [(allowed, False, allowed) for allowed in (False, True, False, True, False)]
+
+
 def test_the_owner_is_not_bound() -> None:
     root = Principal("root", "arn:aws:iam::000000000000:root", "ROOT")
     assert asked([], [policy("Deny", Principal="*")], root) == ""
