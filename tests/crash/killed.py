@@ -16,7 +16,7 @@ from pathlib import Path
 #: All that changes files or their names, or sends. Those of 64 bits, which the C library has beside some, count as one.
 CALLS = (
     "write", "pwrite", "writev", "fsync", "fdatasync", "rename", "renameat", "unlink", "unlinkat", "ftruncate",
-    "send", "sendto", "sendmsg",
+    "send", "sendto", "sendmsg", "fallocate",
 )  # fmt: skip
 
 SHIM = """
@@ -77,6 +77,8 @@ CALL(10, ssize_t, send, (int f, const void *b, size_t n, int o), (f, b, n, o))
 CALL(11, ssize_t, sendto, (int f, const void *b, size_t n, int o, const struct sockaddr *a, socklen_t l),
      (f, b, n, o, a, l))
 CALL(12, ssize_t, sendmsg, (int f, const struct msghdr *m, int o), (f, m, o))
+CALL(13, int, fallocate, (int f, int m, off_t o, off_t n), (f, m, o, n))
+CALL(13, int, fallocate64, (int f, int m, off64_t o, off64_t n), (f, m, o, n))
 """
 
 #: In place of a call: whichever comes.

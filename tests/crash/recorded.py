@@ -167,7 +167,16 @@ class Volume:
             return node is not None
         if name in ("write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate"):
             return self._write(step)
-        return False
+        return name == "fallocate" and "PUNCH_HOLE" in step.args and self._punch(step)
+
+    def _punch(self, step: Step) -> bool:
+        """What was there is zeros from now on; the file is as long as before."""
+        node = self._find(step.handle[1])
+        if not isinstance(node, File):
+            return False
+        start, size = map(int, re.findall(r", (\d+)", step.args)[:2])
+        node.content.change(start, bytes(max(min(size, len(node.content.live) - start), 0)))
+        return True
 
     def _write(self, step: Step) -> bool:
         descriptor, path = step.handle

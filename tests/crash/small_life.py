@@ -34,6 +34,7 @@ from alight.store.database import Database, Tx
 from alight.store.journal import Event, NewEvent
 from alight.store.objects import ObjectStore
 from alight.store.outbox import OutboxStore
+from alight.store.packs import PACKED_LIMIT
 from alight.store.receiving import INLINE_LIMIT, Incoming
 from alight.store.records import Records
 from alight.store.shapes import ObjectInfo
@@ -47,7 +48,7 @@ TOLD = names.topic_arn("told")
 OUTSIDE, QUEUE = "http://127.0.0.1:9/", names.queue_arn("letters")
 #: Kind of the records that stand for what lies in the queue.
 LETTER = "small:letter"
-#: Keys of each turn: overwritten by the next, as a file and in a row; its own; its own, and deleted again.
+#: Keys of each turn: overwritten by the next, as a file and in a row; its own, in a pack; the same, and deleted again.
 LARGE, SMALL, KEPT, GONE = "large", "small", "kept", "gone"
 #: Its first attempt fails.
 FAILS = SMALL
@@ -121,7 +122,7 @@ class Life:
         if self.objects.get_bucket(BUCKET) is None:
             await self.database.write(self._make)
         await asyncio.gather(
-            self._put(LARGE, turn, INLINE_LIMIT + 1),
+            self._put(LARGE, turn, PACKED_LIMIT + 1),
             self._put(SMALL, turn, 100),
             self._put(f"{KEPT}-{turn}", turn, INLINE_LIMIT + turn),
             self._put_and_delete(f"{GONE}-{turn}", turn),
@@ -159,7 +160,7 @@ class Life:
         """An object and its event, answered once both are on the disk."""
         event, data = f"{key}:{turn}", content(key, turn, size)
         self.say("begin", event)
-        incoming = self.objects.take(data) if size <= INLINE_LIMIT else await self.objects.receive(chunks(data))
+        incoming = self.objects.take(data) if size <= self.objects.held else await self.objects.receive(chunks(data))
         await self.database.write(partial(self._place, key=key, event=event, incoming=incoming))
         self.say("done", event)
 

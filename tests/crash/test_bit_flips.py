@@ -40,7 +40,7 @@ from alight.store.versions import ENABLED, SETTING
 from tests.crash.accountant import Balance
 
 FLIPS = int(os.environ.get("ALIGHT_CHAOS_FLIPS") or 60)
-SIZES = (0, 40, 700, 3_000, 70_000)
+SIZES = (0, 40, 700, 3_000, 70_000, 270_000)
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:sees"
 NOW = 1_700_000_000.0
 
@@ -238,7 +238,12 @@ def examine(folder: Path) -> Sound:
     files = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
     facts, noticed = asyncio.run(serve(folder))
     assert (noticed, damage(folder)) == ([], [])
-    bodies = [str(path.relative_to(folder)) for path in (folder / "bodies").rglob("*") if path.is_file()]
+    bodies = [
+        str(path.relative_to(folder))
+        for place in ("bodies", "packs")
+        for path in (folder / place).rglob("*")
+        if path.is_file()
+    ]
     sound = Sound(folder, facts, files, bodies)
     sound.restore()
     return sound

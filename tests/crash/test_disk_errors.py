@@ -23,7 +23,7 @@ from tests.crash.rig import BUCKET, NOTES, TOLD_TO_NOBODY, House, Rig, rig, say
 from tests.support import Instance
 
 ROUNDS = int(os.environ.get("ALIGHT_CHAOS_DISK_ERRORS") or 3)
-LARGE, SMALL = 200_000, 500
+LARGE, MIDDLE, SMALL = 300_000, 150_000, 500
 #: Seconds in which the runtime has to be gone; a loaded machine takes its time.
 GONE = 20
 
@@ -62,6 +62,8 @@ class Fault:
 SHARDS = tuple(f"bodies/{number:02x}" for number in range(256))
 FAULTS = (
     Fault("fsync", "EIO", LARGE),  # an object's file
+    Fault("fsync", "EIO", MIDDLE),  # a pack
+    Fault("pwrite64", "EIO", MIDDLE),
     Fault("fdatasync", "EIO", SMALL),  # the journal
     Fault("fdatasync", "EIO", SMALL, for_ever=True),
     Fault("fsync", "EIO", LARGE, SHARDS),  # an object's name

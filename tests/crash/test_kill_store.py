@@ -18,6 +18,7 @@ from alight.store.objects import ObjectStore
 from alight.store.verify import verify
 from tests.crash import store_child
 from tests.crash.accountant import Balance
+from tests.crash.packed import left_in_packs
 
 KILLS = 20
 #: Rounds of one life are numbered from here on, so that a later round is always a greater number.
@@ -68,6 +69,7 @@ async def judge(folder: Path, known: Known, kept: Known) -> list[str]:
     present = {path.name for path in (folder / "bodies").rglob("*") if path.is_file()}
     wrong += [f"{name} is missing" for name in referenced - present]
     wrong += [f"{name} was left" for name in present - referenced]
+    wrong += left_in_packs(folder)
     return wrong + [f"{path.name} was left" for path in (folder / "tmp").iterdir()]
 
 

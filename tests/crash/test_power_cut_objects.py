@@ -29,6 +29,7 @@ from alight.store.database import Database
 from alight.store.objects import ObjectStore
 from alight.store.verify import verify
 from tests.crash.accountant import Balance
+from tests.crash.packed import left_in_packs
 from tests.crash.recorded import File, Folder, Volume, read_steps, strace
 from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.making import books, let_in, make_function, make_role
@@ -190,6 +191,7 @@ async def judge(data: Path, asked: Asked, told: set[str], outcome: Outcome) -> N
     outcome.found += len(seen)
     outcome.wrong += [f"{item.what} {item.key}" for item in verify(data)]
     outcome.wrong += [f"left: {path}" for path in stored(data) if path.name not in referenced]
+    outcome.wrong += left_in_packs(data)
     events = read_events(data)
     outcome.wrong += [f"{key} {etag} has no event" for key, etag in seen if not events[key, etag]]
     outcome.wrong += [

@@ -26,6 +26,7 @@ from alight.store import journal
 from alight.store.verify import verify
 from tests.crash.accountant import Balance
 from tests.crash.killed import ANY, KillAt
+from tests.crash.packed import left_in_packs
 from tests.crash.small_life import BUCKET, LETTER, Life, begin, pen
 from tests.crash.store_child import content
 from tests.support import clean_environment, sweep
@@ -97,6 +98,7 @@ async def judge(made: Lives) -> list[str]:
     wrong += [f"{name} is missing" for name in referenced - present]
     wrong += [f"{name} was left" for name in present - referenced]
     wrong += [f"{path.name} was left" for path in (data / "tmp").iterdir()]
+    wrong += left_in_packs(data)
     return wrong + [f"{finding.what} {finding.key} is damaged" for finding in verify(data)]
 
 

@@ -28,7 +28,9 @@ def lay(data: Path, journal: int, telemetry: int) -> None:
                 "SELECT json_extract(body, '$.Code.Dir') FROM records WHERE kind = 'lambda:function'"
             ).fetchall()
         connection.close()
-    (data / "bodies" / body[:2]).mkdir(parents=True)
-    (data / "bodies" / body[:2] / body).write_bytes(LARGE)
+    # From version 8 on it is the first one in a pack.
+    place = data / "packs" / body[1:13] if body.startswith("p") else data / "bodies" / body[:2] / body
+    place.parent.mkdir(parents=True)
+    place.write_bytes(LARGE)
     (data / "functions" / code).mkdir(parents=True)
     (data / "functions" / code / "app.py").write_text(CODE)

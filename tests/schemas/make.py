@@ -16,7 +16,7 @@ from tests.support import Instance, eventually, start_alight, sweep
 from tests.walk.making import let_in, make_function, make_role, open_queue
 
 HERE = Path(__file__).parent
-#: What the objects hold that every folder has; the last one has a file of its own.
+#: What the objects hold that every folder has; the last one is not in the database.
 SMALL, LARGE = b"small" * 10, b"large" * 40_000
 WAITING = 3
 

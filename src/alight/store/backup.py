@@ -25,6 +25,7 @@ from alight.store.ground import BODIES
 from alight.store.ground import FILE_NAME as JOURNAL
 from alight.store.lock import FILE_NAME as LOCK
 from alight.store.migrations import MIGRATIONS, newest_version
+from alight.store.packs import PACKS, Packed
 from alight.store.statements import load_statements
 from alight.store.telemetry import FILE_NAME as TELEMETRY
 from alight.store.verify import Finding, verify
@@ -41,7 +42,7 @@ _DATABASES = (JOURNAL, TELEMETRY)
 _CODE = (("functions", "code"), ("functions", "opt"))
 #: What belongs to the life of one process, or is copied in another way.
 _LEFT_OUT = frozenset(
-    {BODIES, TEMPORARY, LOCK, WITNESS, BALLAST, MANIFEST, RECORD, f"{RECORD}.new", "instance.json", "fetched"}
+    {BODIES, PACKS, TEMPORARY, LOCK, WITNESS, BALLAST, MANIFEST, RECORD, f"{RECORD}.new", "instance.json", "fetched"}
 )
 _PARTIAL = ".partial"
 
@@ -104,9 +105,9 @@ def restore(backup: Path, folder: Path) -> Backup:
         folder.rmdir()  # An empty one makes way.
     with _made(folder) as stack:
         partial = folder.with_name(folder.name + _PARTIAL)
-        shutil.copytree(
-            backup, partial, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST, LOCK)
-        )
+        left_out = shutil.ignore_patterns(MANIFEST, LOCK, BODIES, PACKS)
+        shutil.copytree(backup, partial, symlinks=True, dirs_exist_ok=True, ignore=left_out)
+        _copy_bodies(backup, partial)
         _finish(partial, folder, None)
         stack.pop_all()
     return known
@@ -167,20 +168,28 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _copy_bodies(source: Path, target: Path) -> int:
-    """The files that the copied database names; one that is missing is found by reading back."""
+    """What the copied database names and does not hold; what is missing is found by reading back."""
     connection = open_reader(target / JOURNAL)
     number = 0
     try:
         for id in _files_of(connection):
-            place = target / BODIES / id[:2]
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
-                shutil.copyfile(source / BODIES / id[:2] / id, place / id, follow_symlinks=False)
-                (place / id).chmod(0o600)
+                _copy_body(source, target, id)
                 number += 1
     finally:
         connection.close()
     return number
+
+
+def _copy_body(source: Path, target: Path, id: str) -> None:
+    packed = Packed.of(id)
+    place = target / PACKS if packed else target / BODIES / id[:2]
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if packed:
+        packed.copy(source / PACKS, place)
+    else:
+        shutil.copyfile(source / BODIES / id[:2] / id, place / id, follow_symlinks=False)
+        (place / id).chmod(0o600)
 
 
 def _files_of(connection: apsw.Connection) -> Iterator[str]:

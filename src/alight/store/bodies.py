@@ -1,8 +1,9 @@
-"""Where the bytes of objects lie: small ones in their own table, larger ones as files `bodies/<2 hex>/<id>`.
+"""Where the bytes of objects lie: small ones in their own table, those of middle size in packs (`packs`), larger ones
+as files `bodies/<2 hex>/<id>`.
 
-A body is named by an id, never by a key, so no key is ever a path. Copies refer to the same bytes. A file goes
-when nobody refers to it, after the commit that says so and after the last reader: a crash in between leaves an
-orphan for `sweep`, never a row without bytes.
+A body is named by an id, never by a key, so no key is ever a path. Copies refer to the same bytes. A file, or a place
+in a pack, goes when nobody refers to it, after the commit that says so and after the last reader: a crash in between
+leaves an orphan for `sweep`, never a row without bytes.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from alight.errors.store import Damaged
 from alight.store.connections import sync_directory
 from alight.store.database import Database, Reader, Tx
 from alight.store.ground import BODIES
-from alight.store.reading import Body, Slice
-from alight.store.receiving import Incoming
+from alight.store.packs import Packed, Packs
+from alight.store.reading import Body, Place, Slice
+from alight.store.receiving import INLINE_LIMIT, Incoming
 from alight.store.shapes import Segment
 
 TEMPORARY = "tmp"
@@ -44,6 +46,9 @@ class Bodies:
         _make_folders(self.folder, self.temporary)
         # What lies in the temporary folder now was left by a crash; what comes later is in use.
         self._leftovers = list(self.temporary.iterdir())
+        self._packs = Packs(folder)
+        #: The largest body that is taken in memory.
+        self.held = max(INLINE_LIMIT, self._packs.limit)
         self._readers: Counter[str] = Counter()
         self._condemned: set[str] = set()
         self._holds = 0
@@ -51,14 +56,16 @@ class Bodies:
 
     def place(self, tx: Tx, incoming: Incoming) -> Segment:
         """Put what was received in its place, as part of the job `tx`."""
-        segment = Segment(incoming.version_id, incoming.size, incoming.crc64nvme, incoming.path is None)
+        body, data = incoming.version_id, incoming.inline
         if incoming.path is not None:
-            target = self._path(segment.body)
+            target = self._path(body)
             os.rename(incoming.path, target)
             tx.after_rollback(lambda: target.unlink(missing_ok=True))
             tx.sync_directory(target.parent)
-        tx.run("bodies.add", id=segment.body, size=segment.size, crc64nvme=segment.crc64nvme, data=incoming.inline)
-        return segment
+        elif data is not None and len(data) > INLINE_LIMIT:
+            body, data = self._packs.add(tx, data), None
+        tx.run("bodies.add", id=body, size=incoming.size, crc64nvme=incoming.crc64nvme, data=data)
+        return Segment(body, incoming.size, incoming.crc64nvme, data is not None)
 
     def share(self, tx: Tx, segments: Iterable[Segment]) -> None:
         """One more object refers to these bytes. Raises `Damaged` where they are not there."""
@@ -94,7 +101,7 @@ class Bodies:
         pinned = [item.segment.body for item in slices if item.data is None]
         with self._guard:
             self._readers.update(pinned)
-        return Body(slices, self._path, self._threads, lambda: self._unpin(pinned))
+        return Body(slices, self._place, self._threads, lambda: self._unpin(pinned))
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -107,18 +114,34 @@ class Bodies:
             with self._guard:
                 self._holds -= 1
                 gone = self._no_longer_needed(list(self._condemned))
-            _unlink_all([self._path(body) for body in gone])
+            self._erase(gone)
 
     async def sweep(self) -> int:
         """Remove temporary files of an earlier life and files that no row refers to; how many there were."""
         leftovers, self._leftovers = self._leftovers, []
         removed = await asyncio.to_thread(_unlink_all, leftovers)
+        removed += await asyncio.to_thread(self._packs.sweep, self._packed, self._reads_in)
         strangers = await asyncio.to_thread(self._database.run_apart, self._strangers)
         for start in range(0, len(strangers), _SWEEP_BATCH):
             batch = strangers[start : start + _SWEEP_BATCH]
             unknown = await self._database.write(partial(self._unknown, ids=batch))
-            removed += await asyncio.to_thread(_unlink_all, self._nobody_reads(unknown))
+            removed += await asyncio.to_thread(self._erase, self._nobody_reads(unknown))
         return removed
+
+    def close(self) -> None:
+        """No descriptor stays open."""
+        self._packs.close()
+
+    def _packed(self, pack: str) -> list[Packed]:
+        """The places of one pack that somebody refers to, in their order."""
+        rows = self._database.run_apart(lambda reader: reader.all("bodies.packed", start=f"p{pack}", end=f"p{pack}g"))
+        return [place for row in rows if (place := Packed.of(row["id"]))]
+
+    def _reads_in(self, pack: str) -> bool:
+        """Whether bytes of a pack are kept for somebody."""
+        with self._guard:
+            read = {body for body, count in self._readers.items() if count > 0} | self._condemned
+        return self._holds > 0 or any(body.startswith(f"p{pack}") for body in read)
 
     def _strangers(self, reader: Reader) -> list[str]:
         found = []
@@ -143,16 +166,26 @@ class Bodies:
     def _path(self, body: str) -> Path:
         return self.folder / body[:2] / body
 
+    def _place(self, body: str) -> Place:
+        packed = Packed.of(body)
+        return Place(self._packs.folder / packed.pack, packed.start) if packed else Place(self._path(body))
+
     def _remove(self, ids: list[str]) -> None:
         if free := self._nobody_reads(ids):
-            self._threads.submit(_unlink_all, free)
+            self._threads.submit(self._erase, free)
 
-    def _nobody_reads(self, ids: list[str]) -> list[Path]:
-        """The files that may go now; the others go with their last reader."""
+    def _erase(self, ids: Iterable[str]) -> int:
+        """The bytes go (blocks); how many there were."""
+        packed = {body: place for body in ids if (place := Packed.of(body))}
+        self._packs.free(packed.values())
+        return len(packed) + _unlink_all([self._path(body) for body in ids if body not in packed])
+
+    def _nobody_reads(self, ids: list[str]) -> list[str]:
+        """What may go now; the others go with their last reader."""
         with self._guard:
             read = {body for body in ids if self._holds or self._readers[body] > 0}
             self._condemned |= read
-        return [self._path(body) for body in ids if body not in read]
+        return [body for body in ids if body not in read]
 
     def _unpin(self, ids: list[str]) -> None:
         with self._guard:
@@ -162,7 +195,7 @@ class Bodies:
                 del self._readers[body]
             gone = self._no_longer_needed(idle)
         if gone:
-            _unlink_all([self._path(body) for body in gone])
+            self._erase(gone)
 
     def _no_longer_needed(self, ids: Iterable[str]) -> set[str]:
         """Those of the condemned that nobody reads or keeps; they are no longer on the list."""

@@ -92,6 +92,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable, whoever wrote them."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_descriptor(descriptor: int) -> None:
     """Put what was written to the descriptor on the disk itself."""
     full = getattr(fcntl, "F_FULLFSYNC", None)

@@ -48,7 +48,7 @@ class ObjectStore:
         self._database = database
         self._threads = ThreadPoolExecutor(_FILE_THREADS, "alight-files")
         self._bodies = Bodies(database, folder, self._threads)
-        self._receiver = Receiver(self._bodies.temporary, self._threads, reserve, database.give_up)
+        self._receiver = Receiver(self._bodies.temporary, self._threads, self._bodies.held, reserve, database.give_up)
         self._buckets = buckets = Buckets(database)
         self._uploads = uploads = Uploads(database, self._bodies)
         # One face for all of it; each of these is documented where it is written.
@@ -67,6 +67,8 @@ class ObjectStore:
         self.newest_version = self._versions.newest
         self.list_versions = self._versions.list
         self.kept = self._bodies.kept
+        self.held = self._receiver.held
+        self.take = self._receiver.take
 
     async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
         """Take a body, hashed with `algorithms` (names of `checksums.ALGORITHMS`) beside MD5 and crc64nvme.
@@ -74,10 +76,6 @@ class ObjectStore:
         What `chunks` raises is raised here, with nothing left behind. Raises `InsufficientStorage`.
         """
         return await self._receiver.receive(chunks, algorithms)
-
-    def take(self, data: bytes, *, algorithms: tuple[str, ...] = ()) -> Incoming:
-        """`receive` for a body that was read whole and is small (up to `INLINE_LIMIT` bytes)."""
-        return self._receiver.take(data, algorithms)
 
     def put(self, tx: Tx, bucket: str, key: str, incoming: Incoming, info: ObjectInfo, *, etag: str = "") -> ObjectRow:
         """The object under this key from now on; `etag` is the MD5 unless given. The caller checks the bucket."""
@@ -221,6 +219,7 @@ class ObjectStore:
     def close(self) -> None:
         """End the threads; before the database is closed."""
         self._threads.shutdown()
+        self._bodies.close()
 
     def _insert(
         self,

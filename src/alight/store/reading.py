@@ -25,6 +25,14 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The file of a body, and where in it that begins."""
+
+    path: Path
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
     """The bytes `start` to `end` of a segment; `data` are all bytes of a small one."""
 
@@ -44,7 +52,7 @@ class Body(AsyncIterator[bytes]):
     def __init__(
         self,
         slices: list[Slice],
-        locate: Callable[[str], Path],
+        locate: Callable[[str], Place],
         threads: ThreadPoolExecutor,
         release: Callable[[], None],
     ) -> None:
@@ -74,18 +82,19 @@ class Body(AsyncIterator[bytes]):
 
 
 async def _chunks(
-    slices: list[Slice], locate: Callable[[str], Path], threads: ThreadPoolExecutor
+    slices: list[Slice], locate: Callable[[str], Place], threads: ThreadPoolExecutor
 ) -> AsyncGenerator[bytes, None]:
     for item in slices:
         if item.data is not None:
             yield _checked(item, item.data)
             continue
-        descriptor = _open(locate(item.segment.body))
+        place = locate(item.segment.body)
+        descriptor = _open(place.path, item.segment.body)
         try:
             crc = ALGORITHMS["crc64nvme"]()
             position = item.start
             while position < item.end:
-                chunk = await _read(threads, descriptor, min(CHUNK_SIZE, item.end - position), position)
+                chunk = await _read(threads, descriptor, min(CHUNK_SIZE, item.end - position), place.start + position)
                 position += len(chunk)
                 crc.update(chunk)
                 if not chunk or (position == item.end and item.whole and not _matches(crc, item.segment)):
@@ -95,7 +104,7 @@ async def _chunks(
             os.close(descriptor)
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, body: str) -> int:
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -103,7 +112,7 @@ def _open(path: Path) -> int:
         finally:
             os.close(folder)
     except OSError:
-        raise Damaged("bodies", path.name) from None
+        raise Damaged("bodies", body) from None
 
 
 async def _read(threads: ThreadPoolExecutor, descriptor: int, size: int, position: int) -> bytes:

@@ -20,7 +20,7 @@ from alight.names import new_version_id
 from alight.store.checksums import ALGORITHMS, Hasher, encode
 from alight.store.connections import BROKEN, NO_ROOM, sync_descriptor
 
-#: Bodies up to this size travel in the commit group itself.
+#: Bodies up to this size lie in rows.
 INLINE_LIMIT = 64 << 10
 
 #: Bodies in a row that go to one folder: as many as a commit group may hold.
@@ -57,16 +57,23 @@ class Incoming:
 class Receiver:
     """Receives bodies into `folder` (a folder for temporary files on the file system of the bodies).
 
-    `reserve` is the free space in bytes that is left for work that was already accepted; `on_broken` is told of a disk
-    that fails.
+    Bodies up to `held` bytes stay in memory. `reserve` is the free space in bytes that is left for work that was
+    already accepted; `on_broken` is told of a disk that fails.
     """
 
     def __init__(
-        self, folder: Path, threads: ThreadPoolExecutor, reserve: int, on_broken: Callable[[OSError], None]
+        self,
+        folder: Path,
+        threads: ThreadPoolExecutor,
+        held: int,
+        reserve: int,
+        on_broken: Callable[[OSError], None],
     ) -> None:
         self._on_broken = on_broken
         self._folder = folder
         self._threads = threads
+        #: The largest body that stays in memory until its commit group.
+        self.held = held
         self._reserve = reserve
         self._names = Names()
 
@@ -88,7 +95,7 @@ class Receiver:
                 if held >= SPOOL_SIZE:
                     await self._in_thread(spool.write, digest, waiting)
                     waiting, held = [], 0
-            if not spool.opened and held <= INLINE_LIMIT:
+            if not spool.opened and held <= self.held:
                 return digest.close(version_id, inline=digest.take(waiting))
             await self._in_thread(spool.finish, digest, waiting)
             return digest.close(version_id, path=spool.path)
@@ -102,7 +109,7 @@ class Receiver:
             raise
 
     def take(self, data: bytes, algorithms: tuple[str, ...] = ()) -> Incoming:
-        """A small body (up to `INLINE_LIMIT` bytes) that is here whole. Raises `InsufficientStorage`."""
+        """A body that may stay in memory (`held`) and is here whole. Raises `InsufficientStorage`."""
         self._check_room()
         digest = _Digest(algorithms)
         digest.update([data])

@@ -58,7 +58,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of an object's bytes: a row of `bodies` (`inline`) or a file of that name."""
+    """A run of an object's bytes: the row `body` of `bodies` (`inline`), or beside the database where its name says."""
 
     body: str
     size: int

@@ -16,6 +16,7 @@ from alight.seal import seal_of
 from alight.store.checksums import ALGORITHMS, encode
 from alight.store.connections import open_reader
 from alight.store.ground import BODIES, FILE_NAME
+from alight.store.packs import PACKS, Packed
 from alight.store.reading import CHUNK_SIZE
 from alight.store.rows import Reader, Row
 from alight.store.statements import load_statements
@@ -41,7 +42,7 @@ def verify(folder: Path) -> list[Finding]:
     connection = open_reader(folder / FILE_NAME)
     try:
         reader = Reader(connection, load_statements(), _unexpected)
-        found = [*_pages(connection), *_rows(reader), *_references(reader), *_bodies(reader, folder / BODIES)]
+        found = [*_pages(connection), *_rows(reader), *_references(reader), *_bodies(reader, folder)]
         return [*found, *_code(reader, folder / FUNCTIONS)]
     finally:
         connection.close()
@@ -120,7 +121,10 @@ def _chunks(row: Row, folder: Path) -> Iterator[bytes]:
     if row["data"] is not None:
         yield row["data"]
         return
-    descriptor = os.open(folder / row["id"][:2] / row["id"], os.O_RDONLY | os.O_NOFOLLOW)
+    if packed := Packed.of(row["id"]):
+        yield packed.read(folder / PACKS)
+        return
+    descriptor = os.open(folder / BODIES / row["id"][:2] / row["id"], os.O_RDONLY | os.O_NOFOLLOW)
     with open(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(CHUNK_SIZE):
             yield chunk

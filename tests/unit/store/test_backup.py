@@ -18,7 +18,7 @@ from alight.store.objects import ObjectStore
 from alight.store.verify import verify
 from tests.unit.store.conftest import Put, files, read
 
-LARGE = bytes(range(256)) * 1024
+LARGE = bytes(range(256)) * 2048
 
 
 def taken(database: Database, target: Path) -> Backup:

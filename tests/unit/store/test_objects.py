@@ -19,14 +19,14 @@ from alight.store import connections, receiving, writer
 from alight.store.checksums import checksum
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
-from alight.store.reading import CHUNK_SIZE
+from alight.store.packs import PACKED_LIMIT, Packed
 from alight.store.receiving import INLINE_LIMIT, NEIGHBOURS, SPOOL_SIZE, Names
 from alight.store.shapes import ObjectInfo, ObjectRow
 from alight.store.verify import verify
 from tests.unit.store.conftest import Put, chunked, files, read
 from tests.unit.store.test_database import damage_row
 
-SIZES = [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1, CHUNK_SIZE, SPOOL_SIZE - 1, 2 * SPOOL_SIZE + 77]
+SIZES = [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1, PACKED_LIMIT, PACKED_LIMIT + 1, SPOOL_SIZE - 1, 2 * SPOOL_SIZE + 77]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -37,11 +37,11 @@ async def test_bytes_come_back(size: int, store: ObjectStore, put: Put, database
     assert (row.size, row.etag) == (size, hashlib.md5(data).hexdigest())
     assert row.crc64nvme == checksum("crc64nvme", data)
     assert await read(store, row) == data
-    assert len(files(database)) == (1 if size > INLINE_LIMIT else 0)
+    assert len(files(database)) == (1 if size > PACKED_LIMIT else 0)
     assert verify(database.folder) == []
 
 
-@pytest.mark.parametrize("size", [1_000, 2 * SPOOL_SIZE])
+@pytest.mark.parametrize("size", [1_000, 200_000, 2 * SPOOL_SIZE])
 async def test_ranges(size: int, store: ObjectStore, put: Put) -> None:
     data = os.urandom(size)
     row = await put("key", data)
@@ -75,7 +75,7 @@ async def test_asked_for_digests_are_those_of_the_bytes(store: ObjectStore) -> N
 
 
 async def test_overwriting_removes_the_old_bytes(store: ObjectStore, put: Put, database: Database) -> None:
-    await put("key", os.urandom(200_000))
+    await put("key", os.urandom(400_000))
     second = await put("key", b"small")
     await until(lambda: files(database) == [])
     assert await read(store, second) == b"small"
@@ -119,7 +119,7 @@ async def test_an_abandoned_reader_lets_go(store: ObjectStore, put: Put, databas
 
 
 async def test_a_refused_put_leaves_nothing(store: ObjectStore, database: Database) -> None:
-    incoming = await store.receive(chunked(os.urandom(200_000)))
+    incoming = await store.receive(chunked(os.urandom(400_000)))
 
     def job(tx: Tx) -> None:
         store.put(tx, "bucket", "key", incoming, ObjectInfo())
@@ -134,7 +134,7 @@ async def test_a_refused_put_leaves_nothing(store: ObjectStore, database: Databa
 
 
 async def test_discarding_what_was_put_is_harmless(store: ObjectStore, database: Database) -> None:
-    data = os.urandom(200_000)
+    data = os.urandom(400_000)
     incoming = await store.receive(chunked(data))
     row = await database.write(lambda tx: store.put(tx, "bucket", "key", incoming, ObjectInfo()))
     incoming.discard()
@@ -181,7 +181,7 @@ async def test_no_room_is_said_and_leaves_nothing(
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(InsufficientStorage) as refused:
-        await store.receive(chunked(os.urandom(200_000)))
+        await store.receive(chunked(os.urandom(400_000)))
     assert (refused.value.status, refused.value.code) == (507, "InsufficientStorage")
     monkeypatch.undo()
     await until(lambda: temporary(database) == [])
@@ -210,12 +210,12 @@ async def test_bytes_are_flushed_then_named_then_promised(
     monkeypatch.setattr(receiving, "sync_descriptor", note("file", connections.sync_descriptor))
     monkeypatch.setattr(os, "rename", note("rename", os.rename))
     monkeypatch.setattr(writer, "sync_directory", note("directory", connections.sync_directory))
-    await put("key", os.urandom(200_000))
+    await put("key", os.urandom(400_000))
     order.append("answer")
     assert order == ["file", "rename", "directory", "answer"]
 
 
-@pytest.mark.parametrize("size", [5_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("size", [5_000, 100_000, 300_000, 1_000_000])
 @pytest.mark.parametrize("place", [0.0, 0.5, 0.999])
 async def test_a_flipped_bit_is_no_object(
     size: int, place: float, store: ObjectStore, put: Put, database: Database
@@ -239,6 +239,8 @@ async def collect(store: ObjectStore, row: ObjectRow, into: list[bytes]) -> None
 
 def flip(database: Database, body: str, at: int) -> None:
     path = database.folder / "bodies" / body[:2] / body
+    if packed := Packed.of(body):
+        path, at = database.folder / "packs" / packed.pack, packed.start + at
     if path.exists():
         changed = bytearray(path.read_bytes())
         changed[at] ^= 1
@@ -264,7 +266,7 @@ async def test_missing_and_shortened_files(store: ObjectStore, put: Put, databas
 
 
 async def test_a_link_in_the_place_of_a_body_is_not_followed(store: ObjectStore, put: Put, database: Database) -> None:
-    data = os.urandom(100_000)
+    data = os.urandom(300_000)
     row = await put("key", data)
     (path,) = files(database)
     path.rename(database.folder / "elsewhere")
@@ -315,7 +317,7 @@ async def some_sequencers(folder: Path, clock: ManualClock) -> list[str]:
 
 
 async def test_copies_share_bytes_until_the_last_goes(store: ObjectStore, put: Put, database: Database) -> None:
-    data = os.urandom(100_000)
+    data = os.urandom(300_000)
     first = await put("first", data, ObjectInfo(metadata={"a": "1"}))
     copy = await database.write(lambda tx: store.copy(tx, ("bucket", "first"), "bucket", "copy"))
     assert copy is not None
@@ -342,13 +344,13 @@ async def test_changing_what_is_said(store: ObjectStore, put: Put, database: Dat
 
 
 async def test_the_sweep_removes_orphans_and_nothing_else(store: ObjectStore, put: Put, database: Database) -> None:
-    kept = await put("kept", os.urandom(100_000))
+    kept = await put("kept", os.urandom(300_000))
     await put("small", b"small")
     orphan = database.folder / "bodies" / "ab" / ("ab" + "0" * 30)
     orphan.write_bytes(b"orphan")
     (database.folder / "tmp" / "left").write_bytes(b"left by a crash")
     restarted = ObjectStore(database, database.folder)
-    under_way = await restarted.receive(chunked(os.urandom(100_000)))
+    under_way = await restarted.receive(chunked(os.urandom(300_000)))
     assert await restarted.sweep() == 2
     await until(lambda: [path.name for path in files(database)] == [kept.segments[0].body])
     assert temporary(database) == [under_way.path]
@@ -357,7 +359,7 @@ async def test_the_sweep_removes_orphans_and_nothing_else(store: ObjectStore, pu
 
 
 async def test_the_sweep_spares_what_is_just_being_put(store: ObjectStore, database: Database) -> None:
-    data = os.urandom(100_000)
+    data = os.urandom(300_000)
     incoming = await store.receive(chunked(data))
     placed, go_on = threading.Event(), threading.Event()
 
@@ -401,7 +403,7 @@ async def test_buckets(store: ObjectStore, put: Put, database: Database) -> None
 
 async def test_puts_that_come_together_have_one_folder_to_flush(database: Database, store: ObjectStore) -> None:
     """Each folder is a flush of the disk of its own, one after the other, before their commit."""
-    arrived = [await store.receive(chunked(bytes(70_000 + number))) for number in range(40)]
+    arrived = [await store.receive(chunked(bytes(270_000 + number))) for number in range(40)]
     folders = {incoming.version_id[:2] for incoming in arrived}
     assert len(folders) <= 2, "at most one border lies between them"
     assert len({incoming.version_id[2:] for incoming in arrived}) == 40

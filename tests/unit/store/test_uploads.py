@@ -35,21 +35,21 @@ async def add(store: ObjectStore, database: Database, upload_id: str, number: in
 
 
 async def test_parts_become_an_object(store: ObjectStore, database: Database, upload: Upload) -> None:
-    first, second, third = os.urandom(300_000), os.urandom(70_000), os.urandom(10)
-    for number, data in [(7, third), (2, b"old"), (1, first), (2, second), (5, os.urandom(100_000))]:
+    first, second, third = os.urandom(300_000), os.urandom(270_000), os.urandom(10)
+    for number, data in [(7, third), (2, b"old"), (1, first), (2, second), (5, os.urandom(300_000))]:
         assert await add(store, database, upload.id, number, data) is not None
     assert [part.number for part in store.list_parts(upload.id)] == [1, 2, 5, 7]
-    assert [part.size for part in store.list_parts(upload.id, after=1, limit=2)] == [70_000, 100_000]
+    assert [part.size for part in store.list_parts(upload.id, after=1, limit=2)] == [270_000, 300_000]
 
     row = await database.write(lambda tx: store.complete(tx, upload.id, [1, 2, 7], etag="abc-3"))
     assert row is not None
-    assert (row.etag, row.size, row.content_type) == ("abc-3", 370_010, "video/mp4")
+    assert (row.etag, row.size, row.content_type) == ("abc-3", 570_010, "video/mp4")
     assert row == store.get("bucket", "film")
-    assert row.parts[1] == Part(2, 70_000, row.parts[1].etag, {"crc32": "x"})
+    assert row.parts[1] == Part(2, 270_000, row.parts[1].etag, {"crc32": "x"})
     whole = first + second + third
     assert row.crc64nvme == checksum("crc64nvme", whole)
     assert await read(store, row) == whole
-    for start, end in [(0, 5), (299_990, 300_010), (299_999, 370_001), (370_000, 370_010), (100, 369_999)]:
+    for start, end in [(0, 5), (299_990, 300_010), (299_999, 570_001), (570_000, 570_010), (100, 569_999)]:
         assert await read(store, row, start, end) == whole[start:end]
     assert store.get_upload(upload.id) is None
     assert store.list_parts(upload.id) == []
@@ -70,17 +70,17 @@ async def test_an_upload_that_misses_a_part_stays(store: ObjectStore, database: 
 
 
 async def test_giving_up_removes_the_parts(store: ObjectStore, database: Database, upload: Upload) -> None:
-    await add(store, database, upload.id, 1, os.urandom(100_000))
+    await add(store, database, upload.id, 1, os.urandom(300_000))
     assert await database.write(lambda tx: store.abort(tx, upload.id))
     assert not await database.write(lambda tx: store.abort(tx, upload.id))
-    assert await add(store, database, upload.id, 2, os.urandom(100_000)) is None
+    assert await add(store, database, upload.id, 2, os.urandom(300_000)) is None
     await until(lambda: files(database) == [])
     assert list((database.folder / "tmp").iterdir()) == []
     assert verify(database.folder) == []
 
 
 async def test_a_removed_bucket_takes_its_uploads_along(store: ObjectStore, database: Database, upload: Upload) -> None:
-    await add(store, database, upload.id, 1, os.urandom(100_000))
+    await add(store, database, upload.id, 1, os.urandom(300_000))
     assert await database.write(lambda tx: store.delete_bucket(tx, "bucket"))
     assert store.get_upload(upload.id) is None
     await until(lambda: files(database) == [])
@@ -118,7 +118,7 @@ async def test_a_damaged_part_is_not_used(store: ObjectStore, database: Database
 
 
 async def test_copying_a_multipart_object(store: ObjectStore, put: Put, database: Database, upload: Upload) -> None:
-    await add(store, database, upload.id, 1, os.urandom(100_000))
+    await add(store, database, upload.id, 1, os.urandom(300_000))
     row = await database.write(lambda tx: store.complete(tx, upload.id, [1], etag="x"))
     copy = await database.write(lambda tx: store.copy(tx, ("bucket", "film"), "bucket", "copy"))
     await put("film", b"now short")

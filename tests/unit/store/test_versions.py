@@ -17,7 +17,7 @@ from alight.store.verify import verify
 from alight.store.versions import SETTING
 from tests.unit.store.conftest import Put, chunked, files, read
 
-BIG = 100_000
+BIG = 300_000
 
 
 class Keeping:

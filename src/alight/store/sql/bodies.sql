@@ -22,6 +22,10 @@ DELETE FROM bodies WHERE id = :id;
 -- Which files of one folder (two hex digits) somebody refers to.
 SELECT id FROM bodies WHERE id >= :start AND id < :end AND data IS NULL;
 
+-- name: bodies.packed
+-- Whose places in one pack are taken, in their order.
+SELECT id FROM bodies WHERE id >= :start AND id < :end ORDER BY id;
+
 -- name: bodies.exists
 -- A row where somebody refers to these bytes.
 SELECT 1 AS found FROM bodies WHERE id = :id;

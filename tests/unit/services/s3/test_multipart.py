@@ -111,7 +111,7 @@ async def test_parts_may_be_sent_again_and_left_out(s3: Service) -> None:
 async def test_abort_leaves_nothing(s3: Service) -> None:
     await s3.watch("s3:ObjectCreated:*")
     upload = await begin(s3)
-    await part(s3, upload, 1, b"x" * 100_000)
+    await part(s3, upload, 1, b"x" * 300_000)
     assert len(s3.files()) == 1
     await s3("AbortMultipartUpload", **AT, UploadId=upload)
     await s3.until_no_files()
@@ -318,6 +318,6 @@ async def test_list_uploads(s3: Service) -> None:
 
 async def test_a_bucket_goes_with_its_unfinished_uploads(s3: Service) -> None:
     upload = await begin(s3)
-    await part(s3, upload, 1, b"x" * 100_000)
+    await part(s3, upload, 1, b"x" * 300_000)
     await s3("DeleteBucket", Bucket="photos")
     await s3.until_no_files()

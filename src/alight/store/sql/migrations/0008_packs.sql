@@ -1,0 +1,1 @@
+-- Bodies of middle size lie in packs, which their names say: an earlier Alight would look for files that are not there.
