@@ -68,7 +68,8 @@ class Lives:
 
 @contextmanager
 def lives(folder: Path, place: KillAt) -> Iterator[Lives]:
-    command = [sys.executable, "-m", "tests.crash.small_life"]
+    # Its own compiled modules would be calls of the first life.
+    command = [sys.executable, "-B", "-m", "tests.crash.small_life"]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
