@@ -40,6 +40,7 @@ FORGED ?= 100000
 FUZZED ?= 20000
 OVERLOAD ?= 30
 SLOW_EVENTS ?= 200
+SOAK ?= 600
 
 # Every process that a test starts would compile the whole package again (half a second each) where this is set. What
 # runs Alight is compiled when it is installed, for those who have it set in their shell.
@@ -94,7 +95,7 @@ chaos: $(VENV)/.dev
 		ALIGHT_CHAOS_SIMULATIONS=$(SIMULATIONS) ALIGHT_CHAOS_STORIES=1000 \
 		ALIGHT_CHAOS_OBJECT_STORIES=$(STORIES) ALIGHT_CHAOS_OBJECT_STEPS=60 ALIGHT_CHAOS_OBJECT_KILLS=4 \
 		ALIGHT_CHAOS_FUZZ=$(FUZZ) ALIGHT_CHAOS_DRIBBLED=$(DRIBBLED) ALIGHT_CHAOS_PICTURES=1 ALIGHT_CHAOS_BENCH=1 \
-		ALIGHT_CHAOS_OVERLOAD=$(OVERLOAD) ALIGHT_CHAOS_SLOW_EVENTS=$(SLOW_EVENTS) ALIGHT_CHAOS_DEAD_EVENTS=$(SLOW_EVENTS) \
+		ALIGHT_CHAOS_OVERLOAD=$(OVERLOAD) ALIGHT_CHAOS_SLOW_EVENTS=$(SLOW_EVENTS) ALIGHT_CHAOS_DEAD_EVENTS=$(SLOW_EVENTS) ALIGHT_CHAOS_SOAK=$(SOAK) \
 		ALIGHT_CHAOS_FORGED=$(FORGED) ALIGHT_CHAOS_FUZZED=$(FUZZED) ALIGHT_CHAOS_GRID=1 \
 		$(BIN)/pytest --verbose --capture=no tests/crash tests/sim tests/unit/store/test_journal_machine.py tests/walk/test_kill.py \
 		tests/walk/test_fuzz.py tests/fuzz tests/walk/test_slowloris.py tests/walk/test_overload.py tests/walk/test_backpressure.py \

@@ -114,3 +114,17 @@ def test_overlaps(first: Rule, second: Rule, clash: bool) -> None:
 def test_the_events_are_those_of_the_model() -> None:
     model = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("s3", "service-2"))
     assert set(model.shape_for("Event").enum) == EVENTS
+
+
+def test_a_rule_of_many_events_wants_each_of_them_and_overlaps_by_one() -> None:
+    many = Rule("many", "F", ("s3:ObjectRemoved:Delete", PUT, "s3:ObjectTagging:*"))
+    assert [
+        wants(many, event, "a") for event in ("ObjectCreated:Put", "ObjectRemoved:Delete", "ObjectTagging:Put")
+    ] == [
+        True,
+        True,
+        True,
+    ]
+    assert not wants(many, "ObjectCreated:Copy", "a")
+    assert overlap([many, rule(CREATED)]) is not None
+    assert overlap([many, rule("s3:ObjectCreated:Copy")]) is None

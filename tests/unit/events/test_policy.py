@@ -7,7 +7,7 @@ import pytest
 from alight.errors.common import ServiceUnavailable
 from alight.errors.lambda_ import ResourceNotFoundException, TooManyRequestsException
 from alight.errors.store import Damaged, InsufficientStorage
-from alight.events.policy import GiveUp, RetryAt, after_failure, after_race, after_throttle, is_ours
+from alight.events.policy import GiveUp, RetryAt, after_failure, after_race, after_throttle, is_ours, trace
 
 NOW = 1000.0
 
@@ -45,6 +45,14 @@ def test_throttling_backs_off_from_a_second_to_five_minutes(throttles: int, chan
 def test_a_throttled_event_is_given_up_at_its_age() -> None:
     decision = after_throttle(throttles=3, now=NOW, expires=NOW + 3.9, chance=0.0)
     assert decision == GiveUp("EventAgeExceeded")
+    assert after_throttle(throttles=3, now=NOW, expires=NOW + 4.0, chance=0.0) == RetryAt(NOW + 4.0)
+
+
+def test_the_log_traces_what_no_service_has_named() -> None:
+    """That a function was deleted needs no traceback; a defect does."""
+    assert trace(ResourceNotFoundException()) is None
+    defect = KeyError("x")
+    assert trace(defect) is defect
 
 
 @pytest.mark.parametrize(
