@@ -9,6 +9,7 @@
 #   make chaos     the crash tests at length: EVENTS=10000 KILLS=200 SYSCALLS=300 CUTS=1000 ... (about two hours)
 #   make docs      docs/reference/coverage.md anew from the tables of the services
 #   make parts     what Alight is made of, as a CycloneDX document, for scanners
+#   make release   wheel and sources of what is committed into dist/, with sums, parts and provenance; to be signed
 #   make lock      requirements/*.txt anew from pyproject.toml
 #   make clean     removes .venv, .venv-bench-* and caches
 
@@ -49,7 +50,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Libraries that tests and benches load themselves are to be quiet, too (src/alight/quiet.py).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test check bench chaos docs parts lock clean venv
+.PHONY: help demo test check bench chaos docs parts release lock clean venv
 .DEFAULT_GOAL := help
 
 help:
@@ -108,6 +109,9 @@ docs: $(VENV)/.dev
 
 parts: $(VENV)/.dev
 	@$(BIN)/python -m tests.house.parts
+
+release: $(VENV)/.dev
+	@$(BIN)/python -m tests.house.release
 
 LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE)

@@ -56,6 +56,19 @@ def test_all_addresses_of_a_host_wait_and_one_delivery_tries() -> None:
     assert not lanes.may_start(ONE, FIRST_WAIT), "two deliveries try it"
 
 
+def test_waits_grow_from_five_seconds_to_a_minute_and_are_drawn_out_by_a_fifth() -> None:
+    for chance, waits in ((0.0, [5, 10, 20, 40, 60, 60]), (1.0, [6, 12, 24, 48, 72, 72])):
+        lanes, now, found = failing(chance), 0.0, []
+        for _ in waits:
+            opens = lanes.opens(now)
+            assert opens is not None
+            found.append(opens - now)
+            now = opens
+            assert lanes.take(ONE, now)
+            lanes.end(ONE, Ending.FAILED, now)
+        assert found == pytest.approx(waits)
+
+
 def test_a_success_lets_all_go_on_and_a_refusal_is_an_answer() -> None:
     for ending in (Ending.SENT, Ending.REFUSED):
         lanes = failing()
