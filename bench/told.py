@@ -1,4 +1,4 @@
-"""What a notification costs: from a Publish in its transaction to the record that the webhook has it.
+"""What a notification costs: from a worker's Publish to the record that the webhook has it.
 
     .venv/bin/python -m bench.told [OTHER/src] [--rounds 5] [--messages 1000]
 
@@ -26,6 +26,7 @@ from typing import cast
 
 import uvloop
 
+from alight.calls import Attempt
 from alight.clock import SystemClock
 from alight.notifications.channels.addresses import Gate
 from alight.notifications.channels.http import HttpChannel
@@ -42,6 +43,8 @@ from alight.store.records import Records
 ROOT = Path(__file__).resolve().parents[1]
 TOPIC = "arn:aws:sns:us-east-1:000000000000:birds"
 WIDTHS = (1, 16)
+#: Seconds from a worker's publish to its end.
+ENDS = 0.001
 
 
 class Hook(asyncio.Protocol):
@@ -75,6 +78,7 @@ class Teller:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._told: deque[asyncio.Future[None]] = deque()
+        self._attempts = 0
 
     def measure(self, topic: str, name: str, value: float, times: int) -> None:
         if name == "NumberOfNotificationsDelivered":
@@ -84,8 +88,16 @@ class Teller:
         waiting = [asyncio.get_running_loop().create_future() for _ in range(width)]
         self._told.extend(waiting)
         text = json.dumps({"bird": "kingfisher", "score": 0.97, "key": "birds/one-0001.jpg"})
-        publishes = [lambda tx: topics.publish(tx, Message(TOPIC, text, "A bird"))] * width
-        await asyncio.gather(*map(self._database.write, publishes), *waiting)
+        await asyncio.gather(*(self._attempt(topics, Message(TOPIC, text, "A bird")) for _ in waiting), *waiting)
+
+    async def _attempt(self, topics: Topics, message: Message) -> None:
+        """As a worker's: what it publishes is staged, and leaves in the transaction that records its end."""
+        self._attempts += 1
+        event = f"event-{self._attempts}"
+        topics.begin(event, 1)
+        topics.stage([message], Attempt("request", "function", event, 1, staged=True))
+        await asyncio.sleep(ENDS)
+        await self._database.write(lambda tx: topics.release(tx, event, 1))
 
 
 async def tell(folder: Path, port: int, messages: int) -> None:

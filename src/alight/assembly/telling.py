@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from alight.assembly.store import Store
+from alight.notifications.ahead import Ahead
 from alight.notifications.channels.addresses import Gate
 from alight.notifications.channels.email import HELD as EMAIL_HELD
 from alight.notifications.channels.email import EmailChannel, read_server
@@ -49,9 +50,17 @@ async def build_telling(
     rows = OutboxStore(store.database)
     outbox: Outbox
     measure = measure_with(store.telemetry)
-    topics = Topics(rows, store.records, clock, lambda: outbox.wake(), lambda *given: outbox.place(*given), measure)
     signer = await load_signer(settings.data)
     envelopes = Envelopes(signer, store.address.public)
+    topics = Topics(
+        rows,
+        store.records,
+        clock,
+        lambda: outbox.wake(),
+        lambda *given: outbox.place(*given),
+        measure,
+        Ahead(envelopes, store.records),
+    )
     gate = Gate(settings.webhook_allow)
     http = HttpChannel(envelopes, gate, clock)
     exits.push_async_callback(http.close)

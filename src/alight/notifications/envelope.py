@@ -35,6 +35,23 @@ class Envelopes:
     ) -> dict[str, Any]:
         """SNS's JSON document for one subscriber, signed."""
         kind = Kind(message.kind)
+        document = self._signed(message, kind, protocol)
+        version = self._version(topic)
+        document["SignatureVersion"] = version
+        document["Signature"] = self.signer.sign(document, version)
+        document["SigningCertURL"] = f"{self.base()}{self.signer.certificate_name}"
+        if kind is Kind.NOTIFICATION:
+            document["UnsubscribeURL"] = self.unsubscribe_url(subscription)
+            if message.attributes:
+                document["MessageAttributes"] = message.attributes
+        return document
+
+    def sign_ahead(self, message: StoredMessage, topic: Topic | None) -> None:
+        """Have the signature ready for the envelopes of a notification that is the same for all protocols."""
+        self.signer.sign(self._signed(message, Kind.NOTIFICATION, Protocol.HTTP), self._version(topic))
+
+    def _signed(self, message: StoredMessage, kind: Kind, protocol: Protocol) -> dict[str, Any]:
+        """The part of the document that is signed, in SNS's order."""
         document: dict[str, Any] = {"Type": kind.value, "MessageId": message.id}
         if kind is not Kind.NOTIFICATION:
             document["Token"] = message.token
@@ -45,15 +62,10 @@ class Envelopes:
         if kind is not Kind.NOTIFICATION:
             document["SubscribeURL"] = self.confirm_url(message.topic, message.token)
         document["Timestamp"] = iso_millis(message.published)
-        version = (topic.settings.get("SignatureVersion") if topic else None) or self.signature_version
-        document["SignatureVersion"] = version
-        document["Signature"] = self.signer.sign(document, version)
-        document["SigningCertURL"] = f"{self.base()}{self.signer.certificate_name}"
-        if kind is Kind.NOTIFICATION:
-            document["UnsubscribeURL"] = self.unsubscribe_url(subscription)
-            if message.attributes:
-                document["MessageAttributes"] = message.attributes
         return document
+
+    def _version(self, topic: Topic | None) -> str:
+        return (topic.settings.get("SignatureVersion") if topic else None) or self.signature_version
 
     def function_event(self, message: StoredMessage, topic: Topic | None, subscription: str) -> dict[str, Any]:
         """The event that a function gets: `Records[0].Sns`, whose names differ a little from the webhook's."""

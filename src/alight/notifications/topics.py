@@ -51,7 +51,8 @@ READY = Placed()
 class Topics:
     """Methods with `tx` run inside a write job; `wake` is called on the event loop once deliveries are durable.
 
-    `place` says where a new delivery stands. One that has a sender at once is leased to him in the transaction that
+    `ahead` is told, on the event loop, of what is held for an attempt and may leave soon. `place` says where a new
+    delivery stands. One that has a sender at once is leased to him in the transaction that
     makes it, so that no other one has to be flushed before it leaves.
     """
 
@@ -63,6 +64,7 @@ class Topics:
         wake: Callable[[], None],
         place: Callable[[Tx, Protocol, str], Placed] = lambda tx, protocol, target: READY,
         measure: Measure = unmeasured,
+        ahead: Callable[[StoredMessage], None] = lambda message: None,
     ) -> None:
         self._store = store
         self._definitions = Definitions(records)
@@ -70,6 +72,7 @@ class Topics:
         self._wake = wake
         self._place = place
         self._measure = measure
+        self._ahead = ahead
         self._staging = Staging()
 
     def begin(self, event_id: str, fence: int) -> None:
@@ -90,7 +93,11 @@ class Topics:
             _stored(message, now, attempt, ordinal, state="staged")
             for ordinal, message in enumerate(messages, start=first)
         ]
-        return [message.id for message in stored] if self._staging.add(stored) else None
+        if not self._staging.add(stored):
+            return None
+        for message in stored:
+            self._ahead(message)
+        return [message.id for message in stored]
 
     def publish(self, tx: Tx, message: Message, attempt: Attempt | None = None, cause: str = "") -> str:
         """Take a message on and return its MessageId. Staged where the attempt says so, else delivered from here on.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alight.clock import Clock
+from alight.notifications.ahead import Ahead
 from alight.notifications.channels import email, sms
 from alight.notifications.channels.addresses import Gate
 from alight.notifications.channels.function import FunctionChannel
@@ -94,7 +95,7 @@ async def open_notifications(
         held=held,
         dead_letters=DeadLetters(envelopes, send_queue),
     )
-    topics = Topics(store, records, clock, outbox.wake, outbox.place)
+    topics = Topics(store, records, clock, outbox.wake, outbox.place, ahead=Ahead(envelopes, records))
     subscriptions = Subscriptions(database, records, topics, clock)
     return Notifications(topics, subscriptions, outbox, store, signer, gate, webhooks, channels)
 
