@@ -25,7 +25,7 @@ from tests.wire.served import ACCESS_KEY, SECRET_KEY
 from tests.wire.test_s3_raw import send
 
 BODY = b"0123456789"
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 @pytest.fixture(scope="module")
