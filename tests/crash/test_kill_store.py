@@ -21,6 +21,8 @@ from tests.crash.accountant import Balance
 from tests.crash.packed import left_in_packs
 
 KILLS = 20
+#: Answers before a kill, at the most.
+MOST = 40
 #: Rounds of one life are numbered from here on, so that a later round is always a greater number.
 LIFE = 1_000_000
 
@@ -28,19 +30,26 @@ LIFE = 1_000_000
 Known = dict[str, set[str]]
 
 
-def live(folder: Path, life: int, seconds: float) -> list[list[str]]:
-    """Run the child, kill it `seconds` after it began to work; the lines that it said."""
+def live(folder: Path, life: int, answers: int, seconds: float) -> list[list[str]]:
+    """Run the child, kill it `seconds` after so many answers, however long a busy machine takes for them; the lines
+    that it said."""
     process = subprocess.Popen(
         [sys.executable, store_child.__file__, str(folder), str(life * LIFE)], stdout=subprocess.PIPE
     )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(seconds)
-    finally:
-        process.kill()
-        said, _ = process.communicate()
-    return [line.split() for line in said.decode().splitlines(keepends=True) if line.endswith("\n")]
+    said: list[bytes] = []
+    with process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            while answers:
+                said.append(process.stdout.readline())
+                assert said[-1], "the child has ended by itself"
+                answers -= said[-1].startswith(b"done ")
+            time.sleep(seconds)
+        finally:
+            process.kill()
+            said += process.stdout.readlines()
+    return [line.decode().split() for line in said if line.endswith(b"\n")]
 
 
 def learn(known: Known, kept: Known, said: list[list[str]]) -> int:
@@ -105,7 +114,7 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     known, kept = Known(), Known()
     answers = 0
     for life in range(1, KILLS + 1):
-        answers += learn(known, kept, live(tmp_path, life, chance.uniform(0.01, 0.35)))
+        answers += learn(known, kept, live(tmp_path, life, chance.randint(0, MOST), chance.uniform(0, 0.02)))
         if life % 5 == 0:
             assert asyncio.run(judge(tmp_path, known, kept)) == [], f"ALIGHT_TEST_SEED={seed}, life {life}"
     print(f"the object store alone{Balance({'kills': KILLS, 'changes answered': answers}).table(seed)}")
