@@ -14,7 +14,6 @@ from aiohttp import web
 
 from alight.clock import ManualClock, SystemClock
 from alight.errors.store import InsufficientStorage
-from alight.notifications import hosts
 from alight.notifications.message import Message
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.topics import READY
@@ -404,12 +403,8 @@ async def test_one_black_hole_among_many_targets(open_house: OpenHouse) -> None:
 
 
 @pytest.mark.parametrize("holes", [64, 300])
-async def test_black_holes_do_not_hold_all_places(
-    open_house: OpenHouse, holes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_black_holes_do_not_hold_all_places(open_house: OpenHouse, holes: int) -> None:
     """64 of them, and a target that nobody knows yet; 300, and one that is known to answer: it is told at once."""
-    # They stand on one host here, which would be left alone as soon as a slow machine has seen five of them end.
-    monkeypatch.setattr(hosts, "FAILURES", 1_000_000)
     hanging = asyncio.Event()
 
     async def hang(request: web.Request, number: int) -> web.StreamResponse:
@@ -417,6 +412,7 @@ async def test_black_holes_do_not_hold_all_places(
         return web.Response()
 
     house = await open_house()
+    house.room.webhooks._deadline = 600.0  # longer than a slow machine takes to begin with all of them
     async with receiver(hang) as dead, receiver() as well:
         black, white = await house.topic("black"), await house.topic("white")
         await known_webhook(house, white, well.url)
@@ -427,14 +423,13 @@ async def test_black_holes_do_not_hold_all_places(
             await known_webhook(house, black, f"{dead.url}/{number}")
         await publish(house, black, "swallowed")
         store = house.room.store
-        await house.until(lambda: store.counts()["sending"] == min(holes, 192))
+        await house.until(lambda: store.counts()["sending"] == min(holes, 192), 60)
         began = asyncio.get_running_loop().time()
         message_id = await publish(house, white, "told at once")
         await house.until(partial(_arrived, house, message_id))
         took, waiting = asyncio.get_running_loop().time() - began, store.counts()["sending"]
         print(f"\n{holes} black holes, {waiting} under way: the good target was told after {took:.3f} s")
-        # A black hole gives its place back after ten seconds or more.
-        assert took < 5
+        assert waiting >= min(holes, 192), "none of them has given its place back for it"
         hanging.set()
 
 
