@@ -74,14 +74,19 @@ class Path:
     def __init__(self, client: Any, name: str, given: Mapping[str, Any], head: str, request: Any, timeout: Any) -> None:
         self._model = model = client.meta.service_model.operation_model(name)
         self.timeout = timeout
+        #: What answers say of attempts: whether the first is the last one, and that none came before.
+        self.attempts: dict[str, Any] = {}
         self._request = SimpleNamespace(method=request.method)
-        protocol = model.service_model.resolved_protocol
+        service = model.service_model
+        protocol = getattr(service, "resolved_protocol", None) or service.metadata["protocol"]
         self._is_form = protocol == "query"
         self._look_at_hooks(client.meta.events, model)
         self._look_at_model(given)
         self._head = self._template(head)
         self._look_at_answers(client._endpoint._response_parser_factory.create_parser(protocol), model.output_shape)
-        self._checksums = request.context.get("checksum", {}).get("response_algorithms")
+        # A request that is prepared knew its context in the newest botocores only; what stands for its signature does.
+        context = request.headers["Authorization"].context
+        self._checksums = context.get("checksum", {}).get("response_algorithms")
         self._checked = sys.modules["botocore.httpchecksum"].handle_checksum_body
         self._streaming = sys.modules["botocore.response"].StreamingBody
 
@@ -179,8 +184,6 @@ class Path:
                 found.append(line.replace("%", "%%"))
             else:
                 raise Unfit
-        one = {"MaxAttemptsReached": True} if "attempt=1; max=1" in found[-1] + found[-2] else {}
-        self._attempts: dict[str, Any] = {**one, "RetryAttempts": 0}
         self._is_traced = any(line.lower().startswith(TRACE + ":") for line in lines)
         self._trace = ("", "")
         return "\n".join(found)
@@ -259,7 +262,7 @@ class Path:
         said["HTTPStatusCode"], said["HTTPHeaders"] = heard.status, fields
         if algorithm:
             said["ChecksumAlgorithm"] = algorithm
-        said.update(self._attempts)
+        said.update(self.attempts)
         return found
 
     def _body(self, heard: Any, fields: dict[str, str], stream: Callable[[Any, Any], Any]) -> tuple[Any, str | None]:
@@ -285,7 +288,7 @@ class Path:
             raise Unfit
         said = _texts(whole.group(4))
         said["HTTPStatusCode"], said["HTTPHeaders"] = 200, fields
-        said.update(self._attempts)
+        said.update(self.attempts)
         found["ResponseMetadata"] = said
         return found
 

@@ -71,7 +71,8 @@ class Tread:
     def lay(self, module: Any) -> None:
         """Change botocore's clients; `module` is `botocore.client`."""
         self._history = sys.modules["botocore.history"].get_global_history_recorder()
-        self._context = sys.modules["botocore.context"].get_context
+        # Botocores before 1.37 have none.
+        self._context = getattr(sys.modules.get("botocore.context"), "get_context", lambda: None)
         self._loggers = [logging.getLogger("botocore." + name) for name in LOGGERS]
         self._parts = []
         for place, kind, *names in PARTS:
@@ -167,6 +168,10 @@ class Tread:
         try:
             path = self._path(client, name, given, asked[0].decode("latin-1"), request, timeout)
             call_id = request.headers["amz-sdk-invocation-id"].decode()
+            said = result["ResponseMetadata"]
+            if said["RetryAttempts"]:
+                return None
+            path.attempts = {name: said[name] for name in ("MaxAttemptsReached", "RetryAttempts") if name in said}
             if path.written(given, call_id) == asked and alike(path.read(heard, self._end.stream), result):
                 return path
         except Exception:  # another botocore than those that are known, or no plain call
