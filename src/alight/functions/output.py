@@ -101,6 +101,7 @@ class Output:
                 return
 
     def _read(self) -> bool:
+        """Whether there may be more."""
         if not self._open:
             return False
         try:
@@ -111,7 +112,7 @@ class Output:
             self.close()
             return False
         self._take(data)
-        return True
+        return len(data) == _READ
 
     def _take(self, data: bytes) -> None:
         room = KEEP_BYTES - self._kept if self._lines < KEEP_LINES else 0

@@ -27,6 +27,7 @@ from alight.functions.wire import Request, RequestReader
 #: Connections of one sandbox at a time; awslambdaric keeps one.
 CONNECTION_LIMIT = 16
 _VERSION = "2018-06-01"
+_ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 _STATUS_LINES = {status: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
@@ -181,7 +182,8 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def accepted(self) -> None:
-        self.reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n', {"Content-Type": "application/json"})
+        if self._transport:
+            self._transport.write(_ACCEPTED)
 
     def refuse(self, status: HTTPStatus, error_type: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": error_type}).encode()

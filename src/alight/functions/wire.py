@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 LINE_LIMIT = 8 * 1024
-#: Heads (without the request line) that one reader knows by heart: a client says the same each time.
+#: Heads (without the request line), and requests, that one reader knows by heart: a client says the same each time.
 KNOWN_HEADS = 16
 #: awslambdaric sends up to 1 MiB of stack in one header.
 HEAD_LIMIT = 2 * 1024 * 1024
@@ -36,10 +36,12 @@ class RequestReader:
         self._line: tuple[str, str] | None = None
         self._head: _Head | None = None
         self._known: dict[bytes, Mapping[str, str]] = {}
+        #: Whole requests without a body: who asks for work does it in the same words each time.
+        self._asked: dict[bytes, Request] = {}
 
     def feed(self, data: bytes, send_continue: Callable[[], None]) -> list[Request]:
         if not self._buffer and self._line is None and self._head is None:
-            whole = self._at_once(data)
+            whole = self._asked.get(data) or self._at_once(data)
             if whole is not None:
                 return [whole]
         self._buffer += data
@@ -74,7 +76,10 @@ class RequestReader:
         size = int(length) if length.isdecimal() else -1
         if size > self._limit or len(data) != end + 4 + size:
             return None
-        return Request(parts[0], parts[1], headers, data[end + 4 :])
+        request = Request(parts[0], parts[1], headers, data[end + 4 :])
+        if size == 0 and len(self._asked) < KNOWN_HEADS:
+            self._asked[data] = request
+        return request
 
     def _read_head(self, send_continue: Callable[[], None]) -> bool:
         if self._line is None:

@@ -84,7 +84,8 @@ class Sender:
         local = self._local.get(outgoing.protocol)
         if local is None:
             await self._channels[outgoing.protocol].send(outgoing)
-            await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()))
+            # Nobody waits for this: a crash in between finds it being sent, as one in the moment before would have.
+            await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()), patient=True)
             return
         prepared = local.prepare(outgoing)
 

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: Seconds between two tries to record something on a full disk.
 FULL_DISK_SECONDS = 1.0
+#: Seconds for which a job that nobody waits for waits for company.
+PATIENCE = 0.003
 
 
 class Database:
@@ -55,8 +57,11 @@ class Database:
         self._loop = asyncio.get_running_loop()
         self._reader: Reader | None = None
         self._reading: apsw.Connection | None = None
-        #: Jobs of this turn of the loop.
+        #: Jobs of this turn of the loop, and patient ones.
         self._gathered: list[Job] = []
+        #: When they are handed over, and whether that is at the end of this turn.
+        self._handing: asyncio.Handle | None = None
+        self._soon = False
         self._closed = False
         self._broken = False
         self._released = False
@@ -95,22 +100,23 @@ class Database:
             raise
         return cls(folder, clock, lock, ground, writer)
 
-    async def write(self, job: Callable[[Tx], T], *, frees: bool = False) -> T:
+    async def write(self, job: Callable[[Tx], T], *, frees: bool = False, patient: bool = False) -> T:
         """Run `job` in the writer's thread and return its result once it is on the disk.
 
         An exception of the job undoes that job alone and is raised here. `job` must not touch the event loop; it is
         skipped where the caller has been cancelled before it began, and commits where it had begun. One that `frees`
-        room is run once more where the disk is full: there is the ballast for it.
+        room is run once more where the disk is full: there is the ballast for it. A `patient` one, for which nobody
+        waits, waits a moment for another, to share its flush.
         """
         ticket: asyncio.Future[T] = self._loop.create_future()
-        self._submit(Job(job, ticket.cancelled, ticket, frees))
+        self._submit(Job(job, ticket.cancelled, ticket, frees), patient)
         return await ticket
 
-    async def insist(self, job: Callable[[Tx], T]) -> T:
+    async def insist(self, job: Callable[[Tx], T], *, patient: bool = False) -> T:
         """`write`, tried again for as long as the disk is full: for the record of what has already happened."""
         while True:
             try:
-                return await self.write(job)
+                return await (self.write(job, patient=True) if patient else self.write(job))
             except InsufficientStorage:
                 await self.clock.sleep(FULL_DISK_SECONDS)
 
@@ -163,14 +169,24 @@ class Database:
             self._ballast.release()
             self._lock.release()
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job, patient: bool = False) -> None:
         """What one turn of the loop brings goes to the writer together, so that it shares a transaction and a flush: an
         attempt's result and the lease of the next one."""
-        if not self._gathered:
-            self._loop.call_soon(self._hand_over)
         self._gathered.append(job)
+        if self._soon or (patient and self._handing is not None):
+            return
+        if self._handing is not None:
+            self._handing.cancel()
+        self._soon = not patient
+        if patient:
+            self._handing = self._loop.call_later(PATIENCE, self._hand_over)
+        else:
+            self._handing = self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
+        if self._handing is not None:
+            self._handing.cancel()
+        self._handing, self._soon = None, False
         jobs, self._gathered = self._gathered, []
         try:
             self._writer.submit(jobs)

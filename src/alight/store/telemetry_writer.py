@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -37,8 +36,7 @@ CHECKPOINT_PAGES = 1_000
 LINE_BYTES = 26
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row to be written: the statement and its parameters."""
 
     statement: str

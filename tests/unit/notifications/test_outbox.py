@@ -475,17 +475,17 @@ async def test_a_disk_that_is_full_for_a_moment_stops_nothing_and_sends_nothing_
     write = house.database.write
     room, refused = [0], [0]
 
-    async def nearly_full(job: Any) -> Any:
+    async def nearly_full(job: Any, **more: Any) -> Any:
         if room[0] == 0:
             refused[0] += 1
             raise InsufficientStorage
         room[0] -= 1
-        return await write(job)
+        return await write(job, **more)
 
     async def publish_on(writes: int, text: str) -> None:
         """On a disk that takes so many transactions, the publish itself among them."""
         room[0], refused[0] = writes, 0
-        house.database.write = nearly_full  # type: ignore[method-assign, assignment]
+        house.database.write = nearly_full  # type: ignore[method-assign]
         await publish(house, topic, text)
         await house.until(lambda: refused[0])
         house.database.write = write  # type: ignore[method-assign]

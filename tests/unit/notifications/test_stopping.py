@@ -23,9 +23,9 @@ async def test_a_stop_right_after_a_lease_leaves_nothing_uncertain(
         await first.subscribe(await first.topic(), "http", got.url)
         write, stops = first.database.write, list[asyncio.Task[None]]()
 
-        async def write_then_stop(job: Callable[[Tx], Any]) -> Any:
+        async def write_then_stop(job: Callable[[Tx], Any], **more: Any) -> Any:
             """The stop comes when the lease is on the disk, and before its sender has heard of it."""
-            done = await write(job)
+            done = await write(job, **more)
             if not stops and first.deliveries("sending"):
                 stops.append(asyncio.create_task(first.room.close()))
                 await asyncio.sleep(0)

@@ -19,6 +19,7 @@ import pytest
 from alight.clock import ManualClock
 from alight.errors import AlightError
 from alight.errors.store import Damaged, InsufficientStorage, StoreUnavailable
+from alight.store import database as house
 from alight.store import journal, writer
 from alight.store.connections import open_writer
 from alight.store.database import Database, Reader, Tx
@@ -101,6 +102,38 @@ async def test_what_one_turn_of_the_loop_brings_is_one_group(database: Database)
 
     await asyncio.gather(database.write(first), in_between(), database.write(save("second")))
     assert database.groups == before + 1
+
+
+async def test_a_patient_job_shares_the_flush_of_the_next_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "PATIENCE", 3600.0)
+    order, groups = list[str](), database.groups
+    first = asyncio.create_task(database.insist(lambda tx: order.append("first"), patient=True))
+    second = asyncio.create_task(database.insist(lambda tx: order.append("second"), patient=True))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert order == [], "they wait for company"
+    await database.write(lambda tx: order.append("in a hurry"))
+    await asyncio.gather(first, second)
+    assert (order, database.groups) == (["first", "second", "in a hurry"], groups + 1)
+
+
+async def test_a_patient_job_is_written_though_nobody_comes(database: Database) -> None:
+    async with asyncio.timeout(10):
+        assert await database.insist(lambda tx: "written", patient=True) == "written"
+
+
+async def test_a_patient_job_is_written_before_closing(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "PATIENCE", 3600.0)
+    database = await Database.open(tmp_path, clock)
+    waiting = asyncio.create_task(database.insist(lambda tx: "written", patient=True))
+    await asyncio.sleep(0)
+    await database.close()
+    async with asyncio.timeout(10):
+        assert await waiting == "written"
 
 
 async def test_a_group_shares_its_flush(on_disk: Database, disk: ForgetfulDisk) -> None:
