@@ -160,7 +160,7 @@ class Life:
         """An object and its event, answered once both are on the disk."""
         event, data = f"{key}:{turn}", content(key, turn, size)
         self.say("begin", event)
-        incoming = self.objects.take(data) if size <= self.objects.held else await self.objects.receive(chunks(data))
+        incoming = self.objects.take(data) if size <= INLINE_LIMIT else await self.objects.receive(chunks(data))
         await self.database.write(partial(self._place, key=key, event=event, incoming=incoming))
         self.say("done", event)
 

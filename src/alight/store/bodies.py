@@ -24,7 +24,7 @@ from alight.store.database import Database, Reader, Tx
 from alight.store.ground import BODIES
 from alight.store.packs import Packed, Packs
 from alight.store.reading import Body, Place, Slice
-from alight.store.receiving import INLINE_LIMIT, Incoming
+from alight.store.receiving import Incoming
 from alight.store.shapes import Segment
 
 TEMPORARY = "tmp"
@@ -46,9 +46,7 @@ class Bodies:
         _make_folders(self.folder, self.temporary)
         # What lies in the temporary folder now was left by a crash; what comes later is in use.
         self._leftovers = list(self.temporary.iterdir())
-        self._packs = Packs(folder)
-        #: The largest body that is taken in memory.
-        self.held = max(INLINE_LIMIT, self._packs.limit)
+        self.packs = Packs(folder)
         self._readers: Counter[str] = Counter()
         self._condemned: set[str] = set()
         self._holds = 0
@@ -62,8 +60,10 @@ class Bodies:
             os.rename(incoming.path, target)
             tx.after_rollback(lambda: target.unlink(missing_ok=True))
             tx.sync_directory(target.parent)
-        elif data is not None and len(data) > INLINE_LIMIT:
-            body, data = self._packs.add(tx, data), None
+        elif incoming.slot is not None:
+            place = incoming.slot.claim()
+            body = place.name
+            tx.after_rollback(lambda: self.packs.free([place]))
         tx.run("bodies.add", id=body, size=incoming.size, crc64nvme=incoming.crc64nvme, data=data)
         return Segment(body, incoming.size, incoming.crc64nvme, data is not None)
 
@@ -120,7 +120,7 @@ class Bodies:
         """Remove temporary files of an earlier life and files that no row refers to; how many there were."""
         leftovers, self._leftovers = self._leftovers, []
         removed = await asyncio.to_thread(_unlink_all, leftovers)
-        removed += await asyncio.to_thread(self._packs.sweep, self._packed, self._reads_in)
+        removed += await asyncio.to_thread(self.packs.sweep, self._packed, self._reads_in)
         strangers = await asyncio.to_thread(self._database.run_apart, self._strangers)
         for start in range(0, len(strangers), _SWEEP_BATCH):
             batch = strangers[start : start + _SWEEP_BATCH]
@@ -130,7 +130,7 @@ class Bodies:
 
     def close(self) -> None:
         """No descriptor stays open."""
-        self._packs.close()
+        self.packs.close()
 
     def _packed(self, pack: str) -> list[Packed]:
         """The places of one pack that somebody refers to, in their order."""
@@ -168,7 +168,7 @@ class Bodies:
 
     def _place(self, body: str) -> Place:
         packed = Packed.of(body)
-        return Place(self._packs.folder / packed.pack, packed.start) if packed else Place(self._path(body))
+        return Place(self.packs.folder / packed.pack, packed.start) if packed else Place(self._path(body))
 
     def _remove(self, ids: list[str]) -> None:
         if free := self._nobody_reads(ids):
@@ -177,7 +177,7 @@ class Bodies:
     def _erase(self, ids: Iterable[str]) -> int:
         """The bytes go (blocks); how many there were."""
         packed = {body: place for body in ids if (place := Packed.of(body))}
-        self._packs.free(packed.values())
+        self.packs.free(packed.values())
         return len(packed) + _unlink_all([self._path(body) for body in ids if body not in packed])
 
     def _nobody_reads(self, ids: list[str]) -> list[str]:

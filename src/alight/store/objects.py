@@ -48,7 +48,7 @@ class ObjectStore:
         self._database = database
         self._threads = ThreadPoolExecutor(_FILE_THREADS, "alight-files")
         self._bodies = Bodies(database, folder, self._threads)
-        self._receiver = Receiver(self._bodies.temporary, self._threads, self._bodies.held, reserve, database.give_up)
+        self._receiver = Receiver(self._bodies.temporary, self._threads, self._bodies.packs, reserve, database.give_up)
         self._buckets = buckets = Buckets(database)
         self._uploads = uploads = Uploads(database, self._bodies)
         # One face for all of it; each of these is documented where it is written.
@@ -67,7 +67,6 @@ class ObjectStore:
         self.newest_version = self._versions.newest
         self.list_versions = self._versions.list
         self.kept = self._bodies.kept
-        self.held = self._receiver.held
         self.take = self._receiver.take
 
     async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:

@@ -1,7 +1,7 @@
 """Bodies of middle size lie one behind the other in packs: files `packs/<12 hex>` that only grow.
 
 In a file of its own such a body costs more than its bytes do: an inode, two names, and a flush of the file system's own
-journal. In a pack it is one write, and one flush serves all bodies of a commit group. Each begins on a block of its
+journal. In a pack it is one write, and one flush serves all bodies that come together. Each begins on a block of its
 own, so a write that is torn tears nothing that was promised. The place of one that goes becomes a hole and is never
 used again; each life begins a pack of its own, and one of an earlier life goes with its last body.
 """
@@ -18,9 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from alight.errors.store import InsufficientStorage
-from alight.store.connections import NO_ROOM, sync_directory
-from alight.store.rows import Tx
+from alight.store.connections import sync_directory, sync_file
 
 #: The folder of the packs.
 PACKS = "packs"
@@ -84,7 +82,7 @@ class Packed:
 
 
 class Packs:
-    """The packs of one data folder. `add` is for the writer's thread; what blocks otherwise says so."""
+    """The packs of one data folder; for any thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / PACKS
@@ -94,28 +92,59 @@ class Packs:
         self._punch = _find_punch()
         self._descriptor = -1
         self._next = Packed("", 0, 0)
-        #: The end may come while the writer is at it.
         self._guard = threading.Lock()
+        #: Writes so far, those that are flushed, those that a failed flush has lost, and the packs that wait for one.
+        self._written = self._flushed = self._lost = 0
+        self._dirty: set[str] = set()
+        self._error: OSError | None = None
+        self._flushing = threading.Lock()
         #: The largest body that may be added; 0 where this file system makes no holes, so that places would stay taken.
         self.limit = PACKED_LIMIT if self._makes_holes() else 0
 
-    def add(self, tx: Tx, data: bytes) -> str:
-        """Write a body as part of the job `tx`, to be flushed before it commits; its name. Raises
-        `InsufficientStorage`."""
-        try:
-            with self._guard:
-                if self._descriptor < 0 or self._next.start + len(data) > PACK_SIZE:
-                    self._begin()
-                place = Packed(self._next.pack, self._next.start, len(data))
-                self._next = Packed(place.pack, place.end, 0)
-                tx.after_rollback(lambda: self.free([place]))
+    def add(self, data: bytes) -> Packed:
+        """Write a body and have it flushed (blocks). Raises OSError; then its room is free again."""
+        with self._guard:
+            if self._descriptor < 0 or self._next.start + len(data) > PACK_SIZE:
+                self._begin()
+            place = Packed(self._next.pack, self._next.start, len(data))
+            self._next = Packed(place.pack, place.end, 0)
+            try:
                 _write(self._descriptor, data, place.start)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise InsufficientStorage() from error
+            except OSError:
+                self.free([place])
+                raise
+            self._written += 1
+            self._dirty.add(place.pack)
+            number = self._written
+        try:
+            self._flush(number)
+        except OSError:
+            self.free([place])
             raise
-        tx.sync_file(self.folder / place.pack)
-        return place.name
+        return place
+
+    def _flush(self, number: int) -> None:
+        """Return once write `number` is on the disk. Whoever waits meanwhile finds it done by the next one's flush.
+
+        What was written until a flush has failed is lost, whatever a later one says of it.
+        """
+        with self._flushing:
+            if self._flushed >= number:
+                return
+            if self._error is not None and self._lost >= number:
+                raise self._error
+            with self._guard:
+                last, dirty, self._dirty = self._written, self._dirty, set()
+            try:
+                for pack in dirty:
+                    sync_file(self.folder / pack)
+            except OSError as error:
+                with self._guard:
+                    self._end()
+                    self._dirty.clear()
+                    self._lost, self._error = self._written, error
+                raise
+            self._flushed = last
 
     def free(self, places: Iterable[Packed]) -> None:
         """Give their room back (blocks). Where that fails, the next start does it."""
@@ -190,6 +219,37 @@ class Packs:
         except OSError:
             return False
         return True
+
+
+class Slot:
+    """A body on its way into a pack: until somebody claims it, nobody refers to it."""
+
+    def __init__(self, packs: Packs) -> None:
+        self._packs = packs
+        self._guard = threading.Lock()
+        self._place: Packed | None = None
+        self._over = False
+
+    def fill(self, data: bytes) -> None:
+        """Blocks. Raises OSError."""
+        with self._guard:
+            if not self._over:
+                self._place = self._packs.add(data)
+
+    def claim(self) -> Packed:
+        """The place, which is whoever's asks from now on. Raises FileNotFoundError where it was given up."""
+        with self._guard:
+            if self._place is None or self._over:
+                raise FileNotFoundError("The body was given up.")
+            self._over = True
+            return self._place
+
+    def abandon(self) -> None:
+        """Give the room back (blocks); harmless once it is claimed."""
+        with self._guard:
+            if self._place is not None and not self._over:
+                self._packs.free([self._place])
+            self._over = True
 
 
 def _find_punch() -> Punch | None:

@@ -19,6 +19,7 @@ from alight.errors.store import InsufficientStorage
 from alight.names import new_version_id
 from alight.store.checksums import ALGORITHMS, Hasher, encode
 from alight.store.connections import BROKEN, NO_ROOM, sync_descriptor
+from alight.store.packs import Packs, Slot
 
 #: Bodies up to this size lie in rows.
 INLINE_LIMIT = 64 << 10
@@ -35,14 +36,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A body that has arrived whole. `digests` has the base64 values of the algorithms that were asked for, and
-    always crc64nvme. Exactly one of `inline` and `path` is given."""
+    always crc64nvme. Exactly one of `inline`, `path` and `slot` is given."""
 
     size: int
     md5_hex: str
     digests: dict[str, str]
     version_id: str
-    inline: bytes | None
-    path: Path | None
+    inline: bytes | None = None
+    path: Path | None = None
+    slot: Slot | None = None
 
     @property
     def crc64nvme(self) -> str:
@@ -52,12 +54,14 @@ class Incoming:
         """Throw the bytes away; harmless once they have been put in place."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+        if self.slot is not None:
+            self.slot.abandon()
 
 
 class Receiver:
     """Receives bodies into `folder` (a folder for temporary files on the file system of the bodies).
 
-    Bodies up to `held` bytes stay in memory. `reserve` is the free space in bytes that is left for work that was
+    Bodies of middle size go into `packs`. `reserve` is the free space in bytes that is left for work that was
     already accepted; `on_broken` is told of a disk that fails.
     """
 
@@ -65,15 +69,14 @@ class Receiver:
         self,
         folder: Path,
         threads: ThreadPoolExecutor,
-        held: int,
+        packs: Packs,
         reserve: int,
         on_broken: Callable[[OSError], None],
     ) -> None:
         self._on_broken = on_broken
         self._folder = folder
         self._threads = threads
-        #: The largest body that stays in memory until its commit group.
-        self.held = held
+        self._packs = packs
         self._reserve = reserve
         self._names = Names()
 
@@ -85,7 +88,7 @@ class Receiver:
         self._check_room()
         version_id = self._names.next()
         digest = _Digest(algorithms)
-        spool = _Spool(self._folder / version_id)
+        spool, slot = _Spool(self._folder / version_id), Slot(self._packs)
         waiting: list[bytes] = []
         held = 0
         try:
@@ -95,13 +98,17 @@ class Receiver:
                 if held >= SPOOL_SIZE:
                     await self._in_thread(spool.write, digest, waiting)
                     waiting, held = [], 0
-            if not spool.opened and held <= self.held:
+            if not spool.opened and held <= INLINE_LIMIT:
                 return digest.close(version_id, inline=digest.take(waiting))
+            if not spool.opened and held <= self._packs.limit:
+                await self._in_thread(_pack, slot, digest, waiting)
+                return digest.close(version_id, slot=slot)
             await self._in_thread(spool.finish, digest, waiting)
             return digest.close(version_id, path=spool.path)
         except BaseException as error:
             # In a thread, behind the write that may still be running there.
             self._threads.submit(spool.abandon)
+            self._threads.submit(slot.abandon)
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise InsufficientStorage() from error
             if isinstance(error, OSError) and error.errno in BROKEN:
@@ -109,7 +116,7 @@ class Receiver:
             raise
 
     def take(self, data: bytes, algorithms: tuple[str, ...] = ()) -> Incoming:
-        """A body that may stay in memory (`held`) and is here whole. Raises `InsufficientStorage`."""
+        """A small body (up to `INLINE_LIMIT` bytes) that is here whole. Raises `InsufficientStorage`."""
         self._check_room()
         digest = _Digest(algorithms)
         digest.update([data])
@@ -160,12 +167,18 @@ class _Digest:
         self.update([data])
         return data
 
-    def close(self, version_id: str, inline: bytes | None = None, path: Path | None = None) -> Incoming:
+    def close(
+        self, version_id: str, inline: bytes | None = None, path: Path | None = None, slot: Slot | None = None
+    ) -> Incoming:
         digests = {name: encode(hasher.digest()) for name, hasher in self._others.items()}
         md5 = self._md5.digest()
         if self._with_md5:
             digests["md5"] = encode(md5)
-        return Incoming(self._size, md5.hex(), digests, version_id, inline, path)
+        return Incoming(self._size, md5.hex(), digests, version_id, inline, path, slot)
+
+
+def _pack(slot: Slot, digest: _Digest, chunks: list[bytes]) -> None:
+    slot.fill(digest.take(chunks))
 
 
 class _Spool:

@@ -75,7 +75,6 @@ class Tx(Reader):
     def __init__(self, connection: apsw.Connection, statements: Statements, on_damage: OnDamage) -> None:
         super().__init__(connection, statements, on_damage)
         self.directories: set[Path] = set()
-        self.files: set[Path] = set()
         self.committed: list[Callable[[], None]] = []
         self.rolled_back: list[Callable[[], None]] = []
 
@@ -97,10 +96,6 @@ class Tx(Reader):
     def sync_directory(self, path: Path) -> None:
         """Have the names in `path` flushed before the group commits (once per group)."""
         self.directories.add(path)
-
-    def sync_file(self, path: Path) -> None:
-        """Have the bytes of the file flushed before the group commits (once per group)."""
-        self.files.add(path)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this on the event loop once the job is durable, before its caller goes on."""

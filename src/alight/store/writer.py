@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from alight.errors.store import InsufficientStorage, StoreUnavailable
-from alight.store.connections import BROKEN, NO_ROOM, sync_directory, sync_file
+from alight.store.connections import BROKEN, sync_directory
 from alight.store.rows import Tx
 
 #: Jobs of one group: enough to share a flush, few enough that the first does not wait long for the last.
@@ -141,13 +141,12 @@ class Writer:
         try:
             for job in group:
                 self._run(job)
-            _flush_beside([job.tx for job in group if job.tx and not job.error])
+            for directory in {path for job in group if job.tx and not job.error for path in job.tx.directories}:
+                sync_directory(directory)
             number = self._number() if self._connection.total_changes() != before else self._commit
             self._connection.execute("COMMIT")
             self._commit = number
-        except (apsw.FullError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in NO_ROOM:
-                raise
+        except apsw.FullError:
             self._take_back(group)
         self.groups += 1
 
@@ -220,14 +219,6 @@ class Writer:
             job.result, job.error = None, StoreUnavailable(f"The store is closed after a disk error: {error}.")
         self._on_fatal(error)
         self._deliver(lost)
-
-
-def _flush_beside(done: Sequence[Tx]) -> None:
-    """What lies beside the database is on the disk before the rows that refer to it."""
-    for file in {path for tx in done for path in tx.files}:
-        sync_file(file)
-    for directory in {path for tx in done for path in tx.directories}:
-        sync_directory(directory)
 
 
 def _call_all(calls: list[Callable[[], None]]) -> None:

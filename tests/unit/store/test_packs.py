@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alight.clock import ManualClock
 from alight.errors.store import Damaged, InsufficientStorage
-from alight.store import connections, packs, writer
+from alight.store import connections, packs
 from alight.store.backup import back_up, restore
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
 from alight.store.packs import PACKED_LIMIT, Packed
+from alight.store.receiving import Incoming
 from alight.store.shapes import ObjectInfo, ObjectRow
 from alight.store.verify import verify
 from tests.unit.store.conftest import Put, chunked, files, read
@@ -28,7 +30,7 @@ SIZE = 150_000
 
 @pytest.fixture(autouse=True)
 def _makes_holes(store: ObjectStore) -> None:
-    if store.held != PACKED_LIMIT:
+    if store._bodies.packs.limit != PACKED_LIMIT:
         pytest.skip("this file system makes no holes")
 
 
@@ -117,28 +119,81 @@ async def test_a_job_that_fails_gives_its_room_back(store: ObjectStore, put: Put
     assert taken(database) == before
 
 
-async def test_they_are_flushed_once_for_a_group_and_then_promised(
-    store: ObjectStore, put: Put, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await put("first", os.urandom(SIZE))
-    order: list[str] = []
-    flushed, written = connections.sync_file, os.pwrite
+async def held_up(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, first: Callable[[Path], None]
+) -> tuple[list[asyncio.Task[Incoming]], list[Path]]:
+    """Three bodies, of which two are written while the flush of one is under way; it ends as `first` does."""
+    flushes: list[Path] = []
+    begun, go_on = threading.Event(), threading.Event()
 
     def flush(path: Path) -> None:
-        order.append("flush")
-        flushed(path)
+        flushes.append(path)
+        if len(flushes) > 1:
+            return connections.sync_file(path)
+        begun.set()
+        go_on.wait(20)
+        first(path)
 
-    def write(descriptor: int, data: Any, at: int) -> int:
-        order.append("write")
-        return written(descriptor, data, at)
+    monkeypatch.setattr(packs, "sync_file", flush)
+    arriving = [asyncio.create_task(store.receive(chunked(os.urandom(SIZE))))]
+    await asyncio.to_thread(begun.wait, 20)
+    arriving += [asyncio.create_task(store.receive(chunked(os.urandom(SIZE)))) for _ in range(2)]
+    await until(lambda: store._bodies.packs._written == 3)
+    assert not any(one.done() for one in arriving)
+    go_on.set()
+    return arriving, flushes
 
-    monkeypatch.setattr(writer, "sync_file", flush)
-    monkeypatch.setattr(os, "pwrite", write)
-    groups = database.groups
-    await together(store, database, {str(number): os.urandom(SIZE) for number in range(3)})
-    order.append("answer")
-    assert database.groups == groups + 1
-    assert order == ["write", "write", "write", "flush", "answer"]
+
+async def test_one_flush_serves_all_that_were_written_meanwhile(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving, flushes = await held_up(store, monkeypatch, connections.sync_file)
+    await asyncio.gather(*arriving)
+    assert len(flushes) == 2
+
+
+async def test_what_was_written_until_a_flush_has_failed_is_lost(
+    store: ObjectStore, put: Put, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next flush may say nothing of it."""
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    arriving, flushes = await held_up(store, monkeypatch, full)
+    for one in arriving:
+        with pytest.raises(InsufficientStorage):
+            await one
+    assert len(flushes) == 1
+    await put("key", os.urandom(SIZE))
+    assert len(packs_of(database)) == 2
+
+
+async def test_an_upload_that_is_cut_off_gives_its_room_back(
+    store: ObjectStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving, _ = await held_up(store, monkeypatch, connections.sync_file)
+    for one in arriving:
+        one.cancel()
+    await asyncio.wait(arriving)
+    await until(lambda: taken(database) == 0)
+
+
+async def test_giving_up_what_is_an_object_already_is_harmless(store: ObjectStore, database: Database) -> None:
+    """A client that goes away while its job commits."""
+    body = os.urandom(SIZE)
+    incoming = await store.receive(chunked(body))
+    row = await database.write(partial(store.put, bucket="bucket", key="key", incoming=incoming, info=ObjectInfo()))
+    incoming.discard()
+    assert await read(store, row) == body
+
+
+async def test_what_was_given_up_is_no_object(store: ObjectStore, database: Database) -> None:
+    incoming = await store.receive(chunked(os.urandom(SIZE)))
+    incoming.discard()
+    assert taken(database) == 0
+    with pytest.raises(FileNotFoundError):
+        await database.write(partial(store.put, bucket="bucket", key="key", incoming=incoming, info=ObjectInfo()))
 
 
 async def test_the_name_of_a_pack_is_on_the_disk_before_anything_is_in_it(
@@ -160,7 +215,7 @@ async def test_no_room_is_said_and_it_goes_on(
     def full(*given: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(*(os, "pwrite") if at == "write" else (writer, "sync_file"), full)
+    monkeypatch.setattr(*(os, "pwrite") if at == "write" else (packs, "sync_file"), full)
     with pytest.raises(InsufficientStorage):
         await put("key", os.urandom(SIZE))
     monkeypatch.undo()
@@ -177,8 +232,8 @@ async def test_a_disk_that_fails_under_a_flush_ends_it(
 
     ended: list[BaseException] = []
     database.on_fatal = ended.append
-    monkeypatch.setattr(writer, "sync_file", broken)
-    with pytest.raises(Exception, match="disk error"):
+    monkeypatch.setattr(packs, "sync_file", broken)
+    with pytest.raises(OSError, match="Input/output error"):
         await put("key", os.urandom(SIZE))
     await until(lambda: len(ended) == 1)
 
@@ -201,7 +256,7 @@ async def test_a_start_frees_what_nobody_refers_to_in_packs_of_earlier_lives(
     rows = [await put(str(number), body) for number, body in enumerate(bodies)]
     (lost,) = packs_of(database)
     # A crash: its rows are gone and its holes were not made, behind it lies what was never promised.
-    monkeypatch.setattr(store._bodies._packs, "free", lambda places: None)
+    monkeypatch.setattr(store._bodies.packs, "free", lambda places: None)
     for key in ("0", "2"):
         await database.write(partial(store.delete, bucket="bucket", key=key))
     with lost.open("ab") as file:

@@ -17,7 +17,7 @@ from alight.services.s3.checksums import DEFAULT, FULL
 from alight.services.s3.conditions import Conditions
 from alight.services.s3.ground import Ground, change
 from alight.store.database import Tx
-from alight.store.receiving import SPOOL_SIZE, Incoming
+from alight.store.receiving import INLINE_LIMIT, SPOOL_SIZE, Incoming
 from alight.store.shapes import ObjectInfo, ObjectRow
 
 LARGEST = 5 * 1024**3
@@ -53,7 +53,7 @@ async def receive(ground: Ground, call: Call, given: Members, algorithm: str = D
     # What would be held in memory anyway is read whole, and goes through no generator.
     read = getattr(body, "read", None) if length is not None and length <= SPOOL_SIZE else None
     content: Any = await read(SPOOL_SIZE) if read is not None else body
-    if read is not None and len(content) <= ground.objects.held:
+    if read is not None and len(content) <= INLINE_LIMIT:
         incoming = ground.objects.take(content, algorithms=algorithms)
     else:
         incoming = await ground.objects.receive(_limited(content), algorithms=algorithms)
