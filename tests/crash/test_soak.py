@@ -24,11 +24,12 @@ from tests.walk.making import books, processes_of
 
 SECONDS = float(os.environ.get("ALIGHT_CHAOS_SOAK") or 6)
 RATE = float(os.environ.get("ALIGHT_CHAOS_SOAK_RATE") or 30)
-#: MB that the runtime may grow by from there to there, and in an hour where the run lasts for a tenth of one.
-GROWTH, SLOPE = 12.0, 30.0
-#: Seconds: a quarter of all events has begun so soon after its answer, and each costs the runtime so much of the
+#: MB that the runtime may grow by from there to there in a minute, and hold however long it lasts: the caches of
+#: SQLite, 32 MB for each of two databases and 16 for each of their readers, fill with the first thousands of events.
+GROWTH, MOST = 12.0, 256.0
+#: Seconds: a tenth of all events has begun so soon after its answer, and each costs the runtime so much of the
 #: processor. Loose on purpose, as other work may be on the machine: what is seen is a loop that looks now and then.
-SOON, COST = 0.1, 0.03
+SOON, COST = 0.5, 0.03
 #: Descriptors: those of connections come and go.
 FILES = 12
 
@@ -124,8 +125,8 @@ def test_what_a_runtime_holds_stays_as_it_is(tmp_path: Path) -> None:
     ]
     say(found, None, "; ".join(told))
     assert found.numbers["of them dead letters"] == 0
-    assert waited[len(waited) // 4] <= SOON
+    assert waited[len(waited) // 10] <= SOON
     assert cost <= COST
     assert abs(held.growth(held.files)) <= FILES
-    assert held.growth(held.runtime) <= GROWTH
-    assert lasted < 360 or slope <= SLOPE
+    assert max(held.runtime) <= MOST
+    assert lasted > 60 or held.growth(held.runtime) <= GROWTH

@@ -69,6 +69,15 @@ def test_waits_grow_from_five_seconds_to_a_minute_and_are_drawn_out_by_a_fifth()
         assert found == pytest.approx(waits)
 
 
+def test_of_two_silent_hosts_the_first_that_may_be_tried_is_waited_for() -> None:
+    lanes, late = failing(), "https://example.com/"
+    for _ in range(FAILURES):
+        assert lanes.take(late, 3)
+        lanes.end(late, Ending.FAILED, 3)
+    assert (lanes.opens(0), lanes.silent()) == (FIRST_WAIT, 2)
+    assert lanes.opens(FIRST_WAIT) == 3 + FIRST_WAIT
+
+
 def test_a_success_lets_all_go_on_and_a_refusal_is_an_answer() -> None:
     for ending in (Ending.SENT, Ending.REFUSED):
         lanes = failing()

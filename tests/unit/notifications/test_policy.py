@@ -11,6 +11,7 @@ from alight.notifications.message import Protocol
 from alight.notifications.policy import (
     Failed,
     GiveUp,
+    Phases,
     Retry,
     content_type,
     decide,
@@ -132,3 +133,18 @@ def test_throttle_and_content_type() -> None:
     assert (most_per_second(), content_type()) == (0, "text/plain; charset=UTF-8")
     assert (most_per_second(topic), content_type(topic)) == (5, "application/json")
     assert (most_per_second(topic, own), content_type(topic, own)) == (2, "text/csv")
+
+
+def test_what_a_policy_leaves_out_is_as_on_aws() -> None:
+    def own(**policy: object) -> Phases:
+        return phases_of(Protocol.HTTP, "", json.dumps({"healthyRetryPolicy": policy}))
+
+    assert own(numRetries=2) == Phases(0, 0, 2, 0, 20.0, 20.0, "linear")
+    assert own(minDelayTarget=5, backoffFunction="exponential") == Phases(0, 0, 3, 0, 5.0, 20.0, "exponential")
+    assert own(numRetries=9, numNoDelayRetries=1, numMaxDelayRetries=2) == Phases(1, 0, 6, 2, 20.0, 20.0, "linear")
+
+
+def test_growth_from_no_delay_at_all() -> None:
+    """Nothing can be multiplied: it grows with the square."""
+    phases = Phases(0, 0, 3, 0, 0.0, 20.0, "exponential")
+    assert [delay(phases, retry) for retry in (1, 2, 3)] == [0.0, 5.0, 20.0]
