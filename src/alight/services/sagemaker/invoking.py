@@ -42,7 +42,7 @@ class Invoking:
         self._excuse = excuse
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
-        record = await self.serving(given["EndpointName"])
+        record = await self.serving(given["EndpointName"], self._excuse_of(call))
         _check_synchronous(record)
         answer = await self._ask(record, call, given)
         self._capture(record, call.request_id, given, answer)
@@ -84,7 +84,7 @@ class Invoking:
             raise
 
     async def invoke_with_response_stream(self, call: Call, given: Members) -> Members:
-        record = await self.serving(given["EndpointName"])
+        record = await self.serving(given["EndpointName"], self._excuse_of(call))
         _check_synchronous(record)
         with self._placed(call):
             answer = await self._endpoints.stream(
@@ -104,10 +104,14 @@ class Invoking:
             **({"CustomAttributes": answer.custom_attributes} if answer.custom_attributes else {}),
         }
 
-    async def serving(self, name: str) -> Record:
+    async def serving(self, name: str, excuse: Excuse | None = None) -> Record:
         """The endpoint's record; waited for where it served before a restart. Raises `ValidationError`."""
         if self._deployments.restoring(name):
+            if excuse:
+                excuse(True)
             await self._deployments.wait(name, RETURN_LIMIT)
+            if excuse:
+                excuse(False)
         record = self._ledger.find(ENDPOINT, name)
         if record is None:
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")

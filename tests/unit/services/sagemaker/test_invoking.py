@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -44,3 +45,31 @@ async def test_who_is_turned_away_is_told(operation: str, event: str | None) -> 
         await getattr(invoking, operation)(call, {"EndpointName": "full"})
 
     assert told == ([(attempt, True)] if event else [])
+
+
+async def test_an_event_whose_endpoint_comes_back_after_a_restart_is_excused_meanwhile() -> None:
+    """Its function may run out of time long before the model is loaded."""
+    back, told = asyncio.Event(), list[bool]()
+
+    async def wait(name: str, limit: float) -> None:
+        await back.wait()
+
+    record = SimpleNamespace(name="slow", body={})
+    ledger = SimpleNamespace(find=lambda *given: record)
+    deployments = SimpleNamespace(restoring=lambda name: True, wait=wait)
+    nobody: Any = None
+    invoking = Invoking(cast(Any, ledger), nobody, cast(Any, deployments), nobody, nobody, nobody)
+    waiting = asyncio.create_task(invoking.serving("slow", told.append))
+    while not told:
+        await asyncio.sleep(0)
+    assert told == [True]
+    back.set()
+    assert await waiting is cast(Any, record)
+    assert told == [True, False]
+    back.clear()
+    gone = asyncio.create_task(invoking.serving("slow", told.append))
+    while len(told) == 2:
+        await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert told == [True, False, True], "its function has ended"
