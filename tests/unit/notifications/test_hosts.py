@@ -34,6 +34,7 @@ def failing(chance: float = 0.0) -> Lanes:
     [
         (ONE, "example.org:443"),
         (OTHER, "example.org:443"),
+        ("http://example.org/x", "example.org:80"),
         ("http://[::1]:8080/x", "::1:8080"),
         ("http://example.org:99999999/", "http://example.org:99999999/"),
         ("someone@example.org", "the mail server"),
