@@ -105,8 +105,9 @@ def restore(backup: Path, folder: Path) -> Backup:
         folder.rmdir()  # An empty one makes way.
     with _made(folder) as stack:
         partial = folder.with_name(folder.name + _PARTIAL)
-        left_out = shutil.ignore_patterns(MANIFEST, LOCK, BODIES, PACKS)
-        shutil.copytree(backup, partial, symlinks=True, dirs_exist_ok=True, ignore=left_out)
+        shutil.copytree(
+            backup, partial, symlinks=True, dirs_exist_ok=True, ignore=lambda at, names: _apart(backup, at, names)
+        )
         _copy_bodies(backup, partial)
         _finish(partial, folder, None)
         stack.pop_all()
@@ -223,6 +224,12 @@ def _behind(source: Path, folder: str, names: list[str]) -> list[str]:
     return [name for name in names if not stays(name)]
 
 
+def _apart(backup: Path, folder: str, names: list[str]) -> list[str]:
+    """What a restored folder has no use for, or gets in another way. Only at the top: functions name theirs as they
+    like."""
+    return [name for name in names if name in (MANIFEST, LOCK, BODIES, PACKS)] if Path(folder) == backup else []
+
+
 def _finish(partial: Path, target: Path, manifest: str | None) -> None:
     """To the disk, and only then under its name."""
     if manifest is not None:
@@ -247,7 +254,13 @@ def _check_version(path: Path) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    return sum(_taken(path) for path in folder.rglob("*") if not path.is_dir())
+
+
+def _taken(path: Path) -> int:
+    """Its bytes; of a pack those that are there, as most of it may be a hole."""
+    found = path.lstat()
+    return min(found.st_size, found.st_blocks * 512) if path.parent.name == PACKS else found.st_size
 
 
 def _and_more(number: int) -> str:

@@ -190,9 +190,13 @@ class Packs:
         self._end()
         pack = secrets.token_hex(6)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        self._descriptor = os.open(self.folder / pack, flags, 0o600)
-        self._next = Packed(pack, 0, 0)
-        sync_directory(self.folder)
+        descriptor = os.open(self.folder / pack, flags, 0o600)
+        try:
+            sync_directory(self.folder)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor, self._next = descriptor, Packed(pack, 0, 0)
 
     def _make_hole(self, pack: str, start: int, size: int) -> None:
         if size <= 0 or self._punch is None:

@@ -36,6 +36,9 @@ async def test_what_is_restored_is_what_was_there(
 ) -> None:
     (database.folder / "functions" / "code").mkdir(parents=True)
     (database.folder / "functions" / "code" / "handler.py").write_text("x = 1\n")
+    for name in ("bodies", "packs", "lock"):
+        (database.folder / "functions" / "code" / name).mkdir()
+        (database.folder / "functions" / "code" / name / "own.py").write_text("x = 2\n")
     (database.folder / "credentials.json").write_text("{}")
     (database.folder / "credentials.json").chmod(0o600)
     made = taken(database, tmp_path / "copy")
@@ -49,6 +52,8 @@ async def test_what_is_restored_is_what_was_there(
     assert await read(other, other.get("bucket", "large")) == LARGE
     assert await read(other, other.get("bucket", "small")) == b"few bytes"
     assert (again.folder / "functions" / "code" / "handler.py").read_text() == "x = 1\n"
+    for name in ("bodies", "packs", "lock"):
+        assert (again.folder / "functions" / "code" / name / "own.py").read_text() == "x = 2\n"
     assert (again.folder / "credentials.json").stat().st_mode & 0o777 == 0o600
     other.close()
     await again.close()

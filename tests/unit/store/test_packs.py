@@ -206,6 +206,24 @@ async def test_the_name_of_a_pack_is_on_the_disk_before_anything_is_in_it(
     assert order == [database.folder / "packs"]
 
 
+async def test_a_pack_whose_name_could_not_be_flushed_is_not_written_to(
+    store: ObjectStore, put: Put, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[Path] = []
+
+    def full(path: Path) -> None:
+        order.append(path)
+        if len(order) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(packs, "sync_directory", full)
+    with pytest.raises(InsufficientStorage):
+        await put("key", os.urandom(SIZE))
+    body = os.urandom(SIZE)
+    assert await read(store, await put("key", body)) == body
+    assert order == [database.folder / "packs"] * 2
+
+
 @pytest.mark.parametrize("at", ["write", "flush"])
 async def test_no_room_is_said_and_it_goes_on(
     at: str, store: ObjectStore, put: Put, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -309,6 +327,7 @@ async def test_a_backup_has_those_that_are_promised_and_holes_for_the_others(
         await database.write(partial(store.delete, bucket="bucket", key=str(number)))
     made = back_up(database.folder, tmp_path / "copy", version="1", created=5.0)
     assert (made.bodies, made.damage) == (1, ())
+    assert made.size < sum(path.stat().st_size for path in packs_of(database)), "holes take no room"
     restore(tmp_path / "copy", tmp_path / "again")
     again = await Database.open(tmp_path / "again", clock)
     other = ObjectStore(again, again.folder)
