@@ -281,6 +281,22 @@ def test_reserved_concurrency_of_none_at_all_buries_events(instance: Instance, f
     assert invoke(functions, FunctionName=name)["StatusCode"] == 200
 
 
+def test_an_event_begins_as_soon_as_its_function_may_run_more_at_a_time(
+    instance: Instance, functions: Any, make: Any
+) -> None:
+    name = make("app.slow", Timeout=60)
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    first, second = (
+        invoke(functions, FunctionName=name, InvocationType="Event")["ResponseMetadata"]["RequestId"] for _ in range(2)
+    )
+    eventually(lambda: _in_state(instance, first, "running"))
+    assert _in_state(instance, second, "pending")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=2)
+    assert eventually(lambda: _in_state(instance, second, "running"))["attempts"] == 0
+    assert _in_state(instance, first, "running"), "nobody has had to end for it"
+    functions.delete_function(FunctionName=name)
+
+
 def test_a_role_cannot_be_anything(functions: Any) -> None:
     bad = {"FunctionName": "bad", "Runtime": "python3.11", "Role": "me", "Handler": "app.echo"}
     refused("InvalidParameterValueException", functions.create_function, **bad, Code={"ZipFile": package()})

@@ -73,11 +73,16 @@ def build_lambda(
         wake=pollers.wake,
     )
     urls = Urls(catalogue, store.database, store.records, clock)
+
+    def limited() -> None:
+        running.dispatcher.wake()
+        pollers.freed()
+
     operations = service.operations(
         functions,
         Invocations(catalogue, store.database, running.queue, run=running.runner.request),
         Permissions(catalogue),
-        Behaviour(catalogue, clock, rules),
+        Behaviour(catalogue, clock, rules, limited),
         Versions(catalogue),
         Aliases(catalogue),
         layers,

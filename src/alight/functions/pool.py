@@ -52,7 +52,7 @@ class FunctionPool:
         fence: Tier = NONE, quick_boto3: bool = True,
     ) -> None:  # fmt: skip
         self.interpreters = Interpreters()
-        #: Called whenever a call has ended: there may be room for another.
+        #: Called whenever a call has ended, or has left the line: there may be room for another.
         self.on_free: Callable[[], None] = lambda: None
         #: Told as a call begins: the function, how many of its calls run now, how many of all.
         self.on_begin: Callable[[str, int, int], None] = lambda name, own, every: None
@@ -92,7 +92,12 @@ class FunctionPool:
 
         Raises `UnsupportedRuntime` where the function can never run here, `PoolClosed` after `close`.
         """
-        await self._slots.acquire(spec.name, spec.reserved, wait=wait)
+        try:
+            await self._slots.acquire(spec.name, spec.reserved, wait=wait)
+        except asyncio.CancelledError:
+            # A slot may have come in that moment, and have been given back: whoever waits for one has to hear of it.
+            self.on_free()
+            raise
         self.on_begin(spec.name, *self._slots.running(spec.name))
         if begun is not None:
             begun()

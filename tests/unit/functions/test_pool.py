@@ -55,6 +55,23 @@ async def test_who_waits_for_room_is_told_when_a_call_has_ended(make_bench: Call
     assert room == [1]
 
 
+async def test_nor_does_anybody_sleep_over_a_place_that_came_to_who_had_just_left(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(limit=1)
+    spec = bench.spec("def handler(event, context): return event")
+    room: list[int] = []
+    bench.pool.on_free = lambda: room.append(bench.pool.free_slots(spec))
+    await bench.pool._slots.acquire("other", None, wait=False)
+    leaving = asyncio.create_task(bench.call(spec, b"1"))
+    await asyncio.sleep(0)
+    bench.pool._slots.release("other")
+    assert bench.pool.free_slots(spec) == 0, "it has the place"
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert room == [1]
+
+
 async def test_a_worker_s_last_call_is_known_after_its_end(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(limit=1)
     spec = bench.spec("def handler(event, context): return event")

@@ -3,6 +3,7 @@ loop that a function makes is ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,10 +24,14 @@ _LIMITS = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, 21_6
 class Behaviour:
     """The handlers that say how often and how many at a time."""
 
-    def __init__(self, catalogue: Catalogue, clock: Clock, rules: DestinationRules) -> None:
+    def __init__(
+        self, catalogue: Catalogue, clock: Clock, rules: DestinationRules, limited: Callable[[], None]
+    ) -> None:
+        """`limited` is called when a function may have got more places, or fewer: no call has to end first."""
         self._catalogue = catalogue
         self._clock = clock
         self._rules = rules
+        self._limited = limited
 
     async def put_function_event_invoke_config(self, call: Call, given: Members) -> Members:
         if all(given.get(member) is None for member in (*_LIMITS, "DestinationConfig")):
@@ -58,7 +63,7 @@ class Behaviour:
 
     async def put_function_concurrency(self, call: Call, given: Members) -> Members:
         reserved = given["ReservedConcurrentExecutions"]
-        await self._catalogue.change(given["FunctionName"], lambda body: body | {"Reserved": reserved})
+        await self._reserve(given["FunctionName"], reserved)
         return {"ReservedConcurrentExecutions": reserved}
 
     async def get_function_concurrency(self, call: Call, given: Members) -> Members:
@@ -66,8 +71,12 @@ class Behaviour:
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
     async def delete_function_concurrency(self, call: Call, given: Members) -> Members:
-        await self._catalogue.change(given["FunctionName"], lambda body: body | {"Reserved": None})
+        await self._reserve(given["FunctionName"], None)
         return {}
+
+    async def _reserve(self, function: str, reserved: int | None) -> None:
+        await self._catalogue.change(function, lambda body: body | {"Reserved": reserved})
+        self._limited()
 
     async def put_function_recursion_config(self, call: Call, given: Members) -> Members:
         wanted = given["RecursiveLoop"]
