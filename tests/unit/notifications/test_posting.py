@@ -34,8 +34,11 @@ LOOPBACK = ("127.0.0.1", "::1")
 def on_both_loops(story: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[str], None]:
     @pytest.mark.parametrize("loop", LOOPS)
     def test(loop: str) -> None:
+        stumbled: list[dict[str, Any]] = []
         with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+            runner.get_loop().set_exception_handler(lambda _, context: stumbled.append(context))
             runner.run(asyncio.wait_for(story(), 30))
+        assert stumbled == []
 
     return test
 
@@ -77,7 +80,7 @@ async def served(*script: Say, tls: ssl.SSLContext | None = None, read: bool = T
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
         server.writers.append(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, asyncio.CancelledError):
             while True:
                 server.requests.append(await request(reader))
                 said = script[min(len(server.requests), len(script)) - 1]
@@ -365,6 +368,24 @@ async def test_the_first_address_that_takes_it_is_talked_to() -> None:
             deaf.listen(0)
             with socket.create_connection(("127.0.0.2", server.port)):
                 assert (await post(posts, f"http://hook.example:{server.port}/")).body == b"fine"
+
+
+@on_both_loops
+async def test_a_server_that_hangs_up_at_once_is_not_waited_for() -> None:
+    async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listening = await asyncio.start_server(hangs_up, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+    async with listening, posting_by() as posts:
+        assert str(await failure(post(posts, url))).startswith("connection lost: ")
+        # Where that is seen before anything was sent, nothing is uncertain.
+        place = posts.place(url)
+        early = await posts._connect(place)
+        await until(lambda: early._transport is None or early._transport.is_closing())
+        posts._take = lambda place: early  # type: ignore[method-assign]
+        seen = await failure(post(posts, url))
+    assert (str(seen), seen.uncertain) == ("connection lost: the other side has closed it", False)
 
 
 @on_both_loops

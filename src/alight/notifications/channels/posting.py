@@ -64,6 +64,10 @@ class Broken(Exception):
     """The connection ended before the answer did, or what came was none."""
 
 
+class Unsent(Broken):
+    """The connection had ended before anything was sent."""
+
+
 class Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
@@ -71,7 +75,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
-        self._reusable = False
+        self._reusable = self._head_done = self._sized = False
         #: Monotonic time since which nobody has used it.
         self.idle_since = 0.0
 
@@ -88,7 +92,8 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, request: bytes) -> Answer:
         """Raises `Broken`. Whoever gives up waiting closes it."""
-        assert self._transport is not None
+        if self._transport is None or self._transport.is_closing():
+            raise Unsent("the other side has closed it")
         self._answer = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._head_done = self._reusable = self._sized = False
@@ -206,7 +211,7 @@ class Posts:
                 raise Failed(f"no connection within {deadline:g} s") from None
             raise Failed(f"no answer within {deadline:g} s", uncertain=True) from None
         except Broken as error:
-            raise Failed(f"connection lost: {error}", uncertain=True) from None
+            raise Failed(f"connection lost: {error}", uncertain=not isinstance(error, Unsent)) from None
         finally:
             if connection is not None:
                 self._give_back(place, connection)
