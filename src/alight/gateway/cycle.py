@@ -1,10 +1,12 @@
-"""The way of one answer out: uvicorn's cycle of a request, with fewer steps for each header and each piece.
+"""The way of one answer out: uvicorn's cycle of a request, with fewer steps for each header and each piece, and head
+and first piece in one write where they come together: whoever waits for them is woken once.
 
 What an answer may be, and what is raised where it is not that, is as uvicorn has it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import lru_cache
 from typing import Any
@@ -16,10 +18,15 @@ _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 #: Headers that say how the answer's end is found.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS = (204, 304)
+#: A first piece of up to this many bytes is copied behind the head.
+_JOINED = 64 * 1024
 
 
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
+
+    #: The head, until the turn of the loop is over in which it was given.
+    _held = b""
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -55,7 +62,8 @@ class Cycle(RequestResponseCycle):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
-        self.transport.write(b"".join(lines))
+        self._held = b"".join(lines)
+        asyncio.get_running_loop().call_soon(self._write_held)
 
     def _framed(self, name: bytes, value: bytes) -> bool:
         """Take note of a header; True where it says that the connection ends."""
@@ -77,14 +85,15 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length = 0
         elif self.chunked_encoding:
             piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            self.transport.write(piece if more_body else piece + b"0\r\n\r\n")
+            self._write(piece if more_body else piece + b"0\r\n\r\n")
         else:
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0:
                 raise RuntimeError("Response content longer than Content-Length")
-            self.transport.write(body)
+            self._write(body)
         if more_body:
             return
+        self._write_held()
         if self.expected_content_length != 0:
             raise RuntimeError("Response content shorter than Content-Length")
         self.response_complete = True
@@ -92,6 +101,17 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    def _write(self, piece: bytes) -> None:
+        if self._held and len(piece) <= _JOINED:
+            piece, self._held = self._held + piece, b""
+        self._write_held()
+        self.transport.write(piece)
+
+    def _write_held(self) -> None:
+        if self._held and not self.transport.is_closing():
+            self.transport.write(self._held)
+        self._held = b""
 
 
 @lru_cache(maxsize=1_024)

@@ -17,7 +17,7 @@ LINES = frozenset(
     }
 )
 #: Seconds before callers are watched: most have their answer by then, and looking after each costs more than a timer.
-PATIENCE = 0.1
+PATIENCE = 0.5
 
 
 class Left(Exception):

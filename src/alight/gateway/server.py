@@ -44,6 +44,9 @@ class Limits:
 
 
 OWN_ADDRESSES = ("127.0.0.1", "::1")
+#: Bytes of a body that are taken from a client before somebody asks for them: what one read of the socket brings, so
+#: that a body which came at once does not have reading stopped and begun again.
+READ_AHEAD = 256 * 1024
 #: Where the scope's extensions hold how header names were spelled, in the order of the headers.
 SPELLING = "alight.spelling"
 
@@ -193,7 +196,13 @@ class Connection(HttpToolsProtocol):
             return
         self._waited = 0.0
         self._body_bytes += len(body)
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > READ_AHEAD:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self._is_in_head = True

@@ -19,10 +19,12 @@ class Transport:
 
     def __init__(self) -> None:
         self.written = b""
+        self.writes = 0
         self.closed = False
 
     def write(self, data: bytes) -> None:
         self.written += data
+        self.writes += 1
 
     def close(self) -> None:
         self.closed = True
@@ -66,9 +68,10 @@ ANSWERS: list[list[Message]] = [
 ]
 
 
-async def told(kind: type[RequestResponseCycle], method: str, keep_alive: bool, messages: list[Message]) -> object:
-    transport, ended = Transport(), list[bool]()
-    cycle = kind(
+def cycle_of(
+    kind: type[RequestResponseCycle], transport: Transport, method: str, keep_alive: bool, ended: list[bool]
+) -> RequestResponseCycle:
+    return kind(
         scope={"method": method},  # type: ignore[typeddict-item]
         transport=transport,  # type: ignore[arg-type]
         flow=Flow(),  # type: ignore[arg-type]
@@ -81,6 +84,11 @@ async def told(kind: type[RequestResponseCycle], method: str, keep_alive: bool, 
         keep_alive=keep_alive,
         on_response=lambda: ended.append(True),
     )
+
+
+async def told(kind: type[RequestResponseCycle], method: str, keep_alive: bool, messages: list[Message]) -> object:
+    transport, ended = Transport(), list[bool]()
+    cycle = cycle_of(kind, transport, method, keep_alive, ended)
     said = ""
     try:
         for message in messages:
@@ -89,6 +97,7 @@ async def told(kind: type[RequestResponseCycle], method: str, keep_alive: bool, 
         said = str(error)
     except ValueError:
         said = "no number"
+    await asyncio.sleep(0)
     facts = (cycle.response_started, cycle.response_complete, cycle.keep_alive, cycle.waiting_for_100_continue)
     return transport.written, transport.closed, ended, said, facts, cycle.message_event.is_set()
 
@@ -99,3 +108,24 @@ async def told(kind: type[RequestResponseCycle], method: str, keep_alive: bool, 
 async def test_it_is_uvicorns(method: str, keep_alive: bool, messages: list[Message]) -> None:
     ours, theirs = [await told(kind, method, keep_alive, messages) for kind in (Cycle, RequestResponseCycle)]
     assert ours == theirs
+
+
+@pytest.mark.parametrize(("size", "writes"), [(0, 1), (3, 1), (64 * 1024, 1), (64 * 1024 + 1, 2)])
+async def test_head_and_body_leave_together(size: int, writes: int) -> None:
+    transport = Transport()
+    cycle = cycle_of(Cycle, transport, "GET", True, [])
+    await cycle.send(start(200, (b"content-length", b"%d" % size)))  # type: ignore[arg-type]
+    await cycle.send(body(bytes(size)))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert transport.writes == writes
+    assert transport.written.endswith(b"\r\n\r\n" + bytes(size))
+
+
+async def test_a_head_does_not_wait_for_a_body_that_is_not_there() -> None:
+    transport = Transport()
+    cycle = cycle_of(Cycle, transport, "GET", True, [])
+    await cycle.send(start(200, LENGTH))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert transport.written.endswith(b"content-length: 3\r\n\r\n")
+    await cycle.send(body(b"abc"))  # type: ignore[arg-type]
+    assert transport.written.endswith(b"content-length: 3\r\n\r\nabc")

@@ -40,6 +40,8 @@ class Invoking:
         self._endpoints = endpoints
         self._deployments = deployments
         self._excuse = excuse
+        #: What was read of endpoints, and at which revision: a request reads and changes nothing of it.
+        self._read: dict[str, tuple[object, Record]] = {}
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
         record = await self.serving(given["EndpointName"], self._excuse_of(call))
@@ -112,9 +114,15 @@ class Invoking:
             await self._deployments.wait(name, RETURN_LIMIT)
             if excuse:
                 excuse(False)
+        revision = self._ledger.revision(ENDPOINT, name)
+        kept = self._read.get(name)
+        if kept is not None and kept[0] is revision:
+            return kept[1]
         record = self._ledger.find(ENDPOINT, name)
-        if record is None:
+        if revision is None or record is None:
+            self._read.pop(name, None)
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
+        self._read[name] = revision, record
         return record
 
     def _capture(self, record: Record, event_id: str, given: Members, answer: Answer) -> None:

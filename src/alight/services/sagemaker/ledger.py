@@ -36,6 +36,10 @@ class Ledger:
     def find(self, kind: str, name: str) -> Record | None:
         return self._records.get(kind, name)
 
+    def revision(self, kind: str, name: str) -> object | None:
+        """The same object, by `is`, until the record changes; None where there is none."""
+        return self._records.revision(kind, name)
+
     def known(self, kind: str, name: str, tx: Tx | None = None) -> Record:
         """Raises `ValidationException` in AWS's words where there is none."""
         record = self._records.get(kind, name, tx)

@@ -58,15 +58,20 @@ class EndpointMetrics:
                 if told is not None:
                     took = self._clock.monotonic() - started
                     beyond = max(took - told.seconds, 0.0) * 1e6
-                    self._telemetry.metric(NAMESPACE, "OverheadLatency", beyond, _place(told), unit="Microseconds")
+                    self._telemetry.tell(_overhead(told.endpoint, told.variant), beyond)
 
         return telling
 
 
 @lru_cache(maxsize=1_024)
 def _series(endpoint: str, variant: str) -> Together:
-    return together(NAMESPACE, _COLUMNS, {"EndpointName": endpoint, "VariantName": variant})
+    return together(NAMESPACE, _COLUMNS, _place(endpoint, variant))
 
 
-def _place(told: Invoked) -> dict[str, str]:
-    return {"EndpointName": told.endpoint, "VariantName": told.variant}
+@lru_cache(maxsize=1_024)
+def _overhead(endpoint: str, variant: str) -> Together:
+    return together(NAMESPACE, (("OverheadLatency", "Microseconds"),), _place(endpoint, variant))
+
+
+def _place(endpoint: str, variant: str) -> dict[str, str]:
+    return {"EndpointName": endpoint, "VariantName": variant}

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from alight.calls import Attempt
-from alight.errors.sagemaker import ServiceUnavailable
+from alight.errors.sagemaker import ServiceUnavailable, ValidationError
 from alight.services.sagemaker.invoking import Invoking
 
 
@@ -28,7 +28,7 @@ async def test_who_is_turned_away_is_told(operation: str, event: str | None) -> 
     """Nobody is told of a call that somebody waits for: there is no attempt to be excused."""
     record = SimpleNamespace(name="full", body={})
     ledger, deployments = (
-        SimpleNamespace(find=lambda *given: record),
+        SimpleNamespace(find=lambda *given: record, revision=lambda *given: record),
         SimpleNamespace(restoring=lambda name: False, package=print),
     )
     told: list[tuple[Attempt, bool]] = []
@@ -55,7 +55,7 @@ async def test_an_event_whose_endpoint_comes_back_after_a_restart_is_excused_mea
         await back.wait()
 
     record = SimpleNamespace(name="slow", body={})
-    ledger = SimpleNamespace(find=lambda *given: record)
+    ledger = SimpleNamespace(find=lambda *given: record, revision=lambda *given: record)
     deployments = SimpleNamespace(restoring=lambda name: True, wait=wait)
     nobody: Any = None
     invoking = Invoking(cast(Any, ledger), nobody, cast(Any, deployments), nobody, nobody, nobody)
@@ -73,3 +73,27 @@ async def test_an_event_whose_endpoint_comes_back_after_a_restart_is_excused_mea
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     assert told == [True, False, True], "its function has ended"
+
+
+async def test_an_endpoint_is_read_anew_when_it_changes_and_only_then() -> None:
+    kept: dict[str, Any] = {}
+    read = list[str]()
+
+    def find(kind: str, name: str) -> Any:
+        read.append(name)
+        return SimpleNamespace(name=name, body=kept[name]) if name in kept else None
+
+    ledger = SimpleNamespace(find=find, revision=lambda kind, name: kept.get(name))
+    deployments, nobody = SimpleNamespace(restoring=lambda name: False), cast(Any, None)
+    invoking = Invoking(cast(Any, ledger), nobody, cast(Any, deployments), nobody, nobody, nobody)
+
+    kept["a"] = first = {"Role": "one"}
+    for _ in range(3):
+        assert (await invoking.serving("a")).body is first
+    assert read == ["a"]
+    kept["a"] = second = {"Role": "one"}
+    assert (await invoking.serving("a")).body is second
+    del kept["a"]
+    for _ in range(2):
+        with pytest.raises(ValidationError, match="Endpoint a of account"):
+            await invoking.serving("a")
