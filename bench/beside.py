@@ -1,5 +1,6 @@
 """This tree and another one, knocked at in the same moments: the runtime's processor microseconds for each request, and
-for each picture of a burst of the birds.
+for each picture of a burst of the birds. InvokeEndpoint is counted with its replicas, whose model does nothing: what is
+counted is the way there and back.
 
     .venv/bin/python -m bench.beside OTHER/src [--rounds 6] [--seconds 2]
 
@@ -10,20 +11,23 @@ time, both suffer alike, so that the ratio holds where the figures themselves do
 from __future__ import annotations
 
 import argparse
+import io
 import statistics
+import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from bench import ours, wrk
-from bench.cases import api, put
+from bench.cases import api, image, put
 from bench.pipeline.case import pictures
 from bench.pipeline.load import burst
 from bench.pipeline.ours import subscribed
 from bench.pipeline.receiver import Receiver
+from bench.processes import tree
 
 Ask = Callable[[ours.Instance, int, float], tuple[wrk.Requests, int]]
 #: Loads an instance in this round for so many seconds; the runtime's microseconds for each piece of work.
@@ -40,24 +44,43 @@ def asks(instance: ours.Instance, number: int, seconds: float) -> tuple[wrk.Requ
     return api.asking(instance.outputs["ApiUrl"]), 16
 
 
+def invokes(connections: int) -> Ask:
+    return lambda instance, number, seconds: (image.asking(instance), connections)
+
+
+def packed(folder: Path) -> Path:
+    """A model that does nothing: every picture gets the same short text."""
+    script = (
+        b"def model_fn(folder): pass\ndef transform_fn(model, body, kind, accept): return '[0.1]', 'application/json'\n"
+    )
+    entry = tarfile.TarInfo("code/inference.py")
+    entry.size = len(script)
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        archive.addfile(entry, io.BytesIO(script))
+    return folder / "model.tar.gz"
+
+
+ENDPOINT = ours.ENDPOINT.replace("FORMAT", "script")
 DOORS: dict[str, tuple[str, Ask]] = {
+    image.MANY: (ENDPOINT, invokes(16)),
+    image.ONE: (ENDPOINT, invokes(1)),
     put.SMALL: (put.TEMPLATE, puts(put.SMALL)),
     put.LARGE: (put.TEMPLATE, puts(put.LARGE)),
     api.MANY: (api.TEMPLATE, asks),
 }
 
 
-def processor(pid: int) -> float:
-    """Microseconds that the threads of a process have had so far."""
-    files = [task / "schedstat" for task in Path(f"/proc/{pid}/task").iterdir()]
+def processor(*pids: int) -> float:
+    """Microseconds that the threads of processes have had so far."""
+    files = [task / "schedstat" for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
     return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1000
 
 
-def measured(instance: ours.Instance, ask: Ask, number: int, seconds: float) -> float:
+def measured(instance: ours.Instance, ask: Ask, pids: Sequence[int], number: int, seconds: float) -> float:
     requests, connections = ask(instance, number, seconds)
-    before = processor(instance.pid)
+    before = processor(*pids)
     counted = wrk.load(instance.url, requests, connections, seconds)
-    return (processor(instance.pid) - before) / max(counted.done, 1)
+    return (processor(*pids) - before) / max(counted.done, 1)
 
 
 def birds(instance: ours.Instance, exits: ExitStack) -> Load:
@@ -87,9 +110,10 @@ def beside(other: Path, title: str, rounds: int, seconds: float) -> list[tuple[f
                 loads.append(birds(exits.enter_context(ours.running(folder, ours.BIRDS, **settings)), exits))
                 continue
             template, ask = DOORS[title]
-            home = ours.app(folder / "app", template) / "template.yaml"
+            home = ours.app(folder / "app", template, packed(folder)) / "template.yaml"
             instance = exits.enter_context(ours.running(folder, home, **settings))
-            loads.append(partial(measured, instance, ask))
+            pids = [int(pid) for pid in tree((instance.pid,))] if template == ENDPOINT else [instance.pid]
+            loads.append(partial(measured, instance, ask, pids))
         for number in range(-1, rounds):
             asked = [both.submit(load, number, seconds) for load in loads]
             first, second = (one.result() for one in asked)

@@ -13,10 +13,10 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from bench import ours, wrk
+from bench.cases.image import asking
 from bench.limits.pictures import throughput
 from bench.pipeline.case import pictures, unpacked
 
@@ -24,14 +24,7 @@ from bench.pipeline.case import pictures, unpacked
 def rate(folder: Path, replicas: int, seconds: float) -> float:
     place = ours.app(folder / "app", ours.ENDPOINT.replace("FORMAT", "onnx"), ours.BIRDS / "model.tar.gz")
     with ours.running(folder, place, ALIGHT_REPLICAS=str(replicas)) as instance:
-        heads = [
-            instance.signed(
-                "POST", ours.INVOCATIONS, "sagemaker", body,
-                **{"Content-Type": "application/x-image", "X-Amz-Content-SHA256": sha256(body).hexdigest()},
-            )
-            for body in pictures()
-        ]  # fmt: skip
-        requests = wrk.Requests(heads, pictures())
+        requests = asking(instance)
         wrk.load(instance.url, requests, 16, 1)
         return wrk.load(instance.url, requests, 16, seconds).per_second
 

@@ -27,6 +27,18 @@ def loads(url: str, requests: wrk.Requests, size: Size) -> dict[str, Callable[[i
     return wrk.many_and_one(url, requests, size, MANY, ONE)
 
 
+def asking(instance: ours.Instance) -> wrk.Requests:
+    """Each picture, signed, to the endpoint of `ours.ENDPOINT`."""
+    heads = [
+        instance.signed(
+            "POST", ours.INVOCATIONS, "sagemaker", body,
+            **{"Content-Type": "application/x-image", "X-Amz-Content-SHA256": sha256(body).hexdigest()},
+        )
+        for body in pictures()
+    ]  # fmt: skip
+    return wrk.Requests(heads, pictures())
+
+
 def case(size: Size, folder: Path) -> Case:
     @contextmanager
     def limit(place: Path) -> Iterator[Work]:
@@ -37,14 +49,7 @@ def case(size: Size, folder: Path) -> Case:
     def alight(place: Path) -> Iterator[Work]:
         app = ours.app(place / "app", ours.ENDPOINT.replace("FORMAT", "onnx"), ours.BIRDS / "model.tar.gz")
         with ours.running(place, app) as instance:
-            heads = [
-                instance.signed(
-                    "POST", ours.INVOCATIONS, "sagemaker", body,
-                    **{"Content-Type": "application/x-image", "X-Amz-Content-SHA256": sha256(body).hexdigest()},
-                )
-                for body in pictures()
-            ]  # fmt: skip
-            yield Work(loads(instance.url, wrk.Requests(heads, pictures()), size), (instance.pid,))
+            yield Work(loads(instance.url, asking(instance), size), (instance.pid,))
 
     @contextmanager
     def fastapi(place: Path, more: Mapping[str, str]) -> Iterator[Work]:
