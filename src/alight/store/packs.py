@@ -129,10 +129,11 @@ class Packs:
         What was written until a flush has failed is lost, whatever a later one says of it.
         """
         with self._flushing:
+            if self._error is not None and self._lost >= number:
+                # First of all: a flush that came after it, of another pack, may have succeeded.
+                raise self._error
             if self._flushed >= number:
                 return
-            if self._error is not None and self._lost >= number:
-                raise self._error
             with self._guard:
                 last, dirty, self._dirty = self._written, self._dirty, set()
             try:

@@ -169,6 +169,27 @@ async def test_what_was_written_until_a_flush_has_failed_is_lost(
     assert len(packs_of(database)) == 2
 
 
+def test_what_is_lost_is_lost_for_who_hears_of_it_after_the_next_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, waiting = packs.Packs(tmp_path), list[int]()
+    with monkeypatch.context() as late:
+        late.setattr(made, "_flush", waiting.append)
+        made.add(b"waits for its turn to flush")
+    with monkeypatch.context() as full:
+        full.setattr(packs, "sync_file", no_room)
+        with pytest.raises(OSError, match="space"):
+            made.add(b"flushes both")
+    made.add(b"in another pack")
+    with pytest.raises(OSError, match="space"):
+        made._flush(*waiting)
+    made.close()
+
+
+def no_room(*given: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 async def test_an_upload_that_is_cut_off_gives_its_room_back(
     store: ObjectStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
