@@ -18,6 +18,7 @@ from alight.services.lambda_.sealing import seal_what_is_not
 from alight.services.logs.retention import forget
 from alight.stacks.service.forgetting import forget_gone
 from alight.store import journal
+from alight.store.connections import trace
 
 log = logging.getLogger("alight")
 
@@ -43,14 +44,14 @@ async def keep_tidy(store: Store, expire: Callable[[], Awaitable[int]]) -> None:
     again."""
     try:
         await store.objects.sweep()
-    except Exception:
-        log.exception("leftovers of a crash could not be removed; it is tried again at the next start")
+    except Exception as error:
+        log.error("leftovers of a crash wait for the next start: %s", error, exc_info=trace(error))
     while True:
         for work in (lambda: forget_what_is_old(store), expire):
             try:
                 await work()
-            except Exception:
-                log.exception("housekeeping failed; it is tried again in an hour")
+            except Exception as error:
+                log.error("housekeeping failed, it is tried again in an hour: %s", error, exc_info=trace(error))
         await store.clock.sleep(INTERVAL)
 
 

@@ -58,6 +58,11 @@ def unreadable(error: BaseException | None) -> bool:
     return isinstance(error, apsw.IOError | apsw.CorruptError | apsw.NotADBError | apsw.CantOpenError)
 
 
+def trace(error: BaseException) -> BaseException | None:
+    """For a log's `exc_info`: where it happened says nothing of a disk that cannot be read."""
+    return None if unreadable(error) else error
+
+
 def row_crc(*values: apsw.SQLiteValue) -> int:
     """CRC-32 of a row's values. 5 and 5.0 are alike: SQLite turns one into the other by the column's type."""
     kinds = {*map(type, values)}

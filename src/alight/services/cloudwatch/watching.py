@@ -18,6 +18,7 @@ from alight.services.cloudwatch import alarm, rules
 from alight.services.cloudwatch.evaluation import Datum, Terms, Verdict, judge, reason_data, stamp, window
 from alight.services.cloudwatch.history import History
 from alight.services.cloudwatch.statistics import points, statistic
+from alight.store.connections import trace
 from alight.store.database import Database, Tx
 from alight.store.minutes import MINUTE
 from alight.store.records import Record, Records
@@ -75,8 +76,8 @@ class Watch:
             await self._look(names)
         except StoreUnavailable:
             raise
-        except Exception:
-            log.exception("alarms could not be looked at; it is tried again in a minute")
+        except Exception as error:
+            log.error("alarms wait a minute, they could not be looked at: %s", error, exc_info=trace(error))
 
     async def _look(self, names: set[str] | None) -> None:
         """At all alarms, or at some. One that cannot be judged does not keep the others from it."""
@@ -93,8 +94,8 @@ class Watch:
                 await self._judge(record)
             except StoreUnavailable:
                 raise
-            except Exception:
-                log.exception("the alarm %s could not be evaluated", record.name)
+            except Exception as error:
+                log.error("the alarm %s could not be evaluated: %s", record.name, error, exc_info=trace(error))
 
     async def _judge(self, record: Record) -> None:
         body, now = record.body, self._clock.now()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from alight.calls import Call, Members, Principal
@@ -33,11 +34,11 @@ class Told(Topics):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.messages: list[Message] = []
-        self.refuses = False
+        self.refuses: Exception | None = None
 
     def publish(self, tx: Any, message: Message, attempt: Any = None, cause: str = "") -> str:
-        if self.refuses:
-            raise RuntimeError("no room")
+        if self.refuses is not None:
+            raise self.refuses
         tx.after_commit(lambda: self.messages.append(message))
         return super().publish(tx, message, attempt)
 
@@ -154,16 +155,31 @@ async def test_a_new_alarm_is_looked_at_at_once(house: House) -> None:
 
 async def test_no_change_is_kept_that_could_not_be_told(house: House) -> None:
     """State, history and message are one transaction."""
-    house.topics.refuses = True
+    house.topics.refuses = RuntimeError("no room")
     await house.put()
     await house.minute(9)
     await looked(house)
     assert (await house.alarm())["StateValue"] == "INSUFFICIENT_DATA"
     assert await house.history("StateUpdate") == []
-    house.topics.refuses = False
+    house.topics.refuses = None
     await house.minute(9)
     await house.becomes("ALARM")
     assert len(house.topics.messages) == 1
+
+
+@pytest.mark.parametrize(("error", "traces"), [(apsw.IOError("disk I/O error"), 0), (RuntimeError("no room"), 1)])
+async def test_a_disk_that_cannot_be_read_is_one_line_of_the_log(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception, traces: int
+) -> None:
+    def fails(*given: Any, **more: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(house.records, "list", fails)
+    house.service.watch.look_at("a")
+    async with asyncio.timeout(30):
+        while not (lines := [one for one in caplog.records if "alarms wait a minute" in one.getMessage()]):
+            await asyncio.sleep(0.005)
+    assert [one.exc_info is not None for one in lines] == [bool(traces)]
 
 
 async def test_actions_that_are_off_and_topics_that_are_gone(house: House) -> None:
