@@ -180,6 +180,29 @@ ANSWERS: dict[str, tuple[Say, Answer, bool]] = {
         True,
     ),
     "two": (Say(FINE + b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), Answer(200, "", b"fine"), False),
+    "what goes before speaks for itself alone": (
+        Say(
+            b"HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\nHTTP/1.1 503 No\r\n\r\nfine",
+            close=True,
+        ),
+        Answer(503, "", b"fine"),
+        False,
+    ),
+    "what stands behind says nothing": (
+        Say(CHUNKED[:-2] + b"Retry-After: 9\r\n\r\n"),
+        Answer(503, "7", b"busy"),
+        True,
+    ),
+    "an endless end": (
+        Say(CHUNKED[:-2] + b"X: " + b"x" * 200_000),
+        Answer(503, "7", b"busy"),
+        False,
+    ),
+    "endless frames": (
+        Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;" + b"x" * 200_000),
+        Answer(200, "", b""),
+        False,
+    ),
     "too much": (
         Say(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 100_000),
         Answer(200, "", b"x" * 500),

@@ -24,8 +24,8 @@ from alight.notifications.policy import Failed
 
 CONNECT_DEADLINE = 10.0
 
-#: Bytes of an answer that are read at most, before its body and of it, and those of the body that are kept for people.
-MOST_HEAD = 64 * 1024
+#: Bytes of an answer that are read at most, be they its head's, its body's, the frames' of its chunks, or what comes
+#: behind it; and those of the body that are kept for people.
 MOST_READ = 64 * 1024
 MOST_KEPT = 500
 
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._answer = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._head_done = self._reusable = self._sized = False
-        self._head_read = self._body_read = 0
+        self._read = 0
         self._retry_after, self._body = "", b""
         self._transport.write(request)
         return await self._answer
@@ -116,8 +116,7 @@ class Connection(asyncio.Protocol):
             # Nobody has asked: it must not be taken for the answer to what is asked next.
             self.close()
             return
-        if not self._head_done:
-            self._head_read += len(data)
+        self._read += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -125,8 +124,14 @@ class Connection(asyncio.Protocol):
             self.close()
         except httptools.HttpParserError as error:
             self._break(f"the answer is not HTTP: {error}")
-        if not self._head_done and self._head_read > MOST_HEAD:
-            self._break(f"the answer's head is longer than {MOST_HEAD:,} bytes")
+        if self._read < MOST_READ or self._waiting() is None:
+            return
+        if self._head_done:
+            # It has said what it is about; what it goes on with is held nowhere.
+            self._done(reusable=False)
+            self.close()
+        else:
+            self._break(f"the answer's head is longer than {MOST_READ:,} bytes")
 
     def connection_lost(self, error: Exception | None) -> None:
         if error is None and self._head_done and not self._sized:
@@ -138,6 +143,9 @@ class Connection(asyncio.Protocol):
     # What the parser calls -------------------------------------------------------------------------------------------
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head_done:
+            # What stands behind a body says nothing of it.
+            return
         match name.lower():
             case b"retry-after":
                 self._retry_after = value.decode("latin-1")
@@ -148,12 +156,11 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         # What comes before the answer (100 Continue, 103 Early Hints) is none; 101 is one, that nobody has asked for.
         self._head_done = status >= 200 or status == 101
+        if not self._head_done:
+            self._retry_after, self._sized = "", False
 
     def on_body(self, part: bytes) -> None:
-        self._body_read += len(part)
         self._body += part[: MOST_KEPT - len(self._body)]
-        if self._body_read >= MOST_READ:
-            self._done(reusable=False)
 
     def on_message_complete(self) -> None:
         if self._head_done:
