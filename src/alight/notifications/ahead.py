@@ -42,7 +42,14 @@ class Ahead:
         self._version = -1
 
     def __call__(self, message: StoredMessage) -> None:
-        if message.ordinal < MOST and not message.structure and self._is_wanted(message.topic):
+        if message.ordinal >= MOST or message.structure:
+            return
+        try:
+            is_wanted = self._is_wanted(message.topic)
+        except Exception:
+            # It is staged: who has published must not be told of a failure, and publish again. The delivery meets it.
+            return
+        if is_wanted:
             asyncio.get_running_loop().call_later(PAUSE, self._sign, message)
 
     def _sign(self, message: StoredMessage) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from alight.calls import Attempt
 from alight.notifications import ahead
+from alight.store.records import Record, Records
 from tests.unit.notifications.conftest import House, OpenHouse
 from tests.unit.notifications.test_signing import verify
 
@@ -84,3 +85,21 @@ async def test_only_the_first_messages_of_an_attempt_are_signed_ahead(open_house
     for number in range(ahead.MOST + 3):
         await stage(house, topic, Message=f"number {number}")
     await only_the_last_is_signed(house, topic, others=ahead.MOST)
+
+
+async def test_a_publish_that_is_staged_does_not_fail_where_nobody_can_be_looked_up(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*given: object, **more: object) -> list[Record]:
+        raise RuntimeError("cannot be read now")
+
+    house = await open_house()
+    topic = await house.topic()
+    await house.subscribe(topic, "sqs", QUEUE)
+    house.room.topics.begin("event-1", 1)
+    with monkeypatch.context() as now:
+        now.setattr(Records, "list", unreadable)
+        await stage(house, topic)
+    await house.database.write(lambda tx: house.room.topics.release(tx, "event-1", 1))
+    await house.until(lambda: house.queued)
+    assert len(house.queued) == 1
