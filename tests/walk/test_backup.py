@@ -47,16 +47,19 @@ def test_a_restored_backup_goes_on(birds: Birds, hook: Webhook, start: Start, tm
 def test_a_stopped_folder_is_copied_and_checked_too(start: Start, tmp_path: Path) -> None:
     instance = start(data=tmp_path / "data")
     instance.client("s3").create_bucket(Bucket="box")
-    instance.client("s3").put_object(Bucket="box", Key="key", Body=b"x" * 100_000)
+    for size in (100_000, 300_000):
+        instance.client("s3").put_object(Bucket="box", Key=str(size), Body=b"x" * size)
     assert instance.stop() == 0
-    assert instance.json("backup", str(tmp_path / "copy"))["bodies"] == 1
+    assert instance.json("backup", str(tmp_path / "copy"))["bodies"] == 2
     assert json.loads((instance.data / "last-backup.json").read_text())["folder"] == str(tmp_path / "copy")
     assert instance.alight("verify").stdout == "All rows and bytes are as they were written.\n"
-    body = next(path for path in (instance.data / "bodies").rglob("*") if path.is_file())
-    body.write_bytes(b"y" * 100_000)
+    beside = [path for name in ("bodies", "packs") for path in (instance.data / name).rglob("*") if path.is_file()]
+    assert len(beside) == 2
+    for path in beside:
+        path.write_bytes(b"y" * path.stat().st_size)
     found = instance.alight("verify")
     assert found.returncode == 1
-    assert body.name in found.stdout
+    assert all(path.name in found.stdout for path in beside)
     again = instance.alight("backup", str(tmp_path / "copy"))
     assert again.returncode == 1
     assert "exists already" in again.stderr
