@@ -7,6 +7,7 @@ again where one of these has changed.
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 from alight.functions.invocation import FunctionSpec
@@ -20,6 +21,8 @@ class Seals:
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[str, Look]] = {}
+        #: One look at a folder at a time: it throws away what another, for a worker beside, would stumble over.
+        self._guards: dict[Path, threading.Lock] = {}
 
     def refusal(self, spec: FunctionSpec) -> str:
         """Why a function is not to be run as it lies there (blocks); empty where all of it is as it was stored."""
@@ -32,6 +35,10 @@ class Seals:
         )
 
     def _broken(self, folder: Path, seal: str) -> bool:
+        with self._guards.setdefault(folder, threading.Lock()):
+            return self._differs(folder, seal)
+
+    def _differs(self, folder: Path, seal: str) -> bool:
         try:
             look = _look(folder)
             if self._seen.get(folder) == (seal, look):

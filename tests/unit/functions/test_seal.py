@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,34 @@ async def test_layers_are_under_seal_too(one_bench: Bench, tmp_path: Path) -> No
     assert (await keep(packed, store)).seal == layer.seal
     assert lay([layer.code_dir], store) == (opt, seal)
     assert answer(await one_bench.call(spec)) == "layer"
+
+
+def test_workers_that_start_together_look_at_their_code_one_after_the_other(
+    one_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier life has compiled goes with the first look: no other one is to find it half gone."""
+    code, looked = tmp_path / "code", list[Path]()
+    for name in ("a", "b", "c"):
+        (code / name).mkdir(parents=True)
+        (code / name / "module.py").write_text(HANDLER)
+    seal = seal_of(code)
+    spec = one_bench.spec(HANDLER, code_dir=code, seals={code: seal})
+
+    def looking(folder: Path) -> str:
+        looked.append(folder)
+        return seal_of(folder)
+
+    monkeypatch.setattr("alight.functions.seal.seal_of", looking)
+    for round_ in range(1, 31):
+        for name in ("a", "b", "c"):
+            (code / name / "__pycache__").mkdir()
+            (code / name / "__pycache__" / "module.cpython-311.pyc").write_bytes(b"of an earlier life")
+        seals, together = Seals(), threading.Barrier(4)
+
+        def start(seals: Seals = seals, together: threading.Barrier = together) -> str:
+            together.wait(30)
+            return seals.refusal(spec)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert {one.result() for one in [pool.submit(start) for _ in range(4)]} == {""}
+        assert len(looked) == round_
