@@ -21,8 +21,9 @@ from botocore.config import Config
 from botocore.exceptions import SSLError
 from cryptography.hazmat.primitives import serialization
 
-from alight.assembly.reach import check_reach, is_loopback, tls_of
+from alight.assembly.reach import check_reach, tls_of
 from alight.errors import AlightError
+from alight.notifications.channels.addresses import is_loopback
 from alight.settings import Settings
 from tests.support import Instance, invoke, run_alight, start_alight, sweep
 from tests.unit.notifications.authority import Authority

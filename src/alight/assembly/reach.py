@@ -6,7 +6,6 @@ no certificate for another name has to be good for.
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -15,19 +14,10 @@ from alight.asgi import ASGIApp
 from alight.assembly.store import Store
 from alight.errors import AlightError
 from alight.gateway.server import Server, serve
+from alight.notifications.channels.addresses import is_loopback
 from alight.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody else can reach an address; a name other than `localhost` may lead anywhere."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_reach(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import httptools
@@ -58,16 +59,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, method: str, path: str) -> Reply:
         """Raises `ReplicaGone` or `BadAnswer`."""
         answer: asyncio.Future[Reply] = self._loop.create_future()
-
-        def told(outcome: Reply | ReplicaGone | BadAnswer) -> None:
-            if answer.done():
-                return
-            if isinstance(outcome, Reply):
-                answer.set_result(outcome)
-            else:
-                answer.set_exception(outcome)
-
-        self.send(method, path, {}, b"", None, told)
+        self.send(method, path, {}, b"", None, partial(settle, answer))
         return await answer
 
     def close(self) -> None:
@@ -142,6 +134,16 @@ class Connection(asyncio.Protocol):
         if self._waiting:
             told, _ = self._waiting.popleft()
             told(error)
+
+
+def settle(answer: asyncio.Future[Reply], outcome: Reply | Exception) -> None:
+    """Unless whoever asked has heard already, or is gone."""
+    if answer.done():
+        return
+    if isinstance(outcome, Reply):
+        answer.set_result(outcome)
+    else:
+        answer.set_exception(outcome)
 
 
 async def connect(path: Path, max_answer: int) -> Connection:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from alight.clock import Clock
-from alight.endpoints.client import BadAnswer, Connection, ReplicaGone
+from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, settle
 from alight.endpoints.contract import CannotServe, Reply
 from alight.endpoints.parts import Parts
 from alight.endpoints.process import Launch, ReplicaProcess
@@ -149,7 +149,7 @@ class Fleet:
         """End the replicas now; who waits is told `Busy`."""
         self._closed = True
         for asked in self._line:
-            _settle(asked.answer, Busy("the endpoint is closed"))
+            settle(asked.answer, Busy("the endpoint is closed"))
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -207,7 +207,7 @@ class Fleet:
             return
         if asked.replica is not None:
             asked.replica.kill()
-        _settle(asked.answer, OutOfTime(began=asked.replica is not None))
+        settle(asked.answer, OutOfTime(began=asked.replica is not None))
 
     def _send(self, replica: ReplicaProcess, asked: _Asked) -> None:
         """At once where there is a connection; a replica may close it behind each answer."""
@@ -244,7 +244,7 @@ class Fleet:
             self._release(replica, asked.alone)
         else:
             replica.kill()
-        _settle(asked.answer, outcome)
+        settle(asked.answer, outcome)
         self._check_quiet()
 
     def _take(self, alone: bool) -> ReplicaProcess | None:
@@ -308,16 +308,6 @@ class Fleet:
 async def _stop_all(starts: list[asyncio.Task[ReplicaProcess]]) -> None:
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
     await asyncio.gather(*(made.stop() for made in outcomes if isinstance(made, ReplicaProcess)))
-
-
-def _settle(answer: asyncio.Future[Reply], outcome: Reply | Exception) -> None:
-    """Unless whoever asked has heard already, or is gone."""
-    if answer.done():
-        return
-    if isinstance(outcome, Reply):
-        answer.set_result(outcome)
-    else:
-        answer.set_exception(outcome)
 
 
 def _places(replica: ReplicaProcess, alone: bool) -> int:

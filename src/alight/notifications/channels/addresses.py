@@ -41,6 +41,16 @@ _NEVER = tuple(
 )
 
 
+def is_loopback(host: str) -> bool:
+    """Whether nobody else can reach an address; a name other than `localhost` may lead anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def allowed_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """Addresses and networks of the setting `webhook_allow`. Raises `AlightError`."""
     try:

@@ -6,7 +6,6 @@ The Message-ID is derived from the MessageId, so a mail that is sent again can b
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from alight.errors import AlightError
+from alight.notifications.channels.addresses import is_loopback
 from alight.notifications.envelope import Envelopes, dumps
 from alight.notifications.message import Kind, Protocol
 from alight.notifications.outgoing import Outgoing
@@ -57,7 +57,7 @@ def read_server(url: str) -> Server:
     if choice not in choices:
         raise AlightError(f"ALIGHT_SMTP_URL: starttls={choice} is unknown.", "Use auto, never or always.")
     start_tls = choices[choice]
-    if parts.username and not secure and not _is_here(parts.hostname):
+    if parts.username and not secure and not is_loopback(parts.hostname):
         start_tls = True
     return Server(
         parts.hostname,
@@ -67,15 +67,6 @@ def read_server(url: str) -> Server:
         secure,
         None if secure else start_tls,
     )
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class EmailChannel:
