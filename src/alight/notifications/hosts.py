@@ -91,7 +91,9 @@ class Hosts:
         name = host_of(target)
         if not name:
             return
-        host = self._hosts.setdefault(name, _Host())
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host()
         host.tries = host.open
         host.busy += 1
 
@@ -112,7 +114,8 @@ class Hosts:
         if answered:
             if host.open:
                 log.warning("%s answers again: its deliveries go on", name)
-            self._hosts[name] = _Host(busy=host.busy)
+            if host.failures:
+                self._hosts[name] = _Host(busy=host.busy)
         else:
             host.failures += 1
             if tried or (host.failures >= FAILURES and not host.open):

@@ -124,7 +124,9 @@ class Lanes:
 
     def start(self, target: str) -> None:
         with self._guard:
-            lane = self._lanes.setdefault(target, _Lane())
+            lane = self._lanes.get(target)
+            if lane is None:
+                lane = self._lanes[target] = _Lane()
             lane.busy += 1
             self._busy += 1
             self._failing += lane.failing

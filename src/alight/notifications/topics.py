@@ -116,7 +116,7 @@ class Topics:
         """The attempt under `fence` decides: its messages leave, those of all other attempts are dropped."""
         now, staged = self._clock.now(), self._held(tx, event_id, fence)
         for message in staged.messages:
-            self._accept_new(tx, replace(message, state="accepted", accepted=now))
+            self._accept_new(tx, message, leaves=now)
         if staged.alone:
             return len(staged.messages)
         released = self._store.staged(tx, event_id, fence)
@@ -181,8 +181,8 @@ class Topics:
                 return message_id
         raise AssertionError("an attempt cannot have more keys than publishes")
 
-    def _accept_new(self, tx: Tx, message: StoredMessage) -> str:
-        self._store.add_message(tx, message)
+    def _accept_new(self, tx: Tx, message: StoredMessage, leaves: float | None = None) -> str:
+        self._store.add_message(tx, message, leaves)
         self._fan_out(tx, message)
         return message.id
 

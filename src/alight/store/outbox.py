@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from alight.names import without_password
@@ -117,9 +118,12 @@ class OutboxStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add_message(self, tx: Tx, message: StoredMessage) -> None:
-        values = {name: getattr(message, name) for name in _MESSAGE_FIELDS}
+    def add_message(self, tx: Tx, message: StoredMessage, leaves: float | None = None) -> None:
+        """A new row. What was staged without one, and now leaves after all, is accepted at that moment (`leaves`)."""
+        values: dict[str, Any] = dict(zip(_MESSAGE_FIELDS, _message_values(message), strict=True))
         values["attributes"] = json.dumps(message.attributes) if message.attributes else "{}"
+        if leaves is not None:
+            values |= {"state": "accepted", "accepted": leaves}
         tx.run("outbox.add_message", **values)
 
     def next_ordinal(self, tx: Tx, event_id: str, fence: int) -> int:
@@ -172,8 +176,9 @@ class OutboxStore:
     ) -> Delivery:
         """A delivery of a message: ready, held for a reason, or leased from the start (`sending`) to whoever sends it
         as soon as it is on the disk."""
-        leased = state is DeliveryState.SENDING
-        row = tx.one(
+        leases = int(state is DeliveryState.SENDING)
+        started = now if leases else None
+        tx.run(
             "outbox.add_delivery",
             message_id=message_id,
             subscription=subscription,
@@ -183,11 +188,27 @@ class OutboxStore:
             now=now,
             state=state.value,
             reason=reason,
-            leases=int(leased),
-            started=now if leased else None,
+            leases=leases,
+            started=started,
         )
-        assert row is not None
-        return _delivery(row)
+        return Delivery(
+            id=tx.last_row,
+            message_id=message_id,
+            subscription=subscription,
+            protocol=protocol,
+            target=target,
+            raw=raw,
+            state=state,
+            attempts=leases,
+            not_before=now,
+            fence=leases,
+            uncertain=False,
+            reason=reason,
+            last_error="",
+            created=now,
+            started=started,
+            finished=None,
+        )
 
     def due(self, now: float, blocked: Sequence[str], busy: Sequence[int], limit: int) -> list[Delivery]:
         """Up to `limit` that may start, but for those in `busy` (ids) and those to `blocked` targets."""
@@ -320,6 +341,7 @@ class OutboxStore:
 
 _MESSAGE_FIELDS = tuple(item.name for item in fields(StoredMessage))
 _DELIVERY_FIELDS = tuple(item.name for item in fields(Delivery))
+_message_values = attrgetter(*_MESSAGE_FIELDS)
 
 
 def _shown(row: Row) -> Row:

@@ -69,8 +69,7 @@ ORDER BY m.published, m.ordinal, m.id, d.id;
 INSERT INTO deliveries (message_id, subscription, protocol, target, raw, state, attempts, not_before, fence, uncertain,
                         reason, last_error, created, started, crc)
 VALUES (:message_id, :subscription, :protocol, :target, :raw, :state, :leases, :now, :leases, 0, :reason, '', :now, :started,
-        row_crc(:message_id, :subscription, :protocol, :target, :raw, :now))
-RETURNING *;
+        row_crc(:message_id, :subscription, :protocol, :target, :raw, :now));
 
 -- name: outbox.due
 -- Deliveries that may start now, but for those under way and those to targets that have enough under way.
