@@ -60,7 +60,7 @@ def packed(folder: Path) -> Path:
     return folder / "model.tar.gz"
 
 
-ENDPOINT = ours.ENDPOINT.replace("FORMAT", "script")
+ENDPOINT = ours.ENDPOINT.replace("SERVED_AS", "script")
 DOORS: dict[str, tuple[str, Ask]] = {
     image.MANY: (ENDPOINT, invokes(16)),
     image.ONE: (ENDPOINT, invokes(1)),

@@ -36,7 +36,7 @@ Resources:
     Type: AWS::SageMaker::Model
     Properties:
       ExecutionRoleArn: !GetAtt ModelRole.Arn
-      PrimaryContainer: {Image: any, ModelDataUrl: model.tar.gz, Environment: {ALIGHT_MODEL_FORMAT: FORMAT}}
+      PrimaryContainer: {Image: any, ModelDataUrl: model.tar.gz, Environment: {ALIGHT_MODEL_FORMAT: SERVED_AS}}
   Serving:
     Type: AWS::SageMaker::EndpointConfig
     Properties:

@@ -22,7 +22,7 @@ from bench.pipeline.case import pictures, unpacked
 
 
 def rate(folder: Path, replicas: int, seconds: float) -> float:
-    place = ours.app(folder / "app", ours.ENDPOINT.replace("FORMAT", "onnx"), ours.BIRDS / "model.tar.gz")
+    place = ours.app(folder / "app", ours.ENDPOINT.replace("SERVED_AS", "onnx"), ours.BIRDS / "model.tar.gz")
     with ours.running(folder, place, ALIGHT_REPLICAS=str(replicas)) as instance:
         requests = asking(instance)
         wrk.load(instance.url, requests, 16, 1)

@@ -47,7 +47,7 @@ def case(size: Size, folder: Path) -> Case:
 
     @contextmanager
     def alight(place: Path) -> Iterator[Work]:
-        app = ours.app(place / "app", ours.ENDPOINT.replace("FORMAT", "onnx"), ours.BIRDS / "model.tar.gz")
+        app = ours.app(place / "app", ours.ENDPOINT.replace("SERVED_AS", "onnx"), ours.BIRDS / "model.tar.gz")
         with ours.running(place, app) as instance:
             yield Work(loads(instance.url, asking(instance), size), (instance.pid,))
 

@@ -59,7 +59,7 @@ def case(size: Size, folder: Path) -> Case:
 
     @contextmanager
     def alight(place: Path) -> Iterator[Work]:
-        with ours.running(place, ours.app(place / "app", ours.ENDPOINT.replace("FORMAT", "xgboost"), packed)) as one:
+        with ours.running(place, ours.app(place / "app", ours.ENDPOINT.replace("SERVED_AS", "xgboost"), packed)) as one:
             heads = [
                 one.signed(
                     "POST", ours.INVOCATIONS, "sagemaker", line,
