@@ -83,16 +83,40 @@ def new_short_id(length: int = 10) -> str:
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
+#: Random numbers that are drawn at a time.
+_DRAWN = 256
+
+
+class _Draw:
+    """Random numbers of 128 bits, as 32 hex digits, each given once. They are drawn from the system many at a time: it
+    lets other threads go first whenever it is asked. For any thread; a forked process draws its own."""
+
+    def __init__(self) -> None:
+        self._ready: list[str] = []
+        os.register_at_fork(after_in_child=self._ready.clear)
+
+    def __call__(self) -> str:
+        try:
+            return self._ready.pop()
+        except IndexError:
+            drawn = os.urandom(16 * _DRAWN).hex()
+            self._ready += [drawn[start : start + 32] for start in range(32, len(drawn), 32)]
+            return drawn[:32]
+
+
+_draw = _Draw()
+
+
 def new_request_id() -> str:
     """A UUID: the id of a request, an event, a message or an invocation."""
     # uuid4 in text; the class would cost five times as much, and each picture needs half a dozen.
-    drawn = os.urandom(16).hex()
+    drawn = _draw()
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{'89ab'[int(drawn[16], 16) & 3]}{drawn[17:20]}-{drawn[20:]}"
 
 
 def new_version_id() -> str:
     """32 letters and digits, unguessable: the name of one stored body."""
-    return os.urandom(16).hex()
+    return _draw()
 
 
 def without_password(address: str) -> str:

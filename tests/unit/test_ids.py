@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from alight.names import new_request_id, without_password
+from alight.names import new_request_id, new_version_id, without_password
+
+FORKING = """
+import os
+from alight.names import new_request_id, new_version_id
+new_request_id()
+if os.fork() == 0:
+    print(new_request_id(), new_version_id(), flush=True)
+    os._exit(0)
+os.wait()
+print(new_request_id(), new_version_id())
+"""
 
 
 def test_a_request_id_is_a_random_uuid() -> None:
@@ -15,6 +29,19 @@ def test_a_request_id_is_a_random_uuid() -> None:
     for text in made:
         read = uuid.UUID(text)
         assert (read.version, read.variant, str(read)) == (4, uuid.RFC_4122, text)
+
+
+def test_ids_of_several_threads_are_no_others() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: new_version_id(), range(20_000)))
+    assert len(set(made)) == 20_000
+    assert {len(text) for text in made} == {32}
+    assert set("".join(made)) == set("0123456789abcdef")
+
+
+def test_a_forked_process_draws_its_own() -> None:
+    told = subprocess.run([sys.executable, "-c", FORKING], check=True, capture_output=True, text=True)
+    assert len(set(told.stdout.split())) == 4
 
 
 @pytest.mark.parametrize(

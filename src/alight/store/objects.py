@@ -20,6 +20,7 @@ from alight.store.ground import SEQUENCER
 from alight.store.listing import list_objects, list_page
 from alight.store.reading import Body
 from alight.store.receiving import Incoming, Receiver
+from alight.store.room import Room
 from alight.store.shapes import (
     ObjectInfo,
     ObjectRow,
@@ -48,7 +49,8 @@ class ObjectStore:
         self._database = database
         self._threads = ThreadPoolExecutor(_FILE_THREADS, "alight-files")
         self._bodies = Bodies(database, folder, self._threads)
-        self._receiver = Receiver(self._bodies.temporary, self._threads, self._bodies.packs, reserve, database.give_up)
+        room = Room(self._bodies.temporary, reserve, database.clock.monotonic)
+        self._receiver = Receiver(self._bodies.temporary, self._threads, self._bodies.packs, room, database.give_up)
         self._buckets = buckets = Buckets(database)
         self._uploads = uploads = Uploads(database, self._bodies)
         # One face for all of it; each of these is documented where it is written.

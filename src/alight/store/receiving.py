@@ -20,6 +20,7 @@ from alight.names import new_version_id
 from alight.store.checksums import ALGORITHMS, Hasher, encode
 from alight.store.connections import BROKEN, NO_ROOM, sync_descriptor
 from alight.store.packs import Packs, Slot
+from alight.store.room import Room
 
 #: Bodies up to this size lie in rows.
 INLINE_LIMIT = 64 << 10
@@ -61,8 +62,7 @@ class Incoming:
 class Receiver:
     """Receives bodies into `folder` (a folder for temporary files on the file system of the bodies).
 
-    Bodies of middle size go into `packs`. `reserve` is the free space in bytes that is left for work that was
-    already accepted; `on_broken` is told of a disk that fails.
+    Bodies of middle size go into `packs`. `room` says whether there is any; `on_broken` is told of a disk that fails.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Receiver:
         folder: Path,
         threads: ThreadPoolExecutor,
         packs: Packs,
-        reserve: int,
+        room: Room,
         on_broken: Callable[[OSError], None],
     ) -> None:
         self._on_broken = on_broken
         self._folder = folder
         self._threads = threads
         self._packs = packs
-        self._reserve = reserve
+        self._room = room
         self._names = Names()
 
     async def receive(self, chunks: AsyncIterable[bytes], algorithms: tuple[str, ...] = ()) -> Incoming:
@@ -85,7 +85,7 @@ class Receiver:
 
         Raises `InsufficientStorage` where there is no room.
         """
-        self._check_room()
+        self._room.check()
         version_id = self._names.next()
         digest = _Digest(algorithms)
         spool, slot = _Spool(self._folder / version_id), Slot(self._packs)
@@ -117,15 +117,10 @@ class Receiver:
 
     def take(self, data: bytes, algorithms: tuple[str, ...] = ()) -> Incoming:
         """A small body (up to `INLINE_LIMIT` bytes) that is here whole. Raises `InsufficientStorage`."""
-        self._check_room()
+        self._room.check()
         digest = _Digest(algorithms)
         digest.update([data])
         return digest.close(self._names.next(), inline=data)
-
-    def _check_room(self) -> None:
-        room = os.statvfs(self._folder)
-        if room.f_bavail * room.f_frsize < self._reserve:
-            raise InsufficientStorage()
 
     async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
