@@ -36,14 +36,16 @@ class Slots:
         self._turns: deque[str] = deque()
 
     async def acquire(self, name: str, own_limit: int | None, *, wait: bool) -> None:
-        """Take a slot. Raises `Throttled` where none is free and `wait` is False, or where WAITING calls wait."""
+        """Take a slot. Raises `Throttled` where the function's own limit is reached: nobody waits for that. And where
+        none of the machine's is free and `wait` is False, or WAITING calls wait."""
         queue = self._queue(name, own_limit)
         if not queue.waiting and self._running < self._limit and queue.running < queue.limit:
             self._grant(queue)
             return
-        if not wait or len(queue.waiting) >= WAITING:
+        reserved = queue.running >= queue.limit < self._limit
+        if reserved or not wait or len(queue.waiting) >= WAITING:
             self._forget(name)
-            raise Throttled(name, reserved=queue.running >= queue.limit < self._limit)
+            raise Throttled(name, reserved=reserved)
         future = asyncio.get_running_loop().create_future()
         queue.waiting.append(future)
         if name not in self._turns:

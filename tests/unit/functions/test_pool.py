@@ -15,7 +15,7 @@ import pytest
 
 from alight.clock import ManualClock
 from alight.functions.interpreters import UnsupportedRuntime
-from alight.functions.invocation import Invocation, PoolClosed, Throttled
+from alight.functions.invocation import Invocation, Outcome, PoolClosed, Throttled
 from alight.functions.pool import MAX_AGE
 from tests.unit.functions.bench import GATED, Bench, Gate, alive, answer, until
 
@@ -122,15 +122,45 @@ async def test_a_function_has_its_own_limit(make_bench: Callable[..., Bench], tm
     await until(first.begun.exists)
     assert bench.pool.free_slots(narrow) == 0
     assert bench.pool.free_slots(wide) == 2
-    with pytest.raises(Throttled) as refused:
-        await bench.pool.invoke(narrow, Invocation("r", b"{}"), wait=False)
-    assert refused.value.reserved
-    waiting = asyncio.create_task(bench.call(narrow, second.payload("b")))
+    for wait in (False, True):
+        with pytest.raises(Throttled) as refused:
+            await bench.pool.invoke(narrow, Invocation("r", b"{}"), wait=wait)
+        assert refused.value.reserved
     second.open()
     assert answer(await bench.call(wide, second.payload("c"))) == "c"
-    assert not waiting.done()
     first.open()
-    assert [answer(await running), answer(await waiting)] == ["a", "b"]
+    assert answer(await running) == "a"
+
+
+async def test_who_goes_away_is_not_told_and_the_call_is_accounted(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_bench(limit=1)
+    spec, gate, told = bench.spec(GATED), Gate(tmp_path), list[Outcome]()
+    call = Invocation("r", gate.payload("done"))
+    caller = asyncio.create_task(bench.pool.invoke(spec, call, ended=told.append))
+    await until(gate.begun.exists)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    assert caller.cancelled()
+    assert not told
+    gate.open()
+    await until(lambda: bool(told))
+    assert answer(told[0]) == "done"
+    assert bench.pool.free_slots(spec) == 1
+
+
+async def test_a_caller_hears_what_came_of_it_after_the_account(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(limit=1)
+    spec, told = bench.spec("def handler(event, context): return event"), list[Outcome]()
+    outcome = await bench.pool.invoke(spec, Invocation("r", b"1"), ended=told.append)
+    assert told == [outcome]
+
+    def fails(outcome: Outcome) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await bench.pool.invoke(spec, Invocation("r", b"1"), ended=fails)
 
 
 async def test_who_does_not_want_to_wait_is_told(make_bench: Callable[..., Bench], tmp_path: Path) -> None:

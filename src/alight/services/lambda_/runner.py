@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,18 +108,11 @@ class Runner:
         429, and so do we."""
         body, spec = self._chosen(body, self._spec(body))
         try:
-            return await self._kept(body, spec, invocation, wait=False)
+            return await self._run(body, spec, invocation, attempt=1, wait=True)
         except functions.Throttled as throttled:
-            if throttled.reserved:
-                self._metrics.throttled(body["Configuration"]["FunctionName"])
-                raise TooManyRequestsException(
-                    Reason="ReservedFunctionConcurrentInvocationLimitExceeded", Type="User"
-                ) from None
-        try:
-            return await self._kept(body, spec, invocation, wait=True)
-        except functions.Throttled:
-            self._metrics.throttled(body["Configuration"]["FunctionName"])
-            raise TooManyRequestsException(Reason="ConcurrentInvocationLimitExceeded", Type="User") from None
+            self._metrics.throttled(spec.name)
+            limit = "ReservedFunctionConcurrentInvocation" if throttled.reserved else "ConcurrentInvocation"
+            raise TooManyRequestsException(Reason=f"{limit}LimitExceeded", Type="User") from None
 
     def excuse(self, attempt: Attempt, excused: bool) -> None:
         """A call of this attempt waits for a place at an endpoint: where it then fails, or runs out of time, that is no
@@ -128,18 +120,6 @@ class Runner:
         place = attempt.event_id or "", attempt.fence
         if place in self._attempts:
             self._attempts[place] += 1 if excused else -1
-
-    async def _kept(self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, wait: bool) -> Outcome:
-        """Whoever goes away while it waits for a worker takes it along; once it has begun, it is run and accounted."""
-        begun = asyncio.Event()
-        running = asyncio.create_task(self._run(body, spec, invocation, attempt=1, wait=wait, begun=begun.set))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            if not begun.is_set():
-                running.cancel()
-            running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            raise
 
     async def event(self, event: Event) -> Result:
         """Run one attempt at an event. An alias is looked up, and its weights are drawn by, at each attempt: what an
@@ -210,30 +190,26 @@ class Runner:
         return self._known[place]
 
     async def _run(
-        self,
-        body: dict[str, Any],
-        spec: FunctionSpec,
-        invocation: Invocation,
-        *,
-        attempt: int,
-        wait: bool,
-        begun: Callable[[], None] | None = None,
+        self, body: dict[str, Any], spec: FunctionSpec, invocation: Invocation, *, attempt: int, wait: bool
     ) -> Outcome:
+        """Once it has begun, it is run and accounted, whoever goes away."""
         if (arn := body["Configuration"]["FunctionArn"]) != spec.arn:
             invocation = replace(invocation, function_arn=arn)
         started = self._clock.now()
-        outcome = await self._pool.invoke(spec, invocation, wait=wait, begun=begun)
-        self._metrics.ran(spec.name, outcome, arn)
-        self._telemetry.invocation(
-            request_id=invocation.request_id,
-            event_id=invocation.event_id or "",
-            function=body["Configuration"]["FunctionName"],
-            attempt=attempt,
-            started=started,
-            ended=self._clock.now(),
-            init_ms=outcome.init_ms,
-            outcome=outcome.kind,
-            error=outcome.payload.decode("utf-8", "replace")[:4096] if outcome.function_error else "",
-            max_memory_mb=outcome.max_memory_mb,
-        )
-        return outcome
+
+        def account(outcome: Outcome) -> None:
+            self._metrics.ran(spec.name, outcome, arn)
+            self._telemetry.invocation(
+                request_id=invocation.request_id,
+                event_id=invocation.event_id or "",
+                function=spec.name,
+                attempt=attempt,
+                started=started,
+                ended=self._clock.now(),
+                init_ms=outcome.init_ms,
+                outcome=outcome.kind,
+                error=outcome.payload.decode("utf-8", "replace")[:4096] if outcome.function_error else "",
+                max_memory_mb=outcome.max_memory_mb,
+            )
+
+        return await self._pool.invoke(spec, invocation, wait=wait, ended=account)
