@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from alight.services.s3.checksums import SIZES
 from alight.store.checksums import checksum
@@ -137,3 +138,13 @@ def test_the_checksum_of_an_object_is_not_that_of_the_list_of_its_parts(running:
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]},
     )
     assert client.get_object(Bucket="photos", Key="k")["Body"].read() == b"abc"
+
+
+def test_a_small_object_that_is_damaged_is_an_error_and_no_bytes(running: Running) -> None:
+    client = running.clients[0]
+    client.put_object(Bucket="photos", Key="damaged", Body=bytes(100_000))
+    for pack in (running.folder / "packs").iterdir():
+        pack.write_bytes(pack.read_bytes().replace(bytes(100_000), b"x" * 100_000))
+    with pytest.raises(ClientError, match="InternalError"):
+        client.get_object(Bucket="photos", Key="damaged")
+    client.delete_object(Bucket="photos", Key="damaged")

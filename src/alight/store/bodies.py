@@ -23,7 +23,7 @@ from alight.store.connections import sync_directory
 from alight.store.database import Database, Reader, Tx
 from alight.store.ground import BODIES
 from alight.store.packs import Packed, Packs
-from alight.store.reading import Body, Place, Slice
+from alight.store.reading import CHUNK_SIZE, Body, Place, Slice, read_at_once
 from alight.store.receiving import Incoming
 from alight.store.shapes import Segment
 
@@ -90,6 +90,18 @@ class Bodies:
 
         Raises `Damaged` where small ones are missing.
         """
+        slices = self._slices(segments, start, end)
+        pinned = [item.segment.body for item in slices if item.data is None]
+        with self._guard:
+            self._readers.update(pinned)
+        return Body(slices, self._place, self._threads, lambda: self._unpin(pinned))
+
+    def read_at_once(self, segments: Iterable[Segment], start: int, end: int) -> bytes | None:
+        """The same in one step, where they are few and in memory; else None. No byte goes meanwhile, as that begins on
+        the event loop, too (`_remove`). Raises `Damaged`."""
+        return read_at_once(self._slices(segments, start, end), self._place) if end - start <= CHUNK_SIZE else None
+
+    def _slices(self, segments: Iterable[Segment], start: int, end: int) -> list[Slice]:
         slices = []
         position = 0
         for segment in segments:
@@ -98,10 +110,7 @@ class Bodies:
             if first < last:
                 data = self._inline(segment) if segment.inline else None
                 slices.append(Slice(segment, first, last, data))
-        pinned = [item.segment.body for item in slices if item.data is None]
-        with self._guard:
-            self._readers.update(pinned)
-        return Body(slices, self._place, self._threads, lambda: self._unpin(pinned))
+        return slices
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -168,7 +177,9 @@ class Bodies:
 
     def _place(self, body: str) -> Place:
         packed = Packed.of(body)
-        return Place(self.packs.folder / packed.pack, packed.start) if packed else Place(self._path(body))
+        if packed:
+            return Place(str(self.packs.folder), packed.pack, packed.start)
+        return Place(f"{self.folder}/{body[:2]}", body)
 
     def _remove(self, ids: list[str]) -> None:
         if free := self._nobody_reads(ids):

@@ -20,6 +20,7 @@ from alight.store.checksums import checksum
 from alight.store.database import Database, Tx
 from alight.store.objects import ObjectStore
 from alight.store.packs import PACKED_LIMIT, Packed
+from alight.store.reading import CHUNK_SIZE
 from alight.store.receiving import INLINE_LIMIT, NEIGHBOURS, SPOOL_SIZE, Names
 from alight.store.shapes import ObjectInfo, ObjectRow
 from alight.store.verify import verify
@@ -47,6 +48,34 @@ async def test_ranges(size: int, store: ObjectStore, put: Put) -> None:
     row = await put("key", data)
     for start, end in [(0, 1), (1, size), (size - 1, size), (3, size - 3), (500, 500), (0, size), (size, size)]:
         assert await read(store, row, start, end) == data[start:end]
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="asks Linux what is in memory")
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_few_bytes_are_read_at_once(size: int, store: ObjectStore, put: Put) -> None:
+    data = os.urandom(size)
+    row = await put("key", data)
+    assert store.read_at_once(row, 0, size) == (data if size <= CHUNK_SIZE else None)
+    size = min(size, CHUNK_SIZE)
+    assert store.read_at_once(row, size // 3, size // 2) == data[size // 3 : size // 2]
+
+
+@pytest.mark.parametrize("cached", [0, 4_096])
+async def test_what_is_not_in_memory_is_not_waited_for(
+    cached: int, store: ObjectStore, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(100_000)
+    row = await put("key", data)
+
+    def preadv(descriptor: int, buffers: list[bytearray], position: int, flags: int) -> int:
+        if not cached:
+            raise BlockingIOError
+        buffers[0][:cached] = os.pread(descriptor, cached, position)
+        return cached
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    assert store.read_at_once(row, 0, row.size) is None
+    assert await read(store, row) == data
 
 
 async def test_what_is_said_about_an_object(store: ObjectStore, put: Put, clock: ManualClock) -> None:
@@ -228,6 +257,9 @@ async def test_a_flipped_bit_is_no_object(
     with pytest.raises(Damaged, match=row.segments[0].body):
         await collect(store, row, got)
     assert sum(map(len, got)) < size
+    if size <= CHUNK_SIZE:
+        with pytest.raises(Damaged, match=row.segments[0].body):
+            store.read_at_once(row, 0, size)
     assert await read(store, other) == data
     assert [finding.key for finding in verify(database.folder)] == [row.segments[0].body]
 

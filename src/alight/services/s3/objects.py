@@ -70,7 +70,8 @@ class Objects:
         span, reply = _answer(call, row, given)
         reply |= self._facts(row, given)
         start, end = (span.start, span.end) if span else (0, row.size)
-        reply["Body"] = self._ground.objects.open_body(row, start, end)
+        body = self._ground.objects.read_at_once(row, start, end)
+        reply["Body"] = self._ground.objects.open_body(row, start, end) if body is None else body
         return reply
 
     async def head_object(self, call: Call, given: Members) -> Members:
