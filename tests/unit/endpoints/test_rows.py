@@ -48,6 +48,14 @@ def test_whole_numbers_are_exact_or_left_to_the_other_way(table: list[list[int]]
     assert (quick is None) == any(value >= 10**7 for row in table for value in row)
 
 
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 10), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_single_digits_are_read_at_once(table: list[list[int]]) -> None:
+    body = "\n".join(",".join(map(str, row)) for row in table).encode()
+    assert np.array_equal(rows.from_csv(body), np.array(table, np.float32))
+    assert (rows._single_digits(body) is None) == any(10 in row for row in table)
+
+
 @pytest.mark.parametrize("body", [b"1,2\n3", b"1,2\n3,4,5\n6", b"1\n2,3", b"1,2,3\n4\n5,6,7,8,9"])
 def test_ragged_whole_numbers_are_no_table(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"line 2 has \d values"):

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xgboost
 
 from alight.endpoints import formats
 from alight.endpoints.contract import CannotServe, Reply, Request
+from alight.endpoints.models.in_place import InPlace
 from alight.endpoints.models.xgboost import XgboostModel
 from alight.endpoints.server import Endpoints
 from alight.errors.sagemaker import ModelError
@@ -185,6 +187,19 @@ def test_predictions_are_the_models_own_to_the_bit(tmp_path: Path, objective: st
     assert ask(model, body).body == expected(booster, values.tolist())
     for row in values[:20].tolist():
         assert ask(model, ",".join(map(repr, row))).body == expected(booster, [row])
+
+
+def test_what_was_predicted_stays_when_more_is(booster: Any) -> None:
+    in_place = InPlace(xgboost, booster, (0, 0))
+    rows = np.random.default_rng(3).normal(size=(40, 4)).astype(np.float32)
+    alone = [in_place.predict(row[np.newaxis]) for row in rows]
+    assert np.array_equal(np.concatenate(alone), in_place.predict(rows))
+    assert np.array_equal(in_place.predict(rows), booster.inplace_predict(rows))
+
+
+def test_what_the_library_refuses_is_its_own_error(booster: Any) -> None:
+    with pytest.raises(xgboost.core.XGBoostError, match="columns"):
+        InPlace(xgboost, booster, (0, 0)).predict(np.zeros((1, 3), np.float32))
 
 
 def test_rows_of_classes_are_written_as_lists(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 CSV: the delimiter is guessed from the first line (comma, tab, semicolon, space, colon, in this order), an empty cell
 and `nan` are missing values, there is no header. Rows of whole numbers, as bags of words are, take a way of their own
-that costs a tenth. LIBSVM: an optional label, then `index:value` pairs, indices as they stand; what is absent is
-missing.
+that costs a tenth, and those of single digits one that costs a quarter of that. LIBSVM: an optional label, then
+`index:value` pairs, indices as they stand; what is absent is missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class Sparse:
 
 def from_csv(body: bytes) -> Floats:
     """An array of rows. Raises `ValueError` with the first thing that is wrong."""
-    found = _whole_numbers(body.rstrip(b"\n"))
+    plain = body.rstrip(b"\n")
+    found = _single_digits(plain)
+    if found is None:
+        found = _whole_numbers(plain)
     return _any_numbers(body) if found is None else found
 
 
@@ -63,6 +66,19 @@ def from_libsvm(body: bytes) -> Sparse:
         columns=np.array(columns, np.int64),
         values=_narrow(np.array(values, np.float64)),
     )
+
+
+def _single_digits(body: bytes) -> Floats | None:
+    """Rows of which every cell is one digit: each second byte is a cell. None where the body is anything else."""
+    digits, between = body[::2], body[1::2]
+    if len(body) % 2 == 0 or not digits.isdigit():
+        return None
+    width = between.find(b"\n") + 1 or len(digits)
+    height, rest = divmod(len(digits), width)
+    if rest or between + b"\n" != (b"," * (width - 1) + b"\n") * height:
+        return None
+    values: Floats = (np.frombuffer(digits, np.uint8) - _ZERO).astype(np.float32)
+    return values.reshape(height, width)
 
 
 def _whole_numbers(body: bytes) -> Floats | None:

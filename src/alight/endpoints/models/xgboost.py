@@ -20,6 +20,7 @@ import numpy as np
 from alight.endpoints import batch, formats
 from alight.endpoints.contract import BatchModel, CannotServe, Outcome, Refusal, Reply, Request
 from alight.endpoints.models import rows, selectable
+from alight.endpoints.models.in_place import InPlace
 from alight.endpoints.models.tensors import media_type
 
 DEFAULT_ACCEPT, BATCH = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "SAGEMAKER_BATCH"
@@ -44,8 +45,9 @@ class XgboostModel(BatchModel):
         self._classes = int(learner["learner_model_param"].get("num_class") or 0)
         # Training that was stopped early knows its best round; the container predicts up to that one.
         self._rounds = (0, int(best) + 1) if best is not None else (0, 0)
-        # Only for plain trees are the bits those of `predict`; it costs a third less.
-        self._in_place = learner["gradient_booster"]["name"] == "gbtree"
+        # Only for plain trees are the bits those of `predict`.
+        plain = learner["gradient_booster"]["name"] == "gbtree"
+        self._in_place = InPlace(library, booster, self._rounds) if plain else None
         self._selected = selectable.names(environment)
         self._default_accept = environment.get(DEFAULT_ACCEPT, selectable.CSV)
         self._batch = bool(environment.get(BATCH))
@@ -111,6 +113,8 @@ class XgboostModel(BatchModel):
 
     def _predict(self, values: Any) -> Any:
         try:
+            if self._in_place and isinstance(values, np.ndarray):
+                return self._in_place.predict(values)
             if self._in_place:
                 return self._booster.inplace_predict(values, iteration_range=self._rounds, validate_features=False)
             matrix = self._library.DMatrix(values, nthread=1)
