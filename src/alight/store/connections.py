@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -39,7 +40,7 @@ def open_writer(path: Path, synchronous: str = DURABLE, vfs: str | None = None) 
     connection.pragma("journal_size_limit", 16 << 20)
     # SQLite swallows errors of its automatic checkpoints; the writer checkpoints itself and stops at an error.
     connection.wal_autocheckpoint(0)
-    _add_functions(connection)
+    _prepare(connection)
     return connection
 
 
@@ -49,7 +50,7 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(5_000)
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("cache_size", -16_384)
-    _add_functions(connection)
+    _prepare(connection)
     return connection
 
 
@@ -66,25 +67,27 @@ def trace(error: BaseException) -> BaseException | None:
 def row_crc(*values: apsw.SQLiteValue) -> int:
     """CRC-32 of a row's values. 5 and 5.0 are alike: SQLite turns one into the other by the column's type."""
     kinds = {*map(type, values)}
+    if float in kinds:
+        values = tuple([int(value) if type(value) is float and value.is_integer() else value for value in values])
     if bytes not in kinds:
-        # The checksum of one text after the other is that of all of them together.
-        if float in kinds:
-            values = tuple([_plain(value) for value in values])
-        return zlib.crc32("".join(map(repr, values)).encode("utf-8", "surrogatepass"))
-    crc = 0
-    for value in values:
+        return _text_crc(values, 0)
+    crc = begun = 0
+    for place, value in enumerate(values):
         if isinstance(value, bytes):
-            crc = zlib.crc32(value, zlib.crc32(b"b%d:" % len(value), crc))
-        else:
-            crc = zlib.crc32(repr(_plain(value)).encode("utf-8", "surrogatepass"), crc)
-    return crc
+            crc = zlib.crc32(value, zlib.crc32(b"b%d:" % len(value), _text_crc(values[begun:place], crc)))
+            begun = place + 1
+    return _text_crc(values[begun:], crc)
 
 
-def _plain(value: apsw.SQLiteValue) -> apsw.SQLiteValue:
-    return int(value) if type(value) is float and value.is_integer() else value
+def _text_crc(values: Sequence[apsw.SQLiteValue], crc: int) -> int:
+    # The checksum of one text after the other is that of all of them together.
+    return zlib.crc32("".join(map(repr, values)).encode("utf-8", "surrogatepass"), crc)
 
 
-def _add_functions(connection: apsw.Connection) -> None:
+def _prepare(connection: apsw.Connection) -> None:
+    """What statements find on every connection."""
+    # Else one in whose plan SQLite has looked at a parameter's value is planned anew for each value.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.create_scalar_function("row_crc", row_crc, deterministic=True)
 
 

@@ -35,6 +35,34 @@ def test_every_statement_fits_the_schema(tmp_path: Path) -> None:
     assert broken == []
 
 
+def test_no_statement_is_planned_anew_for_other_values(tmp_path: Path) -> None:
+    connection = open_writer(tmp_path / "main.db")
+    migrate(connection, MIGRATIONS)
+    planned: list[int] = []
+
+    def seen(code: int, *names: str | None) -> int:
+        planned.append(code)
+        return apsw.SQLITE_OK
+
+    def plans(sql: str, value: int) -> bool:
+        """Whether a plan is made for these parameters."""
+        planned.clear()
+        connection.execute(sql, dict.fromkeys(re.findall(r":([a-z_0-9]+)", sql), value)).fetchall()
+        return bool(planned)
+
+    connection.authorizer = seen
+    asked = {name: statement.sql for name, statement in load_statements().items() if _may_be_asked(name, statement.sql)}
+    first = [name for name, sql in asked.items() if plans(sql, 1)]
+    again = [name for name, sql in asked.items() if plans(sql, 2)]
+    connection.close()
+    assert "journal.due" in first
+    assert again == []
+
+
+def _may_be_asked(name: str, sql: str) -> bool:
+    return not name.startswith("telemetry.") and "\nSELECT" in sql and "json" not in sql
+
+
 def test_names_are_unique_over_all_files(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("-- name: x\n-- One.\nSELECT 1;\n")
     (tmp_path / "b.sql").write_text("-- name: x\n-- Two.\nSELECT 2;\n")
