@@ -29,7 +29,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn
 
-from alight.endpoints import batch, formats
+from alight.endpoints import batch, formats, heap
 from alight.endpoints.contract import (
     AT_ONCE,
     CANNOT_SERVE,
@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     except CannotServe as reason:
         sys.stderr.write(" ".join(str(reason).split()) + "\n")
         sys.exit(CANNOT_SERVE)
+    heap.give_back()
     serve(given.socket, model)
 
 

@@ -27,13 +27,16 @@ def output_fn(body, accept):
 """
 
 
-def save(path: Path, nodes: Sequence[Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+def save(
+    path: Path, nodes: Sequence[Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any], weights: Sequence[Any] = ()
+) -> None:
     """Write a graph; a tensor is (element type, shape)."""
     graph = helper.make_graph(
         list(nodes),
         "tiny",
         [helper.make_tensor_value_info(name, *what) for name, what in inputs.items()],
         [helper.make_tensor_value_info(name, *what) for name, what in outputs.items()],
+        list(weights),
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """`model.onnx`, served without a script: pictures for image classifiers, JSON, CSV and NPY for anything.
 
-One session, one thread: a machine's cores are used by as many replica processes. Labels (`labels.txt`, one name
-a line, or `labels.json`, an array) only have to be as many as the model has classes; the answer to a picture is
-the JSON array of its probabilities, in the order of the labels, as the built-in image classification answers.
+A run takes one core, or more where the others idle (`sessions`). Labels (`labels.txt`, one name a line, or
+`labels.json`, an array) only have to be as many as the model has classes; the answer to a picture is the JSON array of
+its probabilities, in the order of the labels, as the built-in image classification answers.
 
 Requests are run together only where `ALIGHT_AT_ONCE` says so: ONNX Runtime multiplies one row in another order than
 several, so that the last bits of an answer may depend on its neighbours.
@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from alight.endpoints import batch
 from alight.endpoints.contract import BatchModel, CannotServe, Outcome, Refusal, Request
-from alight.endpoints.models import description, pictures, tensors
+from alight.endpoints.models import description, pictures, sessions, tensors
 from alight.endpoints.models.tensors import Array
 
 FILE_NAME = "model.onnx"
@@ -63,20 +62,20 @@ class OnnxModel(BatchModel):
     @classmethod
     def open(cls, folder: Path, environment: Mapping[str, str] | None = None) -> OnnxModel:
         """Raises `CannotServe` with the reason."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path, environment = folder / FILE_NAME, environment or {}
         given = description.read(folder)
         try:
-            session = onnxruntime.InferenceSession(str(folder / FILE_NAME), options, providers=["CPUExecutionProvider"])
+            session = sessions.open_session(path, 1)
         except Exception as error:  # ONNX Runtime has a class of its own for each kind
             raise CannotServe(f"{FILE_NAME} cannot be loaded: {_first_line(error)}") from error
         for key, names in (("input", session.get_inputs()), ("output", session.get_outputs())):
             if key in given and given[key] not in [item.name for item in names]:
                 raise CannotServe(f"{description.FILE_NAME}: the model has no {key} {given[key]!r}.")
-        model = cls(session, given, pictures.read_labels(folder), _together(environment or {}))
+        model = cls(session, given, pictures.read_labels(folder), _together(environment))
         if model._classifier is not None:
             model._classifier.try_out(FILE_NAME)
+        # Behind the trial, which says nothing of how long a run takes: the first one sets the session up.
+        model._session = sessions.spread(path, session, environment)
         return model
 
     def answer_many(self, requests: Sequence[Request]) -> list[Outcome]:
