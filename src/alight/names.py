@@ -36,6 +36,12 @@ def parse_arn(text: str) -> Arn:
     return Arn(partition=parts[1], service=parts[2], region=parts[3], account=parts[4], resource=parts[5])
 
 
+def service_in(arn: str) -> str:
+    """The service of an ARN; nothing where it is none."""
+    parts = arn.split(":", 3)
+    return parts[2] if len(parts) == 4 and parts[0] == "arn" else ""
+
+
 def bucket_arn(bucket: str, key: str = "") -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from alight import __version__
@@ -25,6 +26,7 @@ from alight.assembly.running import Running, attempt_of
 from alight.assembly.store import Store
 from alight.assembly.telling import Telling
 from alight.assembly.templates import Templates
+from alight.calls import Members
 from alight.console.app import Console
 from alight.console.entry import Entry
 from alight.console.guard import HOME
@@ -39,7 +41,7 @@ from alight.gateway.route import Router
 from alight.gateway.server import Server
 from alight.gateway.service_policy import service_may
 from alight.gateway.trust import about
-from alight.names import REGION
+from alight.names import REGION, service_in
 from alight.services.permissions import condition_keys, needs
 from alight.services.resource_policies import ResourcePolicies
 from alight.services.s3.cors import CrossOrigin
@@ -53,17 +55,25 @@ from alight.store.checksums import checksum
 def build_authorizer(store: Store, doors: Doors) -> Authorizer:
     """Judges calls over the wire, and those that a stack's work makes for whoever asked for it."""
     access, policies = Access(store.objects, strangers(store.clock)), ResourcePolicies(store.records, service_may)
+    of_services: dict[str, Callable[[str], Sequence[Members]]] = {
+        "iam": lambda arn: [*map(about, doors.iam.trusts(arn))],
+        "lambda": policies.policies_of,
+        "s3": access.policies_of,
+        "sns": policies.policies_of,
+        "sqs": policies.policies_of,
+    }
+
+    def resource_policies_of(arn: str) -> Sequence[Members]:
+        asked = of_services.get(service_in(arn))
+        return asked(arn) if asked else ()
+
     return Authorizer(
         needs=needs,
         policies_of=doors.iam.policies_of,
         limits_of=doors.iam.limits_of,
         fill=doors.iam.filled,
         clock=store.clock,
-        resource_policies_of=lambda arn: (
-            *access.policies_of(arn),
-            *policies.policies_of(arn),
-            *map(about, doors.iam.trusts(arn)),
-        ),
+        resource_policies_of=resource_policies_of,
         keys_of=condition_keys,
     )
 
@@ -89,7 +99,7 @@ def build_gateway(
         public=access.public,
         cross_origin=cross_origin,
         digest=checksum,
-        attempt_of=lambda principal: attempt_of(running.pool, principal),
+        attempt_of=partial(attempt_of, running.pool),
         mounts={
             f"{HOME}/": Mount(console.app),
             "/_alight/": Mount(admin),

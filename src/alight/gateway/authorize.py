@@ -38,8 +38,8 @@ _FAULTS: Mapping[str, type[Fault]] = {
     "sts": AccessDenied,
     "sns": AuthorizationError,
 }
-#: Callers whose policies are remembered by action.
-CALLERS = 256
+#: Lists of policies (a caller's, a resource's) whose statements are remembered.
+LISTS = 512
 _ANSWERS: Mapping[Verdict, bool | None] = {Verdict.ALLOWED: True, Verdict.DENIED: False, Verdict.SILENT: None}
 
 
@@ -83,8 +83,8 @@ class Authorizer:
         self._fill = fill
         self._resource_policies_of = resource_policies_of
         self._keys_of = keys_of
-        #: By the list of policies; with other documents in it they are others.
-        self._spoken: dict[int, Spoken] = {}
+        #: By the documents themselves, which are kept with it: their ids stay theirs.
+        self._known: dict[tuple[int, ...], Spoken] = {}
 
     def __call__(self, call: Call, given: Members) -> None:
         if call.service == "iam" and call.principal.kind in ("root", "user") and call.principal.session is not None:
@@ -103,18 +103,18 @@ class Authorizer:
             if why := self._refused(call, action, resource, keys):
                 raise _refusal(call, action, resource, why)
 
-    def _own(self, principal: Principal) -> Spoken:
-        policies = self._policies_of(principal)
-        known = self._spoken.get(id(policies))
-        if known is None or not known.is_of(policies):
-            if len(self._spoken) >= CALLERS:
-                self._spoken.clear()
-            known = self._spoken[id(policies)] = Spoken(policies)
+    def _spoken(self, policies: Sequence[Members]) -> Spoken:
+        place = tuple(map(id, policies))
+        known = self._known.get(place)
+        if known is None:
+            if len(self._known) >= LISTS:
+                self._known.clear()
+            known = self._known[place] = Spoken(policies)
         return known
 
     def _refused(self, call: Call, action: str, resource: str, keys: Keys) -> str:
         """Why not; nothing where it is allowed."""
-        own = verdict(self._own(call.principal), action, resource, keys)
+        own = self._spoken(self._policies_of(call.principal)).verdict(action, resource, keys)
         if own is Verdict.DENIED:
             return "with an explicit deny in an identity-based policy"
         limits = self._limits_of(call.principal)
@@ -124,7 +124,8 @@ class Authorizer:
         of_resource = self._resource_policies_of(resource)
         theirs, is_allowed = Verdict.SILENT, own is Verdict.ALLOWED
         if of_resource:
-            theirs = verdict(of_resource, action, resource, keys, who(call.principal), denied_only=is_allowed)
+            caller, spoken = who(call.principal), self._spoken(of_resource)
+            theirs = verdict(spoken, action, resource, keys, caller, denied_only=is_allowed)
         if theirs is Verdict.DENIED:
             return "with an explicit deny in a resource-based policy"
         if Verdict.ALLOWED in (own, theirs):

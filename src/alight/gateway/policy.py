@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
-from operator import is_
 from typing import Any
 
 from alight.calls import Members, Principal
 from alight.names import ACCOUNT, role_arn
 
-#: Actions for which one caller's statements are remembered.
+#: Actions for which the statements of one list of documents are remembered, and as many answers.
 ACTIONS = 512
 #: Condition keys and their values; several of one key (`aws:TagKeys`) are a tuple.
 Context = Mapping[str, str | tuple[str, ...]]
@@ -67,10 +66,18 @@ class Spoken:
     def __init__(self, policies: Sequence[Members]) -> None:
         self._policies = tuple(policies)
         self._by_action: dict[str, list[Members]] = {}
+        self._said: dict[tuple[str, str], Verdict] = {}
 
-    def is_of(self, policies: Sequence[Members]) -> bool:
-        """Whether these are the very documents."""
-        return len(policies) == len(self._policies) and all(map(is_, policies, self._policies))
+    def verdict(self, action: str, resource: str, keys: Keys) -> Verdict:
+        """What a caller's own documents say; remembered where action and resource decide alone."""
+        said = self._said.get((action, resource))
+        if said is None:
+            said = verdict(self, action, resource, keys)
+            if not any(map(_asks_further, self.of(action))):
+                if len(self._said) >= ACTIONS:
+                    self._said.clear()
+                self._said[action, resource] = said
+        return said
 
     def of(self, action: str) -> list[Members]:
         """The statements that may say something of this action."""
@@ -91,8 +98,12 @@ def who(principal: Principal) -> Who:
     """The names of a caller who signed."""
     if principal.kind == "anonymous":
         return NOBODY
-    role = {role_arn(principal.role)} if principal.role else set()
-    return Who(frozenset({principal.arn, *role}), _account_arn(ACCOUNT))
+    return _called(principal.arn, principal.role or "")
+
+
+@lru_cache(maxsize=256)
+def _called(arn: str, role: str) -> Who:
+    return Who(frozenset({arn, role_arn(role)} if role else {arn}), _account_arn(ACCOUNT))
 
 
 def allowed(policies: Sequence[Members], action: str, resource: str, context: Context) -> bool:
@@ -120,6 +131,11 @@ def verdict(
             case "Deny" if _matches(statement, action, resource, keys, unsure=True):
                 return Verdict.DENIED
     return found
+
+
+def _asks_further(statement: Members) -> bool:
+    """Whether a statement may ask for condition keys: in conditions, or for the variables of a pattern."""
+    return "Condition" in statement or "${" in repr(statement)
 
 
 def _statements(policy: Members) -> list[Members]:

@@ -7,7 +7,7 @@ are data, so that the coverage page is made from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
 from alight.calls import Call, Handler, Members
@@ -53,9 +53,9 @@ def guarded(service: str, table: Table, handlers: Mapping[str, Handler]) -> dict
 def _guard(service: str, operation: str, row: Support, handler: Handler) -> Handler:
     known = row.honoured | row.neutral
 
-    async def checked(call: Call, given: Members) -> Members:
+    def checked(call: Call, given: Members) -> Awaitable[Members]:
         if not given.keys() <= known:
             check(service, operation, given, known)
-        return await handler(call, given)
+        return handler(call, given)
 
     return checked

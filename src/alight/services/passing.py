@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -75,11 +75,11 @@ def checked(operations: Operations, judge: Judge) -> dict[tuple[str, str], Handl
 
 
 def _checked(place: tuple[str, str], handler: Handler, judge: Judge) -> Handler:
-    async def asking_first(call: Call, given: Members) -> Members:
+    def asking_first(call: Call, given: Members) -> Awaitable[Members]:
         passed = passed_role(*place, given)
         if passed is not None:
             check(place[0], *passed, judge)
-        return await handler(call, given)
+        return handler(call, given)
 
     return asking_first
 

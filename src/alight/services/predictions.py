@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import lru_cache
 from pathlib import Path
 
-from alight.calls import Call, Handler, Members
+from alight.calls import Attempt, Call, Handler, Members
 from alight.clock import Clock
 from alight.services.answers import read_answer
 from alight.services.sagemaker.ledger import ENDPOINT
@@ -32,18 +33,18 @@ class Predictions:
     def kept(self, handler: Handler) -> Handler:
         """The same handler, leaving a row for each answer that a function got: a story is told of nothing else."""
 
-        async def keeping(call: Call, given: Members) -> Members:
-            if call.attempt is None:
-                return await handler(call, given)
+        async def keeping(attempt: Attempt, call: Call, given: Members) -> Members:
             started = self._clock.now()
             answer = await handler(call, given)
-            self._keep(call, given, answer, started)
+            self._keep(attempt, given, answer, started)
             return answer
 
-        return keeping
+        def kept(call: Call, given: Members) -> Awaitable[Members]:
+            return handler(call, given) if call.attempt is None else keeping(call.attempt, call, given)
 
-    def _keep(self, call: Call, given: Members, answer: Members, started: float) -> None:
-        assert call.attempt is not None
+        return kept
+
+    def _keep(self, attempt: Attempt, given: Members, answer: Members, started: float) -> None:
         endpoint, variant, body = given["EndpointName"], answer["InvokedProductionVariant"], answer["Body"]
         if not isinstance(body, bytes):
             return
@@ -53,8 +54,8 @@ class Predictions:
         content_type = given.get("ContentType") or ""
         self._telemetry.predictions.add(
             Prediction(
-                request_id=call.attempt.request_id,
-                event_id=call.attempt.event_id or "",
+                request_id=attempt.request_id,
+                event_id=attempt.event_id or "",
                 endpoint=endpoint,
                 variant=variant,
                 ts=now,

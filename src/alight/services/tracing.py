@@ -3,9 +3,10 @@ call needed to be let in (`needs`: action and resource)."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
-from alight.calls import Call, Handler, Members, Operations
+from alight.calls import Attempt, Call, Handler, Members, Operations
 from alight.clock import Clock
 from alight.errors import Fault
 from alight.services.permissions import needs
@@ -23,9 +24,7 @@ def traced(operations: Operations, telemetry: Telemetry, clock: Clock) -> dict[t
 def _traced(name: tuple[str, str], handler: Handler, telemetry: Telemetry, clock: Clock) -> Handler:
     label = f"{name[0]} {name[1]}"
 
-    async def leaving_a_span(call: Call, given: Members) -> Members:
-        if call.attempt is None:
-            return await handler(call, given)
+    async def leaving_a_span(attempt: Attempt, call: Call, given: Members) -> Members:
         start, outcome = clock.now(), "ok"
         try:
             return await handler(call, given)
@@ -36,13 +35,16 @@ def _traced(name: tuple[str, str], handler: Handler, telemetry: Telemetry, clock
             telling: dict[str, Any] = {member: str(given[member]) for member in _TELLING if given.get(member)}
             telling["needs"] = [" ".join(need) for need in needs(*name, given)]
             telemetry.span(
-                call.attempt.request_id,
+                attempt.request_id,
                 label,
                 start,
                 clock.now(),
-                event_id=call.attempt.event_id or "",
+                event_id=attempt.event_id or "",
                 outcome=outcome,
                 **telling,
             )
 
-    return leaving_a_span
+    def traced(call: Call, given: Members) -> Awaitable[Members]:
+        return handler(call, given) if call.attempt is None else leaving_a_span(call.attempt, call, given)
+
+    return traced

@@ -82,6 +82,50 @@ def test_other_policies_in_the_same_list_are_others() -> None:
     assert found == [(allowed, False, allowed) for allowed in (False, True, False, True, False)]
 
 
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ({"Resource": "*"}, [True, True, True]),
+        ({"Resource": "*", "Condition": {"StringEquals": {"aws:SourceIp": "10.0.0.1"}}}, [False, True, False]),
+        ({"Resource": "arn:aws:sqs:*:*:${aws:SourceIp,'jobs'}"}, [False, False, False]),
+        ({"Resource": "arn:aws:sqs:*:*:${aws:Referer,'jobs'}"}, [True, False, True]),
+    ],
+)
+def test_what_depends_on_the_request_is_asked_each_time(statement: Members, allowed: list[bool]) -> None:
+    """Answers are remembered where action and resource decide alone."""
+    own = [{"Statement": {"Effect": "Allow", "Action": "sqs:SendMessage", **statement}}]
+    authorize = Authorizer(
+        needs=lambda service, operation, given: [(f"{service}:{operation}", QUEUE)],
+        policies_of=lambda role: own,
+        clock=ManualClock(),
+    )
+
+    def may(source_ip: str, **headers: str) -> bool:
+        try:
+            authorize(Call("sqs", "SendMessage", "id", ROLE, source_ip=source_ip, headers=headers), {})
+        except Fault:
+            return False
+        return True
+
+    assert [may("10.0.0.2"), may("10.0.0.1", referer="somebody"), may("10.0.0.2")] == allowed
+
+
+def test_a_resource_s_policy_is_remembered_for_the_callers_that_it_means() -> None:
+    theirs = [policy("Deny", Principal={"AWS": "arn:aws:iam::000000000000:role/other"})]
+    authorize = Authorizer(
+        needs=lambda service, operation, given: [(f"{service}:{operation}", QUEUE)],
+        policies_of=lambda role: [policy("Allow")],
+        clock=ManualClock(),
+        resource_policies_of=lambda resource: theirs,
+    )
+    call = Call("sqs", "SendMessage", "id", ROLE)
+    other = Principal("role", "arn:aws:sts::000000000000:assumed-role/other/s", "AROB:s", "other", "w")
+    for _ in range(2):
+        authorize(call, {})
+        with pytest.raises(Fault, match="resource-based"):
+            authorize(Call("sqs", "SendMessage", "id", other), {})
+
+
 def test_the_owner_is_not_bound() -> None:
     root = Principal("root", "arn:aws:iam::000000000000:root", "ROOT")
     assert asked([], [policy("Deny", Principal="*")], root) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from alight.calls import Call, Handler, Members, Operations
 from alight.services.iam.access_keys import AccessKeys
 
@@ -13,8 +15,10 @@ def noted(operations: Operations, keys: AccessKeys) -> dict[tuple[str, str], Han
 
 def _noted(handler: Handler, keys: AccessKeys) -> Handler:
     async def leaving_a_note(call: Call, given: Members) -> Members:
-        if call.principal.key_id:
-            await keys.note_use(call.principal.key_id, call.service)
+        await keys.note_use(call.principal.key_id, call.service)
         return await handler(call, given)
 
-    return leaving_a_note
+    def noted(call: Call, given: Members) -> Awaitable[Members]:
+        return leaving_a_note(call, given) if call.principal.key_id else handler(call, given)
+
+    return noted

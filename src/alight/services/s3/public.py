@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alight.calls import Call, Members
 from alight.errors.s3 import NoSuchBucket
-from alight.names import bucket_arn, parse_arn
+from alight.names import bucket_arn
 from alight.services.permissions import condition_keys, needs
 from alight.services.s3.publicity import policy_is_public
 from alight.services.s3.sharing import ACL, acl_opens, block_of, policy_of
@@ -34,11 +34,11 @@ class Access:
 
     def policies_of(self, resource: str) -> Sequence[Members]:
         """The policy of the bucket that an ARN is about, if it is one and has one."""
-        try:
-            arn = parse_arn(resource)
-        except ValueError:
+        # Not `parse_arn`, which remembers what it was asked: each object has an ARN of its own.
+        parts = resource.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn" or parts[2] != "s3":
             return ()
-        bucket = self._objects.get_bucket(arn.resource.partition("/")[0]) if arn.service == "s3" else None
+        bucket = self._objects.get_bucket(parts[5].partition("/")[0])
         policy = policy_of(bucket.settings) if bucket else None
         return (policy,) if policy else ()
 
