@@ -94,5 +94,14 @@ class Stream(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
+async def pieces(body: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body of a reply, which a handler has as bytes or as it comes."""
+    if isinstance(body, bytes):
+        yield body
+        return
+    async for piece in body:
+        yield piece
+
+
 Handler = Callable[[Call, Members], Awaitable[Members]]
 Operations = Mapping[tuple[str, str], Handler]

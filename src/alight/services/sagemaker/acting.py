@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from alight.calls import Call, Members, Operations, Principal
+from alight.calls import Call, Members, Operations, Principal, pieces
 from alight.errors.common import AccessDenied
 from alight.errors.sagemaker import ValidationException
 from alight.names import ACCOUNT, bucket_arn, new_request_id
@@ -40,7 +40,7 @@ class Acting:
         found = await self._call(role, "s3", "GetObject", {"Bucket": bucket, "Key": key})
         if found["ContentLength"] > most:
             raise ValueError(f"{url} has {found['ContentLength']:,} bytes; {most:,} are allowed.")
-        return b"".join([part async for part in found["Body"]]), found.get("ContentType", "")
+        return b"".join([part async for part in pieces(found["Body"])]), found.get("ContentType", "")
 
     def check(self, role: str, action: str, resource: str) -> None:
         """Raises `AccessDenied` in AWS's words where `role` (its ARN, "" for the owner) may not."""

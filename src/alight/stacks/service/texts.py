@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from alight.calls import Call, Members
+from alight.calls import Call, Members, pieces
 from alight.errors import AlightError, Fault
 from alight.errors.common import ValidationError
 from alight.stacks.load import Template, parse
@@ -50,7 +50,7 @@ async def _fetched(ground: Ground, call: Call, url: str) -> str:
     except Fault as fault:
         raise ValidationError(f"S3 error: {fault.message}") from None
     text = b""
-    async for piece in answer["Body"]:
+    async for piece in pieces(answer["Body"]):
         text += piece
         if len(text) > LONGEST_OBJECT:
             raise ValidationError("Template may not exceed 1000000 bytes in size.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alight.calls import Call, Members, Principal
+from alight.calls import Call, Members, Principal, pieces
 from alight.clock import ManualClock
 from alight.events.match import Rule
 from alight.services.s3 import S3
@@ -60,7 +60,7 @@ class Service:
 
     async def get(self, key: str, **given: Any) -> bytes:
         reply = await self("GetObject", Bucket="photos", Key=key, **given)
-        return b"".join([chunk async for chunk in reply["Body"]])
+        return b"".join([chunk async for chunk in pieces(reply["Body"])])
 
     async def keys(self) -> list[str]:
         reply = await self("ListObjectsV2", Bucket="photos")
