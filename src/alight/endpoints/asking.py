@@ -48,8 +48,7 @@ class Asking:
             if self._observe is not None:
                 took = self._clock.monotonic() - began
                 request_id = headers["X-Amzn-SageMaker-Request-Id"]
-                replicas = len(fleet.pids)
-                self._observe(Invoked(name, variant, request_id, started, took, status, len(body), replicas))
+                self._observe(Invoked(name, variant, request_id, started, took, status, len(body), fleet.answering))
 
     async def open(
         self,
@@ -99,13 +98,16 @@ class Asking:
         except Busy as reason:
             raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
         except (Died, BadAnswer, OutOfTime) as error:
-            if not isinstance(error, OutOfTime) or error.began or not fleet.pids:
+            if not isinstance(error, OutOfTime) or error.began or not fleet.answering:
                 standing.failed(tries, self._clock.monotonic())
             raise _fault(name, error) from None
         finally:
             standing.tries = standing.tries and not tries
-        standing.heard(reply.status, tries, self._clock.monotonic())
-        if excuse is not None and tries and reply.status not in NOT_THERE:
+        if reply.status in NOT_THERE:
+            standing.failed(tries, self._clock.monotonic())
+            return reply
+        standing.answered()
+        if tries and excuse is not None:
             excuse(False)
         return reply
 

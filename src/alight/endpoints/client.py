@@ -47,9 +47,11 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """Where `parts` are given, they get the answer as it arrives, and what is told at its end has no body. `told`
         is called once, whatever happens."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {' '.join(value.splitlines())}" for name, value in headers.items() if value]
-        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        text = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        for name, value in headers.items():
+            if value:
+                text += f"{name}: {value if value.isprintable() else ' '.join(value.splitlines())}\r\n"
+        head = f"{text}\r\n".encode("latin-1", "replace")
         self._waiting.append((told, parts))
         if self._transport is None or self.lost.done():
             self._loop.call_soon(self._fail_all)

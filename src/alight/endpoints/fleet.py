@@ -15,11 +15,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from alight.clock import Clock
 from alight.endpoints.client import BadAnswer, Connection, ReplicaGone, settle
 from alight.endpoints.contract import CannotServe, Reply
+from alight.endpoints.deadlines import EARLY, Deadlines
 from alight.endpoints.parts import Parts
 from alight.endpoints.process import Launch, ReplicaProcess
 from alight.endpoints.spec import Excuse, Limits
@@ -61,8 +63,6 @@ class _Asked:
     deadline: float
     excuse: Excuse | None
     replica: ReplicaProcess | None = None
-    #: Runs until the replica has answered, also where whoever asked has gone.
-    limit: asyncio.TimerHandle | None = None
 
 
 class Fleet:
@@ -77,13 +77,15 @@ class Fleet:
         self._alive: dict[ReplicaProcess, int] = {}
         self._line: deque[_Asked] = deque()
         self._waiting_bytes = 0
+        #: Of each until its replica has answered, also where whoever asked has gone.
+        self._deadlines = Deadlines(self._late)
         #: Callers, and requests that are at replicas: a caller may go away before its request is answered.
         self._open = 0
         self._running = 0
         self._keepers: list[asyncio.Task[None]] = []
         self._connecting: set[asyncio.Task[None]] = set()
+        #: Waited for by who drains or closes.
         self._quiet = asyncio.Event()
-        self._quiet.set()
         self._closed = False
         self.standing = Standing(random.random, launch.log)
         self.restarts = 0
@@ -91,6 +93,11 @@ class Fleet:
     @property
     def wanted(self) -> int:
         return len(self._sockets)
+
+    @property
+    def answering(self) -> int:
+        """How many there are now."""
+        return len(self._alive)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -125,16 +132,20 @@ class Fleet:
     ) -> Reply:
         """Within `seconds`, or the usual time; `parts` get the answer as it arrives. `excuse` is there for an event's
         call. Raises `Busy`, `OutOfTime`, `Died` or `BadAnswer`."""
-        deadline = asyncio.get_running_loop().time() + (seconds or self._limits.invocation)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (seconds or self._limits.invocation)
         self._open += 1
-        self._quiet.clear()
         try:
             for attempt in range(TRIES):
+                asked = _Asked(headers, body, parts, attempt > 0, loop.create_future(), deadline, excuse)
                 try:
-                    return await self._ask(headers, body, parts, deadline, attempt > 0, excuse)
+                    self._begin(asked)
+                    return await asked.answer
                 except ReplicaGone:
                     if parts is not None and parts.begun:
                         break  # what has been passed on cannot be said again
+                finally:
+                    self._leave(asked)
             raise Died
         finally:
             self._open -= 1
@@ -142,7 +153,7 @@ class Fleet:
 
     async def drain(self) -> None:
         """Let everything that was accepted be answered, then end the replicas."""
-        await self._quiet.wait()
+        await self._be_quiet()
         await self.close()
 
     async def close(self) -> None:
@@ -153,36 +164,21 @@ class Fleet:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        await self._quiet.wait()
-
-    async def _ask(
-        self,
-        headers: Mapping[str, str],
-        body: bytes,
-        parts: Parts | None,
-        deadline: float,
-        alone: bool,
-        excuse: Excuse | None = None,
-    ) -> Reply:
-        loop, limit = asyncio.get_running_loop(), deadline
-        if excuse is not None:
-            excuse(True)
-            if alone or not self._alive:
-                # An event's worker has better things to do than to wait for the start of a replica.
-                limit = min(deadline, loop.time() + self._limits.patience)
-        asked = _Asked(headers, body, parts, alone, loop.create_future(), deadline, excuse)
-        self._begin(asked)
-        asked.limit = loop.call_at(limit, self._late, asked)
-        try:
-            return await asked.answer
-        finally:
-            if asked.replica is None:
-                asked.limit.cancel()
-                self._leave(asked)
-            if not asked.answer.cancelled():
-                asked.answer.exception()  # whoever asked may be gone; then nobody else looks at it
+        await self._be_quiet()
+        self._deadlines.close()
 
     def _begin(self, asked: _Asked) -> None:
+        """Send it, or put it in line. Raises `Busy`."""
+        limit = asked.deadline
+        if asked.excuse is not None:
+            asked.excuse(True)
+            if asked.alone or not self._alive:
+                # An event's worker has better things to do than to wait for the start of a replica.
+                limit = min(limit, asyncio.get_running_loop().time() + self._limits.patience)
+        self._deadlines.add(asked, limit)
+        self._place(asked)
+
+    def _place(self, asked: _Asked) -> None:
         replica = None if self._line else self._take(asked.alone)
         if replica is not None:
             self._send(replica, asked)
@@ -194,16 +190,21 @@ class Fleet:
         self._waiting_bytes += len(asked.body)
 
     def _leave(self, asked: _Asked) -> None:
-        if asked in self._line:
-            self._line.remove(asked)
-            self._waiting_bytes -= len(asked.body)
-        self._serve_line()
+        """Whoever asked has heard, or is gone. What a replica has stays under way until it answers."""
+        if asked.replica is None:
+            self._deadlines.drop(asked)
+            if asked in self._line:
+                self._line.remove(asked)
+                self._waiting_bytes -= len(asked.body)
+            self._serve_line()
+        if asked.answer.done() and not asked.answer.cancelled():
+            asked.answer.exception()  # whoever asked may be gone; then nobody else looks at it
 
     def _late(self, asked: _Asked) -> None:
         """Nothing but the replica's end gives a place back that is taken for too long."""
         loop = asyncio.get_running_loop()
-        if asked.replica is not None and loop.time() < asked.deadline:
-            asked.limit = loop.call_at(asked.deadline, self._late, asked)
+        if asked.replica is not None and loop.time() < asked.deadline - EARLY:
+            self._deadlines.add(asked, asked.deadline)
             return
         if asked.replica is not None:
             asked.replica.kill()
@@ -238,10 +239,9 @@ class Fleet:
         """The next one in line is on its way to the replica before who asked hears of the answer; a replica that did
         not answer well keeps its places until it has ended."""
         self._running -= 1
-        if asked.limit is not None:
-            asked.limit.cancel()
+        self._deadlines.drop(asked)
         if isinstance(outcome, Reply):
-            self._release(replica, asked.alone)
+            self._release(replica, asked)
         else:
             replica.kill()
         settle(asked.answer, outcome)
@@ -249,17 +249,17 @@ class Fleet:
 
     def _take(self, alone: bool) -> ReplicaProcess | None:
         """A place at the least busy replica, or all of them at an idle one."""
-        for replica in sorted(self._alive, key=self._alive.__getitem__):
-            taken = self._alive[replica]
-            if taken + _places(replica, alone) <= replica.at_once and replica.alive():
+        for replica, taken in sorted(self._alive.items(), key=itemgetter(1)):
+            after = taken + (replica.at_once if alone else 1)
+            if after <= replica.at_once and replica.alive():
                 del self._alive[replica]
-                self._alive[replica] = taken + _places(replica, alone)
+                self._alive[replica] = after
                 return replica
         return None
 
-    def _release(self, replica: ReplicaProcess, alone: bool) -> None:
+    def _release(self, replica: ReplicaProcess, asked: _Asked) -> None:
         if replica in self._alive:
-            self._alive[replica] -= _places(replica, alone)
+            self._alive[replica] -= replica.at_once if asked.alone else 1
             self._serve_line()
 
     def _serve_line(self) -> None:
@@ -273,6 +273,11 @@ class Fleet:
                 self._send(replica, first)
             self._line.popleft()
             self._waiting_bytes -= len(first.body)
+
+    async def _be_quiet(self) -> None:
+        while self._running or self._open:
+            self._quiet.clear()
+            await self._quiet.wait()
 
     def _check_quiet(self) -> None:
         if not self._running and not self._open:
@@ -308,7 +313,3 @@ class Fleet:
 async def _stop_all(starts: list[asyncio.Task[ReplicaProcess]]) -> None:
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
     await asyncio.gather(*(made.stop() for made in outcomes if isinstance(made, ReplicaProcess)))
-
-
-def _places(replica: ReplicaProcess, alone: bool) -> int:
-    return replica.at_once if alone else 1

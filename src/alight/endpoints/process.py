@@ -32,6 +32,9 @@ SOCKET = "s"
 POLL = 0.02
 #: Seconds that the output of an ended replica is still read.
 LAST_WORDS = 1.0
+#: Whether a child can be looked at without the loop's hearing of it, and how.
+_CAN_LOOK = hasattr(os, "waitid")
+_HAS_ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
 #: PYTHONPATH, since Alight itself may be found by it (`pip install --target`).
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
 
@@ -117,10 +120,10 @@ class ReplicaProcess:
 
     def alive(self) -> bool:
         """Whether the child has not ended, looked at now and not when the loop comes to hear of it."""
-        if not hasattr(os, "waitid"):
+        if not _CAN_LOOK:
             return self._process.returncode is None
         try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            return os.waitid(os.P_PID, self._process.pid, _HAS_ENDED) is None
         except ChildProcessError:
             return False
 

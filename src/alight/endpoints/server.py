@@ -166,7 +166,8 @@ class Endpoints:
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} has one model; TargetModel is for many.")
         began = self._clock.monotonic()
         reply = await self._asking.ask(name, variant, fleet, headers, body, seconds, excuse=excuse)
-        self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
+        if serving.shadows:
+            self._copy(name, variant, serving, headers, body, reply, self._clock.monotonic() - began)
         if not 200 <= reply.status < 300:
             raise model_error(name, reply.status, reply.body)
         attributes = reply.headers.get(CUSTOM_ATTRIBUTES.lower(), "")

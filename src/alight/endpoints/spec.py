@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 State = Literal["Creating", "InService", "Updating", "Deleting", "Failed"]
 
@@ -81,8 +81,7 @@ class Streamed:
     custom_attributes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Invoked:
+class Invoked(NamedTuple):
     """One request that reached a variant, however it ended: for metrics and stories.
 
     `started` is in seconds since 1970, `seconds` includes the wait for a replica. `status` is the model's own, 0 where

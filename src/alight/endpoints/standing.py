@@ -48,13 +48,6 @@ class Standing:
         tries = self.tries = bool(self.wait)
         return tries
 
-    def heard(self, status: int, tried: bool, now: float) -> None:
-        """Something came back."""
-        if status in NOT_THERE:
-            self.failed(tried, now)
-        else:
-            self.answered()
-
     def answered(self) -> None:
         if self.wait:
             self.say("The model answers again: events ask it as before.")

@@ -17,8 +17,11 @@ class Turns:
         self._weights = {name: 1.0 if even else weight for name, weight in weights}
         self._credit = dict.fromkeys(self._weights, 0.0)
         self._total = sum(self._weights.values())
+        self._only = next(iter(self._weights)) if len(self._weights) == 1 else ""
 
     def next(self) -> str:
+        if self._only:
+            return self._only
         for name, weight in self._weights.items():
             self._credit[name] += weight
         chosen = max(self._credit, key=lambda name: self._credit[name])

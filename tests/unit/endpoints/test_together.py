@@ -17,7 +17,7 @@ import pytest
 from alight.clock import SystemClock
 from alight.endpoints.client import Told
 from alight.endpoints.contract import Reply
-from alight.endpoints.fleet import Fleet
+from alight.endpoints.fleet import Fleet, _Asked
 from alight.endpoints.process import Launch, ReplicaProcess
 from alight.endpoints.server import Endpoints
 from alight.endpoints.spec import Answer, Limits
@@ -193,7 +193,12 @@ async def test_a_new_request_does_not_overtake_one_that_waits_to_be_alone(tmp_pa
     until_then = asyncio.get_running_loop().time() + 20
 
     async def ask(body: bytes, alone: bool) -> bytes:
-        return (await fleet._ask({}, body, None, until_then, alone)).body
+        asked = _Asked({}, body, None, alone, asyncio.get_running_loop().create_future(), until_then, None)
+        fleet._begin(asked)
+        try:
+            return (await asked.answer).body
+        finally:
+            fleet._leave(asked)
 
     def sent() -> list[bytes]:
         return [body for body, _ in eight.sent]

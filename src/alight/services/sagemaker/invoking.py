@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 
 from alight.calls import Attempt, Call, Members
@@ -44,9 +44,10 @@ class Invoking:
         self._read: dict[str, tuple[object, Record]] = {}
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
-        record = await self.serving(given["EndpointName"], self._excuse_of(call))
+        excuse = self._excuse_of(call)
+        record = await self.serving(given["EndpointName"], excuse)
         _check_synchronous(record)
-        answer = await self._ask(record, call, given)
+        answer = await self._ask(record, call, given, excuse)
         self._capture(record, call.request_id, given, answer)
         reply: Members = {
             "Body": answer.body,
@@ -55,9 +56,9 @@ class Invoking:
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
 
-    async def _ask(self, record: Record, call: Call, given: Members) -> Answer:
+    async def _ask(self, record: Record, call: Call, given: Members, excuse: Excuse | None) -> Answer:
         target = given.get("TargetModel") or ""
-        with self._placed(call):
+        try:
             return await self._endpoints.invoke(
                 record.name,
                 given.get("Body") or b"",
@@ -68,27 +69,21 @@ class Invoking:
                 target_variant=given.get("TargetVariant") or "",
                 target_model=target,
                 package=partial(self._deployments.package, record, target),
-                excuse=self._excuse_of(call),
+                excuse=excuse,
             )
+        except ServiceUnavailable:
+            _no_place(excuse)
+            raise
 
     def _excuse_of(self, call: Call) -> Excuse | None:
         attempt = call.attempt
         return partial(self._excuse, attempt) if attempt is not None and attempt.event_id else None
 
-    @contextmanager
-    def _placed(self, call: Call) -> Iterator[None]:
-        """Where there is no place for an event's call, its runner is told."""
-        try:
-            yield
-        except ServiceUnavailable:
-            if excuse := self._excuse_of(call):
-                excuse(True)
-            raise
-
     async def invoke_with_response_stream(self, call: Call, given: Members) -> Members:
-        record = await self.serving(given["EndpointName"], self._excuse_of(call))
+        excuse = self._excuse_of(call)
+        record = await self.serving(given["EndpointName"], excuse)
         _check_synchronous(record)
-        with self._placed(call):
+        try:
             answer = await self._endpoints.stream(
                 record.name,
                 given.get("Body") or b"",
@@ -97,8 +92,11 @@ class Invoking:
                 custom_attributes=given.get("CustomAttributes") or "",
                 request_id=call.request_id,
                 target_variant=given.get("TargetVariant") or "",
-                excuse=self._excuse_of(call),
+                excuse=excuse,
             )
+        except ServiceUnavailable:
+            _no_place(excuse)
+            raise
         return {
             "Body": _events(answer.parts),
             "ContentType": answer.content_type,
@@ -140,6 +138,12 @@ class Invoking:
             custom_attributes=given.get("CustomAttributes") or "",
         )
         self._captures.take(record.name, answer.variant, record.body.get("Role") or "", settings, seen)
+
+
+def _no_place(excuse: Excuse | None) -> None:
+    """Where there is none for an event's call, its runner is told."""
+    if excuse is not None:
+        excuse(True)
 
 
 def _check_synchronous(record: Record) -> None:

@@ -20,6 +20,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("InvocationModelErrors", "None"),
     ("ModelLatency", "Microseconds"),
 )
+_WITH_OVERHEAD: tuple[Column, ...] = (*_COLUMNS, ("OverheadLatency", "Microseconds"))
 
 
 class EndpointMetrics:
@@ -28,22 +29,15 @@ class EndpointMetrics:
     def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry
         self._clock = clock
-        #: The requests under way whose whole time will be told: (variant's dimensions, seconds of the model).
+        #: The requests under way whose whole time will be told, and what became of them at their variant.
         self._under_way: dict[str, Invoked | None] = {}
 
     def invoked(self, told: Invoked) -> None:
-        """A request that the model did not answer at all counts as a 5xx."""
-        self._telemetry.tell(
-            _series(told.endpoint, told.variant),
-            1.0,
-            1.0 / max(told.replicas, 1),
-            1.0 if 400 <= told.status < 500 else 0.0,
-            1.0 if told.status >= 500 or told.status == 0 else 0.0,
-            0.0 if 200 <= told.status < 300 else 1.0,
-            told.seconds * 1e6,
-        )
-        if told.request_id in self._under_way:
+        """What `timed` waits for, it tells with its own. (A copy for a shadow has the same id.)"""
+        if self._under_way.get(told.request_id, told) is None:
             self._under_way[told.request_id] = told
+        else:
+            self._telemetry.tell(_series(told.endpoint, told.variant), *_values(told))
 
     def timed(self, handler: Handler) -> Handler:
         """InvokeEndpoint's handler; what it takes beyond the model's time is OverheadLatency."""
@@ -58,20 +52,25 @@ class EndpointMetrics:
                 if told is not None:
                     took = self._clock.monotonic() - started
                     beyond = max(took - told.seconds, 0.0) * 1e6
-                    self._telemetry.tell(_overhead(told.endpoint, told.variant), beyond)
+                    series = _series(told.endpoint, told.variant, _WITH_OVERHEAD)
+                    self._telemetry.tell(series, *_values(told), beyond)
 
         return telling
 
 
-@lru_cache(maxsize=1_024)
-def _series(endpoint: str, variant: str) -> Together:
-    return together(NAMESPACE, _COLUMNS, _place(endpoint, variant))
+def _values(told: Invoked) -> tuple[float, ...]:
+    """Of `_COLUMNS`. A request that the model did not answer at all counts as a 5xx."""
+    status = told.status
+    return (
+        1.0,
+        1.0 / max(told.replicas, 1),
+        1.0 if 400 <= status < 500 else 0.0,
+        1.0 if status >= 500 or status == 0 else 0.0,
+        0.0 if 200 <= status < 300 else 1.0,
+        told.seconds * 1e6,
+    )
 
 
 @lru_cache(maxsize=1_024)
-def _overhead(endpoint: str, variant: str) -> Together:
-    return together(NAMESPACE, (("OverheadLatency", "Microseconds"),), _place(endpoint, variant))
-
-
-def _place(endpoint: str, variant: str) -> dict[str, str]:
-    return {"EndpointName": endpoint, "VariantName": variant}
+def _series(endpoint: str, variant: str, columns: tuple[Column, ...] = _COLUMNS) -> Together:
+    return together(NAMESPACE, columns, {"EndpointName": endpoint, "VariantName": variant})
