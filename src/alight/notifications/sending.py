@@ -25,6 +25,8 @@ from alight.store.outbox import Delivery, OutboxStore, StoredMessage
 
 log = logging.getLogger(__name__)
 
+_WEB = frozenset({Protocol.HTTP, Protocol.HTTPS})
+
 #: Characters of an error that are kept.
 MOST_ERROR = 1_000
 
@@ -80,10 +82,10 @@ class Sender:
 
     async def _hand_over(self, outgoing: Outgoing) -> None:
         """Through the channel, then record it; or both at once for what stays in the house."""
-        delivery = outgoing.delivery
-        local = self._local.get(outgoing.protocol)
+        delivery, protocol = outgoing.delivery, outgoing.protocol
+        local = self._local.get(protocol)
         if local is None:
-            await self._channels[outgoing.protocol].send(outgoing)
+            await self._channels[protocol].send(outgoing)
             # Nobody waits for this: a crash in between finds it being sent, as one in the moment before would have.
             await self._database.insist(lambda tx: self._store.sent(tx, delivery, self._clock.now()), patient=True)
             return
@@ -114,10 +116,9 @@ class Sender:
         return Outgoing(delivery, message, self._definitions.topic(message.topic), subscriber)
 
     def _throttle(self, outgoing: Outgoing) -> None:
-        if outgoing.protocol in (Protocol.HTTP, Protocol.HTTPS):
-            rate = most_per_second(outgoing.topic_policy, outgoing.subscription_policy)
-            if rate > 0:
-                self._hold_back(outgoing.delivery.target, self._clock.monotonic() + 1 / rate)
+        policies = outgoing.topic_policy, outgoing.subscription_policy
+        if any(policies) and outgoing.delivery.protocol in _WEB and (rate := most_per_second(*policies)) > 0:
+            self._hold_back(outgoing.delivery.target, self._clock.monotonic() + 1 / rate)
 
     async def _record_failure(self, delivery: Delivery, outgoing: Outgoing | None, failure: Failed) -> None:
         phases = phases_of(
@@ -142,6 +143,5 @@ class Sender:
 
         await self._database.insist(job)
         # By AWS's count, webhooks fail with each attempt, all others once they are given up.
-        is_web = delivery.protocol in (Protocol.HTTP.value, Protocol.HTTPS.value)
-        if outgoing is not None and (is_web or isinstance(decision, GiveUp)):
+        if outgoing is not None and (delivery.protocol in _WEB or isinstance(decision, GiveUp)):
             self._count(outgoing, "NumberOfNotificationsFailed")

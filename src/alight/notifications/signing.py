@@ -27,7 +27,8 @@ KEY_FILE = "sns-key.pem"
 CERTIFICATE_FILE = "sns-certificate.pem"
 DEFAULT_VERSION = "1"
 
-_FIELDS = {
+#: By an envelope's `Type`.
+_FIELDS: Mapping[str, tuple[str, ...]] = {
     Kind.NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     Kind.SUBSCRIBE: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     Kind.UNSUBSCRIBE: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -39,7 +40,7 @@ _REMEMBERED = 256
 def canonical_text(envelope: Mapping[str, str]) -> bytes:
     """Name and value, a line each, of the fields that are signed; a subject that is not there is left out."""
     lines: list[str] = []
-    for name in _FIELDS[Kind(envelope["Type"])]:
+    for name in _FIELDS[envelope["Type"]]:
         if envelope.get(name) is not None:
             lines += [name, envelope[name]]
     return ("\n".join(lines) + "\n").encode()

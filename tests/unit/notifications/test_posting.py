@@ -320,6 +320,23 @@ async def test_no_answer_in_time_is_uncertain_and_no_connection_is_not() -> None
 
 
 @on_both_loops
+async def test_the_deadline_of_one_answer_is_not_that_of_the_next_on_its_connection() -> None:
+    loop = asyncio.get_running_loop()
+    async with served(Say(FINE), Say(b"")) as server, posting_by() as posts:
+        await post(posts, server.url, deadline=0.3)
+        over = loop.time() + 0.4
+        asked = asyncio.create_task(post(posts, server.url))
+        await until(lambda: len(server.requests) == 2 and loop.time() > over)
+        server.writers[0].write(FINE)
+        assert (await asked).status == 200
+        assert server.connections == 1
+        # One that was kept has a deadline, too.
+        late = await failure(post(posts, server.url, deadline=0.2))
+        assert (str(late), late.uncertain, server.connections) == ("no answer within 0.2 s", True, 1)
+        await until(lambda: server.left == 1)
+
+
+@on_both_loops
 async def test_who_gives_up_leaves_no_connection_to_others() -> None:
     async with served(Say(b""), Say(FINE)) as server, posting_by() as posts:
         task = asyncio.create_task(post(posts, server.url))

@@ -90,8 +90,9 @@ class Connection(asyncio.Protocol):
             and transport.get_write_buffer_size() == 0
         )
 
-    async def ask(self, request: bytes) -> Answer:
-        """Raises `Broken`. Whoever gives up waiting closes it."""
+    async def ask(self, request: bytes, ends: float) -> Answer:
+        """Raises `Broken`; `TimeoutError` where the answer is not there when it `ends`, by the loop's clock. Whoever
+        gives up waiting closes it."""
         if self._transport is None or self._transport.is_closing():
             raise Unsent("the other side has closed it")
         self._answer = self._loop.create_future()
@@ -100,7 +101,11 @@ class Connection(asyncio.Protocol):
         self._read = 0
         self._retry_after, self._body = "", b""
         self._transport.write(request)
-        return await self._answer
+        late = self._loop.call_at(ends, self._late)
+        try:
+            return await self._answer
+        finally:
+            late.cancel()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -179,6 +184,10 @@ class Connection(asyncio.Protocol):
             self._reusable = reusable
             answer.set_result(Answer(self._parser.get_status_code(), self._retry_after, self._body))
 
+    def _late(self) -> None:
+        if answer := self._waiting():
+            answer.set_exception(TimeoutError())
+
     def _break(self, why: str) -> None:
         if answer := self._waiting():
             answer.set_exception(Broken(why))
@@ -208,11 +217,13 @@ class Posts:
 
     async def post(self, place: Place, request: bytes, deadline: float) -> Answer:
         """The answer to a request, which is given whole. Raises `Failed`: `uncertain` once anything was sent."""
-        connection: Connection | None = None
+        ends = asyncio.get_running_loop().time() + deadline
+        connection = self._take(place)
         try:
-            async with asyncio.timeout(deadline):
-                connection = self._take(place) or await self._connect(place)
-                answer = await connection.ask(request)
+            if connection is None:
+                async with asyncio.timeout_at(ends):
+                    connection = await self._connect(place)
+            answer = await connection.ask(request, ends)
         except TimeoutError:
             if connection is None:
                 raise Failed(f"no connection within {deadline:g} s") from None
@@ -306,9 +317,9 @@ class Posts:
 
 def head(lines: Sequence[str]) -> bytes:
     """Lines of a request's head. Raises `Failed` where one of them would become two."""
-    for line in lines:
-        if _CONTROL.search(line):
-            raise Failed(f"a header cannot be sent: {line!r}", permanent=True)
+    if _CONTROL.search("".join(lines)):
+        line = next(line for line in lines if _CONTROL.search(line))
+        raise Failed(f"a header cannot be sent: {line!r}", permanent=True)
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
