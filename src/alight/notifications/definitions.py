@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from alight.notifications.message import (
     SUBSCRIPTION,
@@ -15,10 +15,8 @@ from alight.notifications.message import (
     to_topic,
 )
 from alight.store.database import Tx
+from alight.store.made import REMEMBERED, Made
 from alight.store.records import Records
-
-#: Definitions, topics with their subscribers, and subscribers of one topic that are kept; more are read anew.
-REMEMBERED = 1_000
 
 #: Subscribers of one topic that are served.
 MOST_SUBSCRIBERS = 1_000_000
@@ -26,32 +24,14 @@ MOST_SUBSCRIBERS = 1_000_000
 T = TypeVar("T")
 
 
-class _Made(Generic[T]):
-    """What was made of definitions, by name, beside the revision that it was made of."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[object, T]] = {}
-
-    def get(self, name: str, revision: object, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
-        known = self._kept.get(name)
-        if known is not None and known[0] is revision:
-            return known[1]
-        if len(self._kept) >= REMEMBERED:
-            self._kept.clear()
-        made = make()
-        if keep(made):
-            self._kept[name] = revision, made
-        return made
-
-
 class Definitions:
     """Asked on the event loop for what is committed, and in the writer's thread for what a job sees."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._topics: _Made[Topic | None] = _Made()
-        self._subscriptions: _Made[Subscription | None] = _Made()
-        self._subscribers: _Made[Sequence[Subscription]] = _Made()
+        self._topics: Made[Topic | None] = Made()
+        self._subscriptions: Made[Subscription | None] = Made()
+        self._subscribers: Made[Sequence[Subscription]] = Made()
 
     def topic(self, arn: str) -> Topic | None:
         """On the event loop. Raises `Damaged`."""
@@ -81,4 +61,5 @@ class Definitions:
 
 
 def _few(subscribers: Sequence[Subscription]) -> bool:
+    """Whether they are kept: of a topic with more they are read anew."""
     return len(subscribers) <= REMEMBERED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alight.store.metrics import by_resource
 from alight.store.telemetry import Telemetry
 
 NAMESPACE = "AWS/SNS"
@@ -18,10 +19,8 @@ def unmeasured(topic: str, name: str, value: float, times: int) -> None:
 
 def measure_with(telemetry: Telemetry) -> Measure:
     """Texts that go straight to a phone stand under `PhoneNumber=PhoneNumberDirect`, as on AWS."""
+    return by_resource(telemetry, NAMESPACE, _place, {"PublishSize": "Bytes"})
 
-    def measure(topic: str, name: str, value: float, times: int) -> None:
-        place = {"TopicName": topic.rpartition(":")[2]} if topic else {"PhoneNumber": "PhoneNumberDirect"}
-        unit = "Bytes" if name == "PublishSize" else "Count"
-        telemetry.metric(NAMESPACE, name, value, place, unit=unit, times=times)
 
-    return measure
+def _place(topic: str) -> dict[str, str]:
+    return {"TopicName": topic.rpartition(":")[2]} if topic else {"PhoneNumber": "PhoneNumberDirect"}

@@ -17,6 +17,7 @@ from alight.notifications.message import TOPIC
 from alight.services.lambda_.catalogue import ALIAS, FUNCTION, VERSION
 from alight.services.lambda_.qualifiers import LATEST, is_version, place
 from alight.store.database import Tx
+from alight.store.made import Made
 from alight.store.records import Records
 
 QUEUE = "sqs:queue"
@@ -62,8 +63,7 @@ class ResourcePolicies:
         self._records = records
         self._may = may
         self._known: dict[tuple[str, str, str], tuple[str, bool]] = {}
-        #: A function's policy, for as long as its definition is the same object; jobs see objects of their own.
-        self._texts: dict[tuple[str, str, bool], tuple[object, str]] = {}
+        self._texts: Made[str] = Made()
 
     def policies_of(self, resource: str) -> Sequence[Members]:
         """The policy of the function, topic or queue that an ARN names; nothing where it is none or says nothing."""
@@ -92,10 +92,9 @@ class ResourcePolicies:
             return self._of_function(arn.resource, tx)
         if arn.service not in ("sns", "sqs"):
             return ""
-        kind, name = (TOPIC, resource) if arn.service == "sns" else (QUEUE, arn.resource)
-        record = self._records.get(kind, name, tx)
-        given = str(record.body["Settings"].get("Policy") or "") if record else ""
-        return given or (_default_text(resource) if record and kind == TOPIC else "")
+        if arn.service == "sns":
+            return self._read(TOPIC, resource, tx, lambda body: _set_policy(body) or _default_text(resource))
+        return self._read(QUEUE, arn.resource, tx, _set_policy)
 
     def _of_function(self, resource: str, tx: Tx | None) -> str:
         """`resource` is `function:NAME`, with a version or an alias behind it where one has a policy of its own."""
@@ -107,15 +106,27 @@ class ResourcePolicies:
             held = (VERSION if is_version(qualifier) else ALIAS, place(name, qualifier))
         else:
             held = (FUNCTION, name)
-        seen, revision = (*held, tx is not None), self._records.revision(*held, tx)
-        known = self._texts.get(seen)
-        if known is None or known[0] is not revision:
-            record = self._records.get(*held, tx)
-            statements = list(record.body["Policy"].values()) if record else []
-            if len(self._texts) >= REMEMBERED:
-                self._texts.clear()
-            known = self._texts[seen] = revision, json.dumps({"Statement": statements}) if statements else ""
-        return known[1]
+        return self._read(*held, tx, _added_statements)
+
+    def _read(self, kind: str, name: str, tx: Tx | None, text: Callable[[Members], str]) -> str:
+        """The policy in a definition's body; nothing where there is no such definition."""
+
+        def read() -> str:
+            record = self._records.get(kind, name, tx)
+            return text(record.body) if record else ""
+
+        return self._texts.get((kind, name, tx is not None), self._records.revision(kind, name, tx), read)
+
+
+def _set_policy(body: Members) -> str:
+    """The policy that a topic or a queue was given."""
+    return str(body["Settings"].get("Policy") or "")
+
+
+def _added_statements(body: Members) -> str:
+    """The policy that a function's permissions come to."""
+    statements = list(body["Policy"].values())
+    return json.dumps({"Statement": statements}) if statements else ""
 
 
 @lru_cache(maxsize=REMEMBERED)

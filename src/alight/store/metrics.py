@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from alight.clock import Clock
@@ -13,6 +13,8 @@ from alight.store.rows import Reader, Row
 from alight.store.telemetry_writer import TelemetryWriter, dumped
 
 FOREVER = sys.float_info.max
+#: Series that are kept ready to be told.
+REMEMBERED = 4_096
 
 
 class Minute(NamedTuple):
@@ -26,6 +28,28 @@ class Minute(NamedTuple):
 def together(namespace: str, columns: tuple[Column, ...], *dimensions: Mapping[str, str]) -> Together:
     """Metrics (name, unit) that are told together, under each of the `dimensions`; to be made once."""
     return Together(namespace, columns, tuple(map(pairs, dimensions)))
+
+
+def by_resource(
+    metrics: Metrics, namespace: str, place: Callable[[str], Mapping[str, str]], units: Mapping[str, str]
+) -> Callable[[str, str, float, int], None]:
+    """What tells a metric of a resource (resource, metric, value, how often), on the event loop. `place` makes
+    dimensions of the resource; what `units` does not name is a count."""
+    known: dict[tuple[str, str], Together] = {}
+
+    def tell(resource: str, name: str, value: float, times: int) -> None:
+        unit = units.get(name, "Count")
+        if times != 1:
+            metrics.metric(namespace, name, value, place(resource), unit=unit, times=times)
+            return
+        series = known.get((resource, name))
+        if series is None:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            series = known[resource, name] = together(namespace, ((name, unit),), place(resource))
+        metrics.tell(series, float(value))
+
+    return tell
 
 
 class Metrics:

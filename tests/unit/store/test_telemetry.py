@@ -12,7 +12,7 @@ import pytest
 
 from alight.clock import ManualClock
 from alight.errors.common import ServiceUnavailable
-from alight.store import minutes, telemetry_writer
+from alight.store import metrics, minutes, telemetry_writer
 from alight.store.connections import RELAXED, open_reader, open_writer
 from alight.store.metrics import together
 from alight.store.telemetry import FILE_NAME, FOREVER, Telemetry
@@ -156,6 +156,25 @@ async def test_what_is_told_together_counts_as_if_each_value_were_told(
             first, second = telemetry.minutes("N", name, where)
             assert (first.start, first.unit, first.tally) == (60, unit, apart[unit])
             assert (second.start, second.tally.count) == (120, 1)
+
+
+async def test_what_is_told_of_a_resource_counts_under_its_dimensions(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "REMEMBERED", 2)
+    tell = metrics.by_resource(telemetry, "N", lambda name: {"Name": name}, {"Size": "Bytes"})
+    for name in ("a", "b", "a"):
+        tell(name, "Sent", 1.0, 1)
+        tell(name, "Size", 12, 1)
+    tell("a", "Sent", 1.0, 5)
+    await telemetry.flush()
+
+    def counted(metric: str, name: str) -> list[tuple[str, float, float]]:
+        found = telemetry.minutes("N", metric, {"Name": name})
+        return [(row.unit, row.tally.count, row.tally.sum) for row in found]
+
+    assert (counted("Sent", "a"), counted("Sent", "b")) == ([("Count", 7, 7)], [("Count", 1, 1)])
+    assert (counted("Size", "a"), counted("Size", "b")) == ([("Bytes", 2, 24)], [("Bytes", 1, 12)])
 
 
 async def test_what_was_told_together_and_found_no_room_is_counted(

@@ -11,6 +11,7 @@ from alight.errors.common import NotImplemented_
 from alight.errors.sns import InvalidParameter, NotFound, ResourceNotFound
 from alight.names import ACCOUNT
 from alight.names import topic_arn as arn_of
+from alight.notifications.definitions import Definitions
 from alight.notifications.message import TOPIC, SubscriptionState, Topic, to_topic
 from alight.notifications.policy import HTTP_PHASES
 from alight.notifications.subscriptions import Subscriptions
@@ -36,15 +37,16 @@ class TopicOperations:
     def __init__(self, database: Database, records: Records, subscriptions: Subscriptions) -> None:
         self._database = database
         self._records = records
+        self._definitions = Definitions(records)
         self._subscriptions = subscriptions
 
     def find(self, arn: str, member: str = "TopicArn") -> Topic:
         """The topic. Raises `NotFound`, or `InvalidParameter` for what is no ARN."""
         rules.topic_arn(arn, member)
-        record = self._records.get(TOPIC, arn)
-        if record is None:
+        topic = self._definitions.topic(arn)
+        if topic is None:
             raise NotFound()
-        return to_topic(record.body)
+        return topic
 
     async def create_topic(self, call: Call, given: Members) -> Members:
         name = rules.topic_name(given["Name"])

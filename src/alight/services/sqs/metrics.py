@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alight.store.metrics import by_resource
 from alight.store.queues import Measure
 from alight.store.telemetry import Telemetry
 
@@ -10,9 +11,4 @@ NAMESPACE = "AWS/SQS"
 
 def measure_with(telemetry: Telemetry) -> Measure:
     """Counts, and sizes in bytes."""
-
-    def measure(queue: str, name: str, value: float, times: int) -> None:
-        unit = "Bytes" if name == "SentMessageSize" else "Count"
-        telemetry.metric(NAMESPACE, name, value, {"QueueName": queue}, unit=unit, times=times)
-
-    return measure
+    return by_resource(telemetry, NAMESPACE, lambda queue: {"QueueName": queue}, {"SentMessageSize": "Bytes"})

@@ -21,6 +21,7 @@ from alight.names import ACCOUNT, queue_arn, queue_in
 from alight.services.paging import next_token, read_token
 from alight.services.sqs import attributes as rules
 from alight.store.database import Database, Tx
+from alight.store.made import Made
 from alight.store.queues import QueueStore, Redrive
 from alight.store.records import Records
 
@@ -82,15 +83,21 @@ class QueueOperations:
         self._records = records
         self._store = store
         self._clock = clock
+        self._made: Made[Queue] = Made()
 
     def find(self, url: str, tx: Tx | None = None) -> Queue:
         """The queue behind a URL, whatever host it was reached by. Raises `QueueDoesNotExist`."""
         return self.named(queue_in(url), tx)
 
     def named(self, name: str, tx: Tx | None = None) -> Queue:
-        record = self._records.get(KIND, name, tx)
-        if record is None:
+        revision = self._records.revision(KIND, name, tx)
+        if revision is None:
             raise QueueDoesNotExist()
+        return self._made.get((name, tx is not None), revision, lambda: self._read(name, tx))
+
+    def _read(self, name: str, tx: Tx | None) -> Queue:
+        record = self._records.get(KIND, name, tx)
+        assert record is not None
         return to_queue(name, record.body)
 
     def oldest(self, queue: Queue) -> float:

@@ -153,6 +153,20 @@ async def test_unknown_members_are_refused_by_name(door: Door) -> None:
         await door.receive(url, ReceiveRequestAttemptId="x")
 
 
+async def test_a_changed_queue_is_another_for_who_sends_and_who_receives(door: Door) -> None:
+    url = await door.queue(VisibilityTimeout="0")
+    await door.send(url, "x" * 2_000)
+    assert len(await door.bodies(url)) == len(await door.bodies(url)) == 1
+    await door.call("SetQueueAttributes", QueueUrl=url, Attributes={"MaximumMessageSize": "1024"})
+    with pytest.raises(Fault, match="shorter than 1024 bytes"):
+        await door.send(url, "x" * 2_000)
+    await door.call("SetQueueAttributes", QueueUrl=url, Attributes={"VisibilityTimeout": "30"})
+    assert (len(await door.bodies(url)), await door.bodies(url)) == (1, [])
+    await door.call("DeleteQueue", QueueUrl=url)
+    with pytest.raises(Fault):
+        await door.send(url, "hello")
+
+
 async def test_queues_that_do_not_exist(door: Door) -> None:
     for operation, given in (
         ("GetQueueUrl", {"QueueName": "x"}),
