@@ -107,7 +107,7 @@ def _codec(*protocols: str) -> Entry:
             request = read_request(scope)
             hosts = Hosts()
             hosts.check(request, 4566)
-            found: Any = router.match(request, hosts.split_bucket(request.host))
+            found: Any = router.match(request, hosts.named(request.host).bucket)
             form = None
             if isinstance(found, Pending):
                 form = parse_form(body)

@@ -126,9 +126,10 @@ class Gateway:
         try:
             walk.request = request = read_request(scope)
             self.hosts.check(request, (scope.get("server") or ("", None))[1])
-            mount, name = self._mounts.find(self.hosts.base_of(request.host)[0], request.path)
-            in_host = self.hosts.split_bucket(request.host)
-            bucket = self._posted_to(request, in_host) if mount is None else None
+            named = self.hosts.named(request.host)
+            mount, name = self._mounts.find(named.labels, request.path)
+            in_host = named.bucket
+            bucket = self._posted_to(request, in_host) if mount is None and request.method == "POST" else None
             if mount is None and "origin" in request.headers:
                 walk.told = opened(request, in_host, self.router, self.cross_origin)
             if bucket is None and not walk.told and (mount is None or not mount.any_origin):
@@ -136,8 +137,9 @@ class Gateway:
             if bucket is not None:
                 response = await self._take_form(request, receive, walk, bucket)
             elif mount is None:
-                asked_first = preflight(request, in_host, self.cross_origin, walk.request_id)
-                response = asked_first or await self._answer(request, in_host, receive, walk)
+                if request.method == "OPTIONS":
+                    response = preflight(request, in_host, self.cross_origin, walk.request_id)
+                response = response or await self._answer(request, in_host, receive, walk)
             elif mount.reads_whole:
                 response = self._admit(request, receive, walk)
                 mount = None if response else mount
@@ -196,9 +198,7 @@ class Gateway:
         return encode(found, await while_there(handler(call, given), call, walk.raw.gone), walk.request_id)
 
     def _posted_to(self, request: Request, in_host: str | None) -> str | None:
-        """The bucket of a browser's form, where nothing else answers at that address."""
-        if request.method != "POST":
-            return None
+        """The bucket of a browser's form, where nothing else answers to a POST at that address."""
         bucket = bucket_of(request, in_host)
         if bucket is None:
             return None
@@ -222,7 +222,7 @@ class Gateway:
         given = decode(found, posted.request, posted.file)
         self.authorize(call, given)
         reply = await handler(replace(call, operation=POST_OBJECT[1]), given)
-        home = request.base_url if self.hosts.split_bucket(request.host) else f"{request.base_url}/{bucket}"
+        home = request.base_url if self.hosts.named(request.host).bucket else f"{request.base_url}/{bucket}"
         return posted.answer(encode(found, reply, walk.request_id), reply, home)
 
     async def _authenticate(
@@ -258,10 +258,10 @@ class Gateway:
     def limit_of(self, found: Match | Pending) -> int:
         if isinstance(found, Pending):
             return self.body_limit
-        return self.body_limits.get((found.service.name, found.operation.name), self.body_limit)
+        return self.body_limits.get(found.operation.place, self.body_limit)
 
     def handler_of(self, match: Match, principal: Principal) -> Handler:
-        handler = self.operations.get((match.service.name, match.operation.name))
+        handler = self.operations.get(match.operation.place)
         if handler is None and principal.kind == "anonymous":
             raise MissingAuthentication
         if handler is None:
@@ -282,10 +282,11 @@ class Gateway:
 
     def _base_url(self, request: Request, match: Match) -> str:
         """How the client reached us; without the bucket where the Host began with one."""
-        if match.service.name != "s3" or self.hosts.split_bucket(request.host) is None:
+        named = self.hosts.named(request.host)
+        if match.service.name != "s3" or named.bucket is None:
             return request.base_url
         port = f":{request.port}" if request.port else ""
-        return f"{request.scheme}://{self.hosts.base_of(request.host)[1]}{port}"
+        return f"{request.scheme}://{named.base}{port}"
 
     def _refuse(self, fault: Fault, walk: _Walk) -> Response:
         found = walk.found

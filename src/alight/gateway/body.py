@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from alight.asgi import Receive
 from alight.errors.gateway import EntityTooLarge, IncompleteBody, InvalidArgument, MissingContentLength
@@ -34,7 +35,7 @@ class RawBody:
     async def pieces(self) -> AsyncIterator[bytes]:
         """Raises `IncompleteBody` where the client goes away."""
         while not self.finished:
-            if piece := await self._piece():
+            if piece := self._piece(await self._receive()):
                 yield piece
         self._check_count()
 
@@ -44,7 +45,7 @@ class RawBody:
             raise EntityTooLarge
         parts, size = [], 0
         while not self.finished:
-            piece = await self._piece()
+            piece = self._piece(await self._receive())
             size += len(piece)
             if size > limit:
                 raise EntityTooLarge
@@ -59,8 +60,7 @@ class RawBody:
                 return
         await asyncio.get_running_loop().create_future()
 
-    async def _piece(self) -> bytes:
-        message = await self._receive()
+    def _piece(self, message: Mapping[str, Any]) -> bytes:
         self.waits_for_continue = False
         if message["type"] != "http.request":
             raise IncompleteBody
@@ -79,8 +79,8 @@ class Body:
 
     def __init__(self, raw: RawBody, headers: Mapping[str, str], claim: Claim, seed: ChunkSeed | None) -> None:
         self._raw = raw
-        self._hash = hashlib.sha256() if claim.payload is Payload.HASHED else None
-        self._expected = claim.expected or ""
+        #: The hash that the whole must have, where it was signed.
+        self._expected = claim.expected
         self._decoder: ChunkDecoder | None = None
         self.trailers: Mapping[str, str] = {}
         self.length = raw.announced
@@ -113,24 +113,24 @@ class Body:
     async def _read_plain(self, limit: int) -> bytes:
         """The same without a generator for each step: most bodies are small and come in one piece."""
         content = await self._raw.read(limit)
-        if self._hash is not None:
-            self._hash.update(content)
-            check_hash(self._expected, self._hash.hexdigest())
+        if self._expected is not None:
+            check_hash(self._expected, hashlib.sha256(content).hexdigest())
         return content
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         count = 0
+        hasher = hashlib.sha256() if self._expected is not None else None
         async for piece in self._unframed():
             count += len(piece)
             if self.length is not None and count > self.length:
                 raise IncompleteBody("The body is longer than was announced.")
-            if self._hash is not None:
-                self._hash.update(piece)
+            if hasher is not None:
+                hasher.update(piece)
             yield piece
         if self.length is not None and count != self.length:
             raise IncompleteBody
-        if self._hash is not None:
-            check_hash(self._expected, self._hash.hexdigest())
+        if hasher is not None and self._expected is not None:
+            check_hash(self._expected, hasher.hexdigest())
 
     async def _unframed(self) -> AsyncIterator[bytes]:
         decoder = self._decoder

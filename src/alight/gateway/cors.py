@@ -53,8 +53,8 @@ def opened(request: Request, in_host: str | None, router: Router, rules: CrossOr
 
 
 def preflight(request: Request, in_host: str | None, rules: CrossOrigin, request_id: str) -> Response | None:
-    """The answer to a preflight of a bucket or an object; None where there is no bucket in the address."""
-    bucket = _addressed(request, in_host) if request.method == "OPTIONS" else ""
+    """The answer to OPTIONS of a bucket or an object; None where there is no bucket in the address."""
+    bucket = _addressed(request, in_host)
     if not bucket:
         return None
     asked = request.headers

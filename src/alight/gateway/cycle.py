@@ -27,6 +27,33 @@ class Cycle(RequestResponseCycle):
 
     #: The head, until the turn of the loop is over in which it was given.
     _held = b""
+    #: What has come of the body and nobody has asked for yet.
+    _came: bytes | bytearray = b""
+
+    def take_in(self, piece: bytes) -> int:
+        """A piece of the body has come; how many bytes wait now. One that is alone is not copied."""
+        if not self._came:
+            self._came = piece
+        else:
+            if isinstance(self._came, bytes):
+                self._came = bytearray(self._came)
+            self._came += piece
+        return len(self._came)
+
+    async def receive(self) -> Any:
+        """uvicorn's own, without a wait where the body came with the head."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            if not self.message_event.is_set():
+                await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self._came = bytes(self._came), b""
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -49,10 +76,10 @@ class Cycle(RequestResponseCycle):
         for name, value in self.default_headers:
             lines += (name, b": ", value, b"\r\n")
         closes = False
+        if _BAD_VALUE.search(b"".join([value for _, value in headers])):
+            raise RuntimeError("Invalid HTTP header value.")
         for name, value in headers:
             lower = _checked(name)
-            if _BAD_VALUE.search(value):
-                raise RuntimeError("Invalid HTTP header value.")
             if lower in _FRAMING:
                 closes = self._framed(lower, value) or closes
             lines += (lower, b": ", value, b"\r\n")

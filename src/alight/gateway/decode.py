@@ -37,10 +37,11 @@ def decode(match: Match, request: Request, body: bytes | Stream, form: list[tupl
 
     Raises a `Fault` that names the member that could not be read.
     """
-    shape = match.operation.input_shape
+    operation = match.operation
+    shape = operation.input_shape
     if shape is None:
         return {}
-    if isinstance(body, bytes) and match.operation.model.request_compression:
+    if operation.is_compressed and isinstance(body, bytes):
         body = _unpacked(request, body)
     match match.protocol:
         case "json":
@@ -49,7 +50,7 @@ def decode(match: Match, request: Request, body: bytes | Stream, form: list[tupl
             given = read_query(shape, (form or parse_form(_whole(body))) + list(request.parameters))
         case _:
             given = _rest_members(match, request, body)
-    for name in shape.required_members:
+    for name in operation.required:
         if name not in given:
             raise MissingMember(f"{name} is required.")
     return given
@@ -100,7 +101,8 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
     bindings = match.operation.inputs
     given: Members = {}
     for item in bindings.uri:
-        given[item.member] = _read(item, match.labels[item.name], "iso8601")
+        text = match.labels[item.name]
+        given[item.member] = text if item.is_text else _read(item, text, "iso8601")
     if request.parameters:
         _refuse_unknown(match, request)
         _read_query_string(match, request, given)
@@ -108,7 +110,7 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
     named = bindings.by_header
     for name, text in headers.items():
         if (found := named.get(name)) is not None:
-            given[found.member] = _read_header(found, text)
+            given[found.member] = _text(text) if found.is_text else _read_header(found, text)
     for item in bindings.header_maps:
         size = len(item.name)
         mapped = {name[size:]: _text(value) for name, value in headers.items() if name.startswith(item.name)}
@@ -183,7 +185,7 @@ def _text(value: str) -> str:
 def _read_body(match: Match, bindings: Bindings, body: bytes | Stream, given: Members) -> None:
     payload = bindings.payload
     if payload is not None and bindings.is_blob:
-        required = payload.member in match.operation.model.input_shape.required_members
+        required = payload.member in match.operation.required
         given_body = _blob(payload, body) if body or not required else b""
         if given_body is not None:
             given[payload.member] = given_body

@@ -81,10 +81,7 @@ def _finish(status: int, headers: Headers, body: bytes | AsyncIterator[bytes], a
     if status in BODILESS:
         kept = [pair for pair in headers if pair[0] not in (b"content-type", b"content-length")]
         return Response(status, kept, b"", 0)
-    given = None
-    for name, value in headers:
-        if name == b"content-length" and given is None:
-            given = value
+    given = dict(headers).get(b"content-length")
     if given is not None:
         headers = [pair for pair in headers if pair[0] != b"content-length"]
     if isinstance(body, bytes):
@@ -100,7 +97,7 @@ def _rest(match: Match, reply: Members, headers: Headers) -> tuple[int, bytes | 
         status = int(reply[bindings.status.member])
     write_headers(bindings, reply, headers)
     body, content_type = _rest_body(match, bindings, reply)
-    if content_type and not any(name == b"content-type" for name, _ in headers):
+    if content_type and b"content-type" not in dict(headers):
         headers.append((b"content-type", content_type))
     return status, body
 
@@ -110,7 +107,7 @@ def write_headers(bindings: Bindings, reply: Members, headers: Headers) -> None:
     named = bindings.by_member
     for member, value in reply.items():
         if value is not None and (item := named.get(member)) is not None:
-            headers.append((item.name.encode(), _header_value(item, value)))
+            headers.append((item.raw_name, _header_value(item, value)))
     for item in bindings.header_maps:
         for name, value in (reply.get(item.member) or {}).items():
             headers.append((f"{item.name}{name}".lower().encode("latin-1"), _header_bytes(str(value))))

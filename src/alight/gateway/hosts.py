@@ -1,7 +1,7 @@
 """Who may be asked for, and by whom: the Host allow-list and the origin rule, before any routing.
 
 A page in a browser can reach a server on loopback under a name of its own (DNS rebinding), so a request is only
-looked at when its Host is a name that this instance is known by. `split_bucket` reads virtual-host addressing.
+looked at when its Host is a name that this instance is known by. `named` reads virtual-host addressing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,16 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """`pics.s3.localhost` has the labels `pics.s3` before our name `localhost`, and stands for the bucket `pics` in
+    virtual-host addressing; `bucket` is None for path style."""
+
+    labels: str
+    base: str
+    bucket: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +60,9 @@ class Hosts:
         if origin is not None and not self._is_own_origin(origin, request):
             raise CrossOriginRequest
 
-    def base_of(self, host: str) -> tuple[str, str]:
-        """(labels before our name, our name): `pics.s3.localhost` is (`pics.s3`, `localhost`)."""
-        return _base_of(host, self.configured)
-
-    def split_bucket(self, host: str) -> str | None:
-        """The bucket that a virtual-host name stands for, None for path style."""
-        labels, _ = self.base_of(host)
-        if not labels:
-            return None
-        found = _S3_HOST.fullmatch(labels)
-        return found["bucket"] if found else labels
+    def named(self, host: str) -> Named:
+        """What a Host says beside our own name."""
+        return _named(host, self.configured)
 
     def _is_under(self, host: str, names: tuple[str, ...]) -> bool:
         return any(host == name or host.endswith("." + name) for name in names)
@@ -71,13 +73,15 @@ class Hosts:
 
 
 @lru_cache(maxsize=1_024)
-def _base_of(host: str, configured: tuple[str, ...]) -> tuple[str, str]:
+def _named(host: str, configured: tuple[str, ...]) -> Named:
     for base in sorted((*configured, *LOOPBACK), key=len, reverse=True):
-        if host == base:
-            return "", base
         if host.endswith("." + base):
-            return host[: -len(base) - 1], base
-    return "", host
+            labels = host[: -len(base) - 1]
+            found = _S3_HOST.fullmatch(labels)
+            return Named(labels, base, found["bucket"] if found else labels)
+        if host == base:
+            return Named("", base, None)
+    return Named("", host, None)
 
 
 def configured_hosts(names: tuple[str, ...], public_url: str) -> tuple[str, ...]:

@@ -24,11 +24,15 @@ class Left(Exception):
     """The caller has gone: nobody is to be answered."""
 
 
-async def while_there(work: Awaitable[Members], call: Call, gone: Callable[[], Awaitable[None]]) -> Members:
+def while_there(work: Awaitable[Members], call: Call, gone: Callable[[], Awaitable[None]]) -> Awaitable[Members]:
     """What `work` returns. Where it may wait in a line, it is cancelled, and `Left` raised, when `gone` has returned:
     at once, or after `PATIENCE`. Workers are not watched."""
     if (call.service, call.operation) not in LINES or call.principal.worker is not None:
-        return await work
+        return work
+    return _watched(work, gone)
+
+
+async def _watched(work: Awaitable[Members], gone: Callable[[], Awaitable[None]]) -> Members:
     watch = _Watch(gone)
     try:
         return await work

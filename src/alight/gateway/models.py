@@ -28,10 +28,13 @@ class Binding:
     shape: Shape
     #: A text that travels as it is.
     is_text: bool = field(init=False, compare=False)
+    #: `name` as a header's.
+    raw_name: bytes = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         is_text = self.shape.type_name == "string" and not self.shape.serialization.get("jsonvalue")
         object.__setattr__(self, "is_text", is_text)
+        object.__setattr__(self, "raw_name", self.name.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,14 @@ class Bindings:
     #: `headers` by name and by member: of an object's forty, a request has a handful.
     by_header: Mapping[str, Binding] = field(default_factory=dict)
     by_member: Mapping[str, Binding] = field(default_factory=dict)
+    #: The payload is bytes (or a text), the payload is streamed.
+    is_blob: bool = field(init=False)
+    is_stream: bool = field(init=False)
 
-    @property
-    def is_blob(self) -> bool:
-        return self.payload is not None and self.payload.shape.type_name in ("blob", "string")
-
-    @property
-    def is_stream(self) -> bool:
-        return self.payload is not None and bool(self.payload.shape.serialization.get("streaming"))
+    def __post_init__(self) -> None:
+        shape = self.payload.shape if self.payload is not None else None
+        object.__setattr__(self, "is_blob", shape is not None and shape.type_name in ("blob", "string"))
+        object.__setattr__(self, "is_stream", shape is not None and bool(shape.serialization.get("streaming")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,24 @@ class Operation:
     outputs: Bindings
     status: int
     deprecated: bool
+    # What each request asks of the model, looked up once.
+    place: tuple[str, str] = field(init=False)
+    input_shape: StructureShape | None = field(init=False)
+    output_shape: StructureShape | None = field(init=False)
+    required: tuple[str, ...] = field(init=False)
+    is_compressed: bool = field(init=False)
 
-    @property
-    def input_shape(self) -> StructureShape | None:
-        return self.model.input_shape
-
-    @property
-    def output_shape(self) -> StructureShape | None:
-        return self.model.output_shape
+    def __post_init__(self) -> None:
+        shape = self.model.input_shape
+        known = {
+            "place": (self.service, self.name),
+            "input_shape": shape,
+            "output_shape": self.model.output_shape,
+            "required": tuple(shape.required_members) if shape is not None else (),
+            "is_compressed": bool(self.model.request_compression),
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
 
 class Service:

@@ -70,6 +70,7 @@ class Connection(HttpToolsProtocol):
 
     limits = Limits()
     peers: Counter[str] = Counter()
+    cycle: Cycle
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -199,8 +200,7 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete:
             return
-        cycle.body += body
-        if len(cycle.body) > READ_AHEAD:
+        if cycle.take_in(body) > READ_AHEAD:
             self.flow.pause_reading()
         cycle.message_event.set()
 

@@ -7,8 +7,10 @@ loaded when one is first asked for (`CRCS`): it looks at its source of random nu
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 import xxhash
@@ -43,6 +45,7 @@ class Crc:
 CRCS = "awscrt.checksums"
 
 
+@cache
 def _crt() -> Any:
     from awscrt import checksums
 
@@ -82,13 +85,16 @@ def combine(algorithm: str, first: str, second: str, second_size: int) -> str:
 
 def checksum(algorithm: str, data: bytes) -> str:
     """The checksum of `data` in base64."""
+    if (size := COMBINE.get(algorithm)) is not None:
+        value: int = getattr(_crt(), algorithm)(data)
+        return encode(value.to_bytes(size, "big"))
     hasher = ALGORITHMS[algorithm]()
     hasher.update(data)
     return encode(hasher.digest())
 
 
 def encode(digest: bytes) -> str:
-    return base64.b64encode(digest).decode("ascii")
+    return binascii.b2a_base64(digest, newline=False).decode("ascii")
 
 
 def _number(text: str) -> int:

@@ -7,6 +7,7 @@ thrown away, and after a crash the next start does.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 from collections.abc import AsyncIterable, Callable
@@ -17,7 +18,7 @@ from typing import TypeVar
 
 from alight.errors.store import InsufficientStorage
 from alight.names import new_version_id
-from alight.store.checksums import ALGORITHMS, Hasher, encode
+from alight.store.checksums import ALGORITHMS, Hasher, checksum, encode
 from alight.store.connections import BROKEN, NO_ROOM, sync_descriptor
 from alight.store.packs import Packs, Slot
 from alight.store.room import Room
@@ -118,9 +119,9 @@ class Receiver:
     def take(self, data: bytes, algorithms: tuple[str, ...] = ()) -> Incoming:
         """A small body (up to `INLINE_LIMIT` bytes) that is here whole. Raises `InsufficientStorage`."""
         self._room.check()
-        digest = _Digest(algorithms)
-        digest.update([data])
-        return digest.close(self._names.next(), inline=data)
+        md5_hex = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        digests = {name: checksum(name, data) for name in {*algorithms, "crc64nvme"}}
+        return Incoming(len(data), md5_hex, digests, self._names.next(), data)
 
     async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)

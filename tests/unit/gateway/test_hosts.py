@@ -145,4 +145,4 @@ def test_pages_of_others_may_not_write(method: str, headers: dict[str, str], for
     ],
 )
 def test_where_a_name_stands_for_a_bucket(host: str, bucket: str | None) -> None:
-    assert HOSTS.split_bucket(host) == bucket
+    assert HOSTS.named(host).bucket == bucket

@@ -41,7 +41,7 @@ async def test_who_has_gone_keeps_no_place(service: str, operation: str) -> None
         await gone.wait()
 
     call = Call(service, operation, "request", ANONYMOUS)
-    waiting = asyncio.create_task(while_there(line.stand(), call, has_gone))
+    waiting = asyncio.ensure_future(while_there(line.stand(), call, has_gone))
     async with asyncio.timeout(10):
         while not line.waiting:
             await asyncio.sleep(0)
@@ -76,7 +76,7 @@ async def test_nobody_is_looked_after_whose_answer_is_there_soon() -> None:
         looked = True
 
     invoke = Call("lambda", "Invoke", "request", ANONYMOUS)
-    waiting = asyncio.create_task(while_there(line.stand(), invoke, looking))
+    waiting = asyncio.ensure_future(while_there(line.stand(), invoke, looking))
     for _ in range(10):  # a few turns of the loop are not long
         await asyncio.sleep(0)
     line.served.set()
@@ -92,7 +92,7 @@ async def test_who_is_stopped_by_somebody_else_has_not_left() -> None:
         await asyncio.Event().wait()
 
     invoke = Call("lambda", "Invoke", "request", ANONYMOUS)
-    waiting = asyncio.create_task(while_there(line.stand(), invoke, never))
+    waiting = asyncio.ensure_future(while_there(line.stand(), invoke, never))
     await looked.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

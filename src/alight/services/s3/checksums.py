@@ -97,13 +97,11 @@ def _decoded(value: str, size: int) -> bytes | None:
     return raw if len(raw) == size else None
 
 
-def verify(wanted: Expected | None, digests: Mapping[str, str], trailers: Mapping[str, str]) -> None:
+def verify(wanted: Expected, digests: Mapping[str, str], trailers: Mapping[str, str]) -> None:
     """Compare what was computed over the body (wire algorithm → base64) with what the client said.
 
     Raises `BadDigest` on a difference, `InvalidRequest` for a trailer that was announced and is missing or malformed.
     """
-    if wanted is None:
-        return
     said = wanted.value
     if said is None:
         lowered = {name.lower(): value.strip() for name, value in trailers.items()}

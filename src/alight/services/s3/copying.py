@@ -53,8 +53,7 @@ class Copying:
             source, row = await self._try(call, given, bucket, key)
             if row is not None:
                 result = {"ETag": quoted(row.etag), "LastModified": moment(row.last_modified), **sums_of(row)}
-                versions = source_version(self._ground, source) | self._ground.version(row)
-                facts = versions | self._ground.expiration(row)
+                facts = source_version(self._ground, source) | self._ground.facts(row)
                 return {"CopyObjectResult": result, **headers.encryption(row), **facts}
         raise ConditionalRequestConflict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -90,15 +90,18 @@ class Ground:
     def version(self, row: ObjectRow) -> Members:
         """`VersionId` as a reply shows it: only of buckets that keep versions, or did."""
         bucket = self.objects.get_bucket(row.bucket)
-        return {"VersionId": row.visible} if bucket is not None and bucket.settings.get(SETTING) else {}
+        return _version(row, bucket.settings) if bucket is not None else {}
 
-    def expiration(self, row: ObjectRow) -> Members:
-        """`Expiration` (x-amz-expiration) of a current object, where a lifecycle rule of its bucket is about it."""
+    def facts(self, row: ObjectRow) -> Members:
+        """Of a current object its version, and `Expiration` (x-amz-expiration) where a lifecycle rule of its bucket is
+        about it."""
         bucket = self.objects.get_bucket(row.bucket)
-        if bucket is None or LIFECYCLE not in bucket.settings:
+        if bucket is None:
             return {}
-        said = expiration(rules_of(bucket.settings), row)
-        return {"Expiration": said} if said else {}
+        reply = _version(row, bucket.settings)
+        if LIFECYCLE in bucket.settings and (said := expiration(rules_of(bucket.settings), row)):
+            reply["Expiration"] = said
+        return reply
 
     def require(self, tx: Tx, name: str) -> Bucket:
         """The bucket inside a job, so that nothing is written into one that has just gone. Raises `NoSuchBucket`."""
@@ -129,6 +132,10 @@ class Ground:
                 self._rules.clear()
             known = self._rules[bucket.name] = bucket, rules(bucket.settings.get("notification") or {})
         return known[1]
+
+
+def _version(row: ObjectRow, settings: Mapping[str, Any]) -> Members:
+    return {"VersionId": row.visible} if settings.get(SETTING) else {}
 
 
 def change(call: Call, name: str, row: ObjectRow, when: float, sequencer: str | None = None) -> Change:

@@ -149,8 +149,7 @@ class Multipart:
             "ETag": quoted(row.etag),
             **sums_of(row),
             **headers.encryption(row),
-            **self._ground.version(row),
-            **self._ground.expiration(row),
+            **self._ground.facts(row),
         }
 
     def _assemble(self, tx: Tx, upload: Upload, order: list[Members], given: Members) -> ObjectRow:

@@ -6,6 +6,7 @@ said of it, then one transaction re-checks the conditions, writes the row and ha
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from email.utils import format_datetime
 
@@ -43,12 +44,12 @@ class Objects:
             "GetObjectAttributes": self.get_object_attributes,
         }
 
-    async def put_object(self, call: Call, given: Members) -> Members:
-        return await self._create(call, given, CREATED_PUT)
+    def put_object(self, call: Call, given: Members) -> Awaitable[Members]:
+        return self._create(call, given, CREATED_PUT)
 
-    async def post_object(self, call: Call, given: Members) -> Members:
+    def post_object(self, call: Call, given: Members) -> Awaitable[Members]:
         """A browser's form, which arrives as the PutObject that it stands for."""
-        return await self._create(call, given, CREATED_POST)
+        return self._create(call, given, CREATED_POST)
 
     async def _create(self, call: Call, given: Members, event_name: str) -> Members:
         bucket, key = self._ground.bucket(given), str(given["Key"])
@@ -62,8 +63,7 @@ class Objects:
         check_now(self._ground, bucket.name, key, asked)
         arrived = await receive(self._ground, call, given)
         row = await place(self._ground, call, bucket.name, key, arrived, info, asked, event_name)
-        facts = self._ground.version(row) | self._ground.expiration(row)
-        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row), **facts}
+        return {"ETag": quoted(row.etag), **sums_of(row), **headers.encryption(row), **self._ground.facts(row)}
 
     async def get_object(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)
@@ -80,7 +80,7 @@ class Objects:
 
     def _facts(self, row: ObjectRow, given: Members) -> Members:
         """Its version; and when it expires, of what is current."""
-        return self._ground.version(row) | ({} if given.get("VersionId") else self._ground.expiration(row))
+        return self._ground.version(row) if given.get("VersionId") else self._ground.facts(row)
 
     async def get_object_attributes(self, call: Call, given: Members) -> Members:
         row = self._ground.object(given)

@@ -59,8 +59,9 @@ async def receive(ground: Ground, call: Call, given: Members, algorithm: str = D
         incoming = await ground.objects.receive(_limited(content), algorithms=algorithms)
     try:
         checksums.check_md5(md5, incoming.md5_hex)
-        digests = {name.upper(): value for name, value in incoming.digests.items()}
-        checksums.verify(wanted, digests, getattr(body, "trailers", _NO_TRAILERS))
+        if wanted is not None:
+            digests = {name.upper(): value for name, value in incoming.digests.items()}
+            checksums.verify(wanted, digests, getattr(body, "trailers", _NO_TRAILERS))
     except BaseException:
         incoming.discard()
         raise
