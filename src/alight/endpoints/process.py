@@ -38,6 +38,10 @@ _HAS_ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT if _CAN_LOOK else 0
 #: PYTHONPATH, since Alight itself may be found by it (`pip install --target`).
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
 
+#: glibc asks for huge pages for its heap, where the system gives them to those who ask. A model's numbers and pictures
+#: lie on thousands of small ones otherwise, and to find them there takes a tenth of the processor's time.
+_HEAP = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -222,6 +226,7 @@ def child_environment(launch: Launch) -> dict[str, str]:
     return {
         **base,
         **NO_TELEMETRY,
+        **_HEAP,
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -67,6 +68,14 @@ def puppet(tmp_path: Path) -> Path:
 
 async def say(endpoints: Endpoints, words: str, name: str = "endpoint", **more: Any) -> Answer:
     return await endpoints.invoke(name, words.encode(), content_type="text/plain", accept=None, **more)
+
+
+def huge_pages_are_for_the_asking() -> bool:
+    """As glibc does since 2.35."""
+    mode = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    library, version = platform.libc_ver()
+    known = library == "glibc" and tuple(map(int, version.split(".")[:2])) >= (2, 35)
+    return known and mode.exists() and "[madvise]" in mode.read_text()
 
 
 async def until(condition: Callable[[], bool], limit: float = 20.0) -> None:
@@ -428,6 +437,18 @@ async def test_a_replica_has_few_rights_and_knows_no_secret(
     environment = (await say(endpoints, "environment")).body.decode()
     assert "secret" not in environment
     assert "MINE=yes" in environment
+
+
+@pytest.mark.skipif(not huge_pages_are_for_the_asking(), reason="nobody gets them, or everybody")
+async def test_a_replica_asks_for_huge_pages_unless_its_container_says_otherwise(
+    endpoints: Endpoints, puppet: Path
+) -> None:
+    """`hg` is among the flags of a heap that asks."""
+    for endpoint, asks in (one(puppet), True), (one(puppet, GLIBC_TUNABLES=""), False):
+        await endpoints.deploy(endpoint)
+        maps = (await say(endpoints, "file /proc/self/smaps")).body.decode()
+        heap = maps[maps.index("[heap]") :]
+        assert ("hg" in heap[heap.index("VmFlags:") :].splitlines()[0].split()) == asks
 
 
 async def test_files_of_the_package_do_not_replace_modules(endpoints: Endpoints, puppet: Path) -> None:
