@@ -25,9 +25,9 @@ def parsed(text: str | bytes) -> Any:
 
 def check_depth(value: Any, text: str | bytes) -> None:
     """Raises `ValueError` where `value`, which was read from `text`, is nested too deeply."""
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     # Few have so many brackets at all.
-    if data.count(b"[") + data.count(b"{") > DEEPEST and _depth(value) > DEEPEST:
+    brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    if brackets > DEEPEST and _depth(value) > DEEPEST:
         raise ValueError("nested too deeply")
 
 

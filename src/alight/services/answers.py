@@ -43,18 +43,25 @@ def read_answer(body: bytes, labels: Sequence[str] = (), most: int = 5) -> tuple
 
 
 def _guesses(found: Any, labels: Sequence[str], most: int) -> tuple[Guess, ...]:
+    if isinstance(found, list):
+        return _of_list(found, labels, most)
     if isinstance(found, dict):
         return _of_object(found, labels, most)
-    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict):
-        return _guesses(found[0], labels, most)
-    if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
-        return tuple(guess for one in found[:most] for guess in _of_object(one, labels, 1))
     if _is_number(found):
-        found = [found]
-    if isinstance(found, list) and found and set(map(type, found)) <= _NUMBERS and all(map(math.isfinite, found)):
-        return _of_numbers(list(map(float, found)), labels, most)
+        return _of_numbers([float(found)], labels, most)
     if isinstance(found, str) and len(found) <= 200:
         return (Guess(found, None),)
+    return ()
+
+
+def _of_list(found: list[Any], labels: Sequence[str], most: int) -> tuple[Guess, ...]:
+    kinds = set(map(type, found))
+    if len(found) == 1 and kinds <= {list, dict}:
+        return _guesses(found[0], labels, most)
+    if kinds == {dict}:
+        return tuple(guess for one in found[:most] for guess in _of_object(one, labels, 1))
+    if found and kinds <= _NUMBERS and all(map(math.isfinite, found)):
+        return _of_numbers(list(map(float, found)), labels, most)
     return ()
 
 
@@ -74,8 +81,8 @@ def _of_numbers(values: list[float], labels: Sequence[str], most: int) -> tuple[
         return (Guess(f"{values[0]:g}", None),)
     sure = min(values) >= 0 and max(values) <= 1
     order = sorted(range(len(values)), key=values.__getitem__, reverse=True)[:most]
-    named = labels if len(labels) == len(values) else [f"class {index}" for index in range(len(values))]
-    return tuple(Guess(named[index], values[index] if sure else None) for index in order)
+    has_names = len(labels) == len(values)
+    return tuple([Guess(labels[at] if has_names else f"class {at}", values[at] if sure else None) for at in order])
 
 
 def _numbers(text: str) -> Any:

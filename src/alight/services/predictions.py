@@ -29,6 +29,8 @@ class Predictions:
         self._records = records
         self._folder = folder
         self._clock = clock
+        #: The packages of an endpoint's variants, for as long as its definition is the same.
+        self._packages: dict[str, tuple[object, dict[str, str]]] = {}
 
     def kept(self, handler: Handler) -> Handler:
         """The same handler, leaving a row for each answer that a function got: a story is told of nothing else."""
@@ -71,11 +73,20 @@ class Predictions:
 
     def labels(self, endpoint: str, variant: str) -> tuple[str, ...]:
         """The names of the classes of the model that a variant serves; none where its package has no list."""
-        record = self._records.get(ENDPOINT, endpoint)
-        for part in record.body["Variants"] if record else ():
-            if part["name"] == variant and part["sha256"]:
-                return _read_labels(self._folder, part["sha256"])
-        return ()
+        sha256 = self._packages_of(endpoint).get(variant)
+        return _read_labels(self._folder, sha256) if sha256 else ()
+
+    def _packages_of(self, endpoint: str) -> dict[str, str]:
+        revision = self._records.revision(ENDPOINT, endpoint)
+        if revision is None:
+            self._packages.pop(endpoint, None)
+            return {}
+        known = self._packages.get(endpoint)
+        if known is None or known[0] is not revision:
+            record = self._records.get(ENDPOINT, endpoint)
+            variants = record.body["Variants"] if record else ()
+            known = self._packages[endpoint] = revision, {part["name"]: part["sha256"] for part in variants}
+        return known[1]
 
 
 @lru_cache(maxsize=64)
