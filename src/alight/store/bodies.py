@@ -178,7 +178,7 @@ class Bodies:
     def _place(self, body: str) -> Place:
         packed = Packed.of(body)
         if packed:
-            return Place(str(self.packs.folder), packed.pack, packed.start)
+            return Place(str(self.packs.folder), packed.pack, packed.start, self.packs.reader(packed.pack))
         return Place(f"{self.folder}/{body[:2]}", body)
 
     def _remove(self, ids: list[str]) -> None:

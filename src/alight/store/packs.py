@@ -88,9 +88,11 @@ class Packs:
         self.folder = folder / PACKS
         self.folder.mkdir(mode=0o700, exist_ok=True)
         sync_directory(folder)
-        self._earlier = sorted(os.listdir(self.folder))
+        self._earlier = set(os.listdir(self.folder))
         self._punch = _find_punch()
         self._descriptor = -1
+        #: The pack that was read last and what it is read by, of those that this life began: they never go in it.
+        self._read: tuple[str, int] | None = None
         self._next = Packed("", 0, 0)
         self._guard = threading.Lock()
         #: Writes so far, those that are flushed, those that a failed flush has lost, and the packs that wait for one.
@@ -147,6 +149,26 @@ class Packs:
                 raise
             self._flushed = last
 
+    def reader(self, pack: str) -> int | None:
+        """A descriptor to read a pack by, open until another one is asked for; None for one of an earlier life, or one
+        that is not there. For the event loop's thread alone."""
+        if self._read is not None and self._read[0] == pack:
+            return self._read[1]
+        if pack in self._earlier:
+            return None
+        self._forget_read()
+        try:
+            descriptor = os.open(self.folder / pack, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        self._read = pack, descriptor
+        return descriptor
+
+    def _forget_read(self) -> None:
+        if self._read is not None:
+            os.close(self._read[1])
+            self._read = None
+
     def free(self, places: Iterable[Packed]) -> None:
         """Give their room back (blocks). Where that fails, the next start does it."""
         for place in places:
@@ -159,13 +181,13 @@ class Packs:
         reads in them what may have no row any more.
         """
         gone = 0
-        for pack in list(self._earlier):
+        for pack in sorted(self._earlier):
             places = known(pack)
             if in_use(pack):
                 continue
             if not places:
                 (self.folder / pack).unlink(missing_ok=True)
-                self._earlier.remove(pack)
+                self._earlier.discard(pack)
                 gone += 1
                 continue
             at = 0
@@ -178,6 +200,7 @@ class Packs:
 
     def close(self) -> None:
         """Whatever still comes begins another pack."""
+        self._forget_read()
         with self._guard:
             self._end()
 

@@ -25,11 +25,13 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file of a body (folder and name), and where in it that begins."""
+    """The file of a body (folder and name), and where in it that begins; `reader` is a descriptor that reads it and is
+    not to be closed, where there is one."""
 
     folder: str
     name: str
     start: int = 0
+    reader: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,12 @@ def read_at_once(slices: list[Slice], locate: Locate) -> bytes | None:
 
 def _from_memory(item: Slice, locate: Locate) -> bytes | None:
     place, size = locate(item.segment.body), item.end - item.start
-    descriptor = _open(place, item.segment.body)
+    descriptor = _open(place, item.segment.body) if place.reader is None else place.reader
     try:
         found = _read_now(descriptor, size, place.start + item.start)
     finally:
-        os.close(descriptor)
+        if place.reader is None:
+            os.close(descriptor)
     if found is None or len(found) < size:
         return None
     if item.whole and not _matches(found, item.segment):

@@ -325,6 +325,29 @@ async def test_a_start_leaves_alone_what_somebody_still_reads(store: ObjectStore
     restarted.close()
 
 
+def held_open(database: Database) -> int:
+    """Descriptors of packs."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(str(link.readlink()).startswith(str(database.folder / "packs")) for link in links)
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="asks Linux what is in memory")
+async def test_a_pack_of_this_life_stays_open_to_be_read_one_of_an_earlier_life_does_not(
+    store: ObjectStore, put: Put, database: Database
+) -> None:
+    bodies = [os.urandom(SIZE) for _ in range(3)]
+    rows = [await put(str(number), body) for number, body in enumerate(bodies)]
+    before = held_open(database)
+    assert [store.read_at_once(row, 0, SIZE) for row in rows] == bodies
+    assert held_open(database) == before + 1
+    restarted = ObjectStore(database, database.folder)
+    assert [restarted.read_at_once(row, 0, SIZE) for row in rows] == bodies
+    assert held_open(database) == before + 1, "it may go, and has to be let go then"
+    restarted.close()
+    store.close()
+    assert held_open(database) == 0
+
+
 async def test_where_no_holes_are_made_each_has_a_file(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(descriptor: int, start: int, size: int) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
