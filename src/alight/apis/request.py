@@ -111,9 +111,7 @@ def _written(second: int) -> str:
 def read_incoming(scope: Mapping[str, Any], path: str, domain: str, request_id: str, moment: float) -> Incoming:
     """`path` below the stage, `domain` by which the API calls itself."""
     pairs = scope["headers"]
-    spelled = (scope.get("extensions") or {}).get(SPELLING, {}).get("names")
-    if spelled is None or len(spelled) != len(pairs):
-        spelled = [name for name, _ in pairs]
+    spelled = (scope.get("extensions") or {}).get(SPELLING, {}).get("headers", pairs)
     client, server = scope.get("client"), scope.get("server")
     return Incoming(
         method=scope["method"],
@@ -121,7 +119,7 @@ def read_incoming(scope: Mapping[str, Any], path: str, domain: str, request_id: 
         query=scope["query_string"].decode("latin-1"),
         headers=tuple(
             (name.decode("latin-1"), spelling.decode("latin-1"), value.decode("latin-1").strip(" \t"))
-            for (name, value), spelling in zip(pairs, spelled, strict=True)
+            for (name, value), (spelling, _) in zip(pairs, spelled, strict=True)
         ),
         domain=domain,
         scheme=scope.get("scheme", "http"),

@@ -154,7 +154,9 @@ class Gateway:
             scope["alight.request_id"] = walk.request_id
             await mount.app({**scope, "alight.name": name} if name else scope, receive, send)
         elif response is not None:
-            await _send(with_headers(response, walk.told), scope["method"], walk.raw, receive, send)
+            if walk.told:
+                response = with_headers(response, walk.told)
+            await _send(response, scope["method"], walk.raw, receive, send)
 
     def _admit(self, request: Request, receive: Receive, walk: _Walk) -> Response | None:
         """A mounted app's request takes its share of the load; None where there is room, else API Gateway's words."""
@@ -186,8 +188,11 @@ class Gateway:
                 raise found.fault
         handler = self.handler_of(found, principal)
         call = self.call_of(request, found, principal, walk.request_id)
-        body = await self._content(found, content, walk.share)
-        if isinstance(body, bytes):
+        body: bytes | Stream
+        if found.operation.inputs.is_stream:
+            body = content if isinstance(content, Body) else WholeStream(content)
+        else:
+            body = await _whole(content, self.limit_of(found), walk.share)
             trailers = content.trailers if isinstance(content, Body) else {}
             check_body(found, request, body, trailers, self.digest)
         given = decode(found, request, body, form)
@@ -249,11 +254,6 @@ class Gateway:
         body = await raw.read(limit)
         principal, _ = claim.settle(hashlib.sha256(body).hexdigest())
         return principal, claim, body
-
-    async def _content(self, match: Match, content: bytes | Body, share: Share) -> bytes | Stream:
-        if match.operation.inputs.is_stream:
-            return content if isinstance(content, Body) else WholeStream(content)
-        return await _whole(content, self.limit_of(match), share)
 
     def limit_of(self, found: Match | Pending) -> int:
         if isinstance(found, Pending):
@@ -324,7 +324,7 @@ def _size(announced: int | None, limit: int) -> int:
 async def _send(response: Response, method: str, raw: RawBody | None, receive: Receive, send: Send) -> None:
     """Status, headers and body; a connection whose request body was not read through is closed, gently."""
     headers = response.headers
-    closing = raw is not None and not await _drained(raw)
+    closing = raw is not None and not raw.finished and not await _drained(raw)
     if closing:
         headers = [*headers, (b"connection", b"close")]
     if tells_length(response, method):
@@ -354,9 +354,7 @@ def tells_length(response: Response, method: str) -> bool:
 
 
 async def _drained(raw: RawBody) -> bool:
-    """True where nothing of the request body is left, or little enough to be read now."""
-    if raw.finished:
-        return True
+    """True where little enough of the request body is left to be read now."""
     if raw.waits_for_continue or raw.announced is None or raw.announced > DRAIN:
         return False
     with suppress(Fault):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,12 +96,13 @@ class Body:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces()
 
-    async def read(self, limit: int) -> bytes:
+    def read(self, limit: int) -> Awaitable[bytes]:
         """The whole content. Raises `EntityTooLarge` above `limit` bytes."""
         if self.length is not None and self.length > limit:
             raise EntityTooLarge
-        if self._decoder is None:
-            return await self._read_plain(limit)
+        return self._read_plain(limit) if self._decoder is None else self._read_framed(limit)
+
+    async def _read_framed(self, limit: int) -> bytes:
         parts, size = [], 0
         async for piece in self._pieces():
             size += len(piece)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -24,10 +24,11 @@ class Scope:
     date: str
     region: str
     service: str
+    #: As it is signed.
+    text: str = field(init=False)
 
-    @property
-    def text(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"{self.date}/{self.region}/{self.service}/aws4_request")
 
 
 @lru_cache(maxsize=256)
@@ -52,7 +53,8 @@ def _begun(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 def signature_of(key: bytes, text: str) -> str:
     """HMAC-SHA256 in hex, begun once for each key. `hmac.digest` lets other threads run for each few bytes, and the
     loop then waits for its turn."""
-    inner, outer = (part.copy() for part in _begun(key))
+    begun, ended = _begun(key)
+    inner, outer = begun.copy(), ended.copy()
     inner.update(text.encode("latin-1"))
     outer.update(inner.digest())
     return outer.hexdigest()

@@ -69,8 +69,6 @@ def preflight(request: Request, in_host: str | None, rules: CrossOrigin, request
 
 def with_headers(response: Response, told: Mapping[str, str]) -> Response:
     """The same answer with further headers."""
-    if not told:
-        return response
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
     return replace(response, headers=[*response.headers, *pairs])
 

@@ -72,24 +72,20 @@ class Cycle(RequestResponseCycle):
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status]]
-        for name, value in self.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        closes = False
-        if _BAD_VALUE.search(b"".join([value for _, value in headers])):
+        pairs = [(_checked(name), value) for name, value in headers]
+        if _BAD_VALUE.search(b"".join([value for _, value in pairs])):
             raise RuntimeError("Invalid HTTP header value.")
-        for name, value in headers:
-            lower = _checked(name)
-            if lower in _FRAMING:
-                closes = self._framed(lower, value) or closes
-            lines += (lower, b": ", value, b"\r\n")
+        closes = False
+        for name, value in pairs:
+            if name in _FRAMING:
+                closes = self._framed(name, value) or closes
         if not self.keep_alive and not closes:
-            lines.append(b"connection: close\r\n")
+            pairs.append((b"connection", b"close"))
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
             self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked\r\n")
-        lines.append(b"\r\n")
-        self._held = b"".join(lines)
+            pairs.append((b"transfer-encoding", b"chunked"))
+        lines = [*map(b": ".join, self.default_headers), *map(b": ".join, pairs), b"", b""]
+        self._held = STATUS_LINE[status] + b"\r\n".join(lines)
         asyncio.get_running_loop().call_soon(self._write_held)
 
     def _framed(self, name: bytes, value: bytes) -> bool:

@@ -108,10 +108,12 @@ def _rest_members(match: Match, request: Request, body: bytes | Stream) -> Membe
         _read_query_string(match, request, given)
     headers = request.headers
     named = bindings.by_header
-    for name, text in headers.items():
-        if (found := named.get(name)) is not None:
-            given[found.member] = _text(text) if found.is_text else _read_header(found, text)
+    for name in [name for name in headers if name in named]:
+        found, text = named[name], headers[name]
+        given[found.member] = _text(text) if found.is_text else _read_header(found, text)
     for item in bindings.header_maps:
+        if item.name not in "\n".join(headers):
+            continue
         size = len(item.name)
         mapped = {name[size:]: _text(value) for name, value in headers.items() if name.startswith(item.name)}
         if mapped:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from binascii import b2a_base64
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ def identity(service: str, request_id: str) -> Headers:
     if service == "s3":
         return [
             (b"x-amz-request-id", request_id.encode()),
-            (b"x-amz-id-2", base64.b64encode(request_id.encode())),
+            (b"x-amz-id-2", b2a_base64(request_id.encode(), newline=False)),
         ]
     return [(b"x-amzn-requestid", request_id.encode())]
 

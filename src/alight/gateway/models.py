@@ -104,15 +104,12 @@ class Service:
         self.name = name
         self.model = ServiceModel(data, name)
         self.protocols = _protocols(metadata)
+        self.protocol = self.protocols[0]
         self.signing_name: str = metadata.get("signingName", metadata["endpointPrefix"])
         self.endpoint_prefix: str = metadata["endpointPrefix"]
         self.target_prefix: str = metadata.get("targetPrefix", "")
         self.namespace = _namespace(name, metadata)
         self._operations: dict[str, Operation] = {}
-
-    @property
-    def protocol(self) -> str:
-        return self.protocols[0]
 
     def names(self) -> list[str]:
         return list(self.model.operation_names)

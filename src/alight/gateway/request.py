@@ -7,7 +7,7 @@ signatures, two lengths) is refused here, so that no later step can choose.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -33,7 +33,7 @@ SINGLE = frozenset(
 )
 
 _HOST = re.compile(r"(?P<name>[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
-RAW_PATH = re.compile(r"/(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*")
+RAW_PATH = re.compile(r"/[!\"$&->@-~]*(?:%[0-9A-Fa-f]{2}[!\"$&->@-~]*)*")
 RAW_QUERY = re.compile(r"[!-~]*")
 
 
@@ -144,7 +144,13 @@ def _decode(text: str) -> str:
         raise InvalidURI from None
 
 
-def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers = {name.decode("latin-1"): value.decode("latin-1").strip(" \t") for name, value in pairs}
+    return headers if len(headers) == len(pairs) else _joined(pairs)
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers of which some were given twice: one after the other, where a second one says no other thing."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name = raw_name.decode("latin-1")

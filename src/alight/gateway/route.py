@@ -91,19 +91,40 @@ class _Node:
 
     literals: dict[str, _Node] = field(default_factory=dict)
     label: _Node | None = None
-    greedy: dict[str, list[_Route]] = field(default_factory=dict)
-    routes: dict[str, list[_Route]] = field(default_factory=dict)
+    greedy: dict[str, _Routes] = field(default_factory=dict)
+    routes: dict[str, _Routes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Routes:
+    """The operations that share method and path: `all`, and those that ask for nothing in the query (`plain`)."""
+
+    all: list[_Route] = field(default_factory=list)
+    plain: list[_Route] = field(default_factory=list)
+
+    def add(self, route: _Route) -> None:
+        self.all.append(route)
+        if not route.literals and not route.query:
+            self.plain.append(route)
+
+    def sort(self) -> None:
+        """The more an operation asks for, the earlier it is tried."""
+        for routes in (self.all, self.plain):
+            routes.sort(key=lambda route: (-len(route.literals), -len(route.query), -len(route.headers)))
+
+
+_NO_ROUTES = _Routes()
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
     """An operation among those that share method and path, and what sets it apart."""
 
-    operation: str
+    operation: Operation
     labels: tuple[str, ...]
     literals: tuple[tuple[str, str | None], ...]
     query: tuple[str, ...]
-    headers: tuple[str, ...]
+    headers: frozenset[str]
 
     def fits(self, parameters: dict[str, str], request: Request) -> bool:
         # Loops and no generators: of an object there are a dozen routes to try.
@@ -113,7 +134,7 @@ class _Route:
         for name in self.query:
             if name not in parameters:
                 return False
-        return all(name in request.headers for name in self.headers) if self.headers else True
+        return request.headers.keys() >= self.headers
 
 
 class Router:
@@ -210,15 +231,10 @@ class Router:
         if found is None:
             return Miss(service.name, service.protocol, UnknownOperation())
         routes, values = found
-        parameters = dict(request.parameters) if request.parameters else {}
-        for route in routes.get(request.method, ()):
-            if not parameters and (route.literals or route.query):
-                continue
+        offered, parameters = routes.get(request.method, _NO_ROUTES), dict(request.parameters)
+        for route in offered.all if parameters else offered.plain:
             if route.fits(parameters, request):
-                operation = service.operation(route.operation)
-                assert operation is not None
-                labels = _labels(route.labels, values)
-                return Match(service, operation, service.protocol, labels, "")
+                return Match(service, route.operation, service.protocol, _labels(route.labels, values), "")
         fault = MethodNotAllowed() if service.name == "s3" else UnknownOperation()
         return Miss(service.name, service.protocol, fault)
 
@@ -283,27 +299,26 @@ def _insert(root: _Node, operation: Operation) -> None:
         elif step:
             node = node.literals.setdefault(step, _Node())
     routes = node.routes if routes is None else routes
-    required = set(operation.input_shape.required_members) if operation.input_shape else set()
-    routes.setdefault(operation.method, []).append(
+    required = operation.required
+    routes.setdefault(operation.method, _Routes()).add(
         _Route(
-            operation.name,
+            operation,
             tuple(labels),
             operation.literals,
             tuple(item.name for item in operation.inputs.query if item.member in required),
-            tuple(item.name for item in operation.inputs.headers if item.member in required),
+            frozenset(item.name for item in operation.inputs.headers if item.member in required),
         )
     )
 
 
 def _sort(node: _Node) -> None:
-    """The more an operation asks for, the earlier it is tried."""
     for routes in (*node.routes.values(), *node.greedy.values()):
-        routes.sort(key=lambda route: (-len(route.literals), -len(route.query), -len(route.headers)))
+        routes.sort()
     for child in (*node.literals.values(), *([node.label] if node.label else [])):
         _sort(child)
 
 
-def _walk(root: _Node, path: str) -> tuple[dict[str, list[_Route]], list[str]] | None:
+def _walk(root: _Node, path: str) -> tuple[dict[str, _Routes], list[str]] | None:
     """Literal steps win over labels; a greedy label takes the rest of the path as it is, slashes and all."""
     node, rest = root, path[1:]
     values: list[str] = []
@@ -326,6 +341,9 @@ def _walk(root: _Node, path: str) -> tuple[dict[str, list[_Route]], list[str]] |
 
 def _labels(names: tuple[str, ...], values: list[str]) -> dict[str, str]:
     try:
-        return {name: unquote(value, errors="strict") for name, value in zip(names, values, strict=True)}
+        return {
+            name: unquote(value, errors="strict") if "%" in value else value
+            for name, value in zip(names, values, strict=True)
+        }
     except UnicodeDecodeError:
         raise InvalidURI from None

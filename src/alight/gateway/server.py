@@ -11,8 +11,9 @@ import contextlib
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,7 +48,7 @@ OWN_ADDRESSES = ("127.0.0.1", "::1")
 #: Bytes of a body that are taken from a client before somebody asks for them: what one read of the socket brings, so
 #: that a body which came at once does not have reading stopped and begun again.
 READ_AHEAD = 256 * 1024
-#: Where the scope's extensions hold how header names were spelled, in the order of the headers.
+#: Where the scope's extensions hold the headers with their names as they were spelled.
 SPELLING = "alight.spelling"
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
@@ -112,11 +113,10 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
-        self._spelling: list[bytes] = []
-        self._header_bytes = 0
+        self._came: list[tuple[bytes, bytes]] = []
+        self.headers = []
         self.url = b""
         self.expect_100_continue = False
-        self.headers = []
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": _ASGI,
@@ -125,31 +125,30 @@ class Connection(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": "",
-            "headers": self.headers,
-            "extensions": {SPELLING: {"names": self._spelling}},
+            "extensions": {SPELLING: {"headers": self._came}},
         }
         self.scope = scope  # type: ignore[assignment]
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """uvicorn's own step in one call, as a request has a dozen of them. ASGI has header names in lower case; REST
-        APIs hand them on as they were spelled."""
-        self._spelling.append(name)
-        self._header_bytes += len(name) + len(value) + 4
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        """A request has a dozen of them: they are looked at when all are there. What trails a body is none."""
+        if self._is_in_head:
+            self._came.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._is_refused or self.transport.is_closing():
             return
-        status = self._unacceptable()
+        # ASGI has header names in lower case; REST APIs hand them on as they were spelled.
+        self.headers = self.scope["headers"] = [(name.lower(), value) for name, value in self._came]
+        known = dict(self.headers)
+        status = self._unacceptable(known)
         if status:
             self.refuse(status)
             return
         self._is_in_head = False
         self._waited = self._body_waited = 0.0
         self._body_bytes = 0
+        asked = (value.lower() for name, value in self.headers if name == b"expect") if b"expect" in known else ()
+        self.expect_100_continue = b"100-continue" in asked
         self._begin()
 
     def _begin(self) -> None:
@@ -208,8 +207,10 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
         self._head_bytes = 0
         self._waited = 0.0
-        if not self._is_refused and not self.transport.is_closing():
-            super().on_message_complete()
+        cycle = self.cycle
+        if not self._is_refused and not self.transport.is_closing() and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def refuse(self, status: int) -> None:
         """Answer in a few words, in S3's form; there is no service to speak for. What still comes is thrown away for a
@@ -275,20 +276,23 @@ class Connection(HttpToolsProtocol):
         if self._stuck > self.limits.write_idle:
             self.transport.abort()
 
-    def _unacceptable(self) -> int:
-        """The status with which a request head is refused, 0 for none."""
+    def _unacceptable(self, known: Mapping[bytes, bytes]) -> int:
+        """The status with which a request head is refused, 0 for none. `known` are its headers by name, of which the
+        last one counts."""
         limits = self.limits
         if len(self.url) > limits.target_bytes:
             return 414
         if len(self.headers) > limits.headers:
             return 431
-        if self._header_bytes > limits.header_bytes:
+        if sum(map(len, chain.from_iterable(self._came))) + 4 * len(self._came) > limits.header_bytes:
             return 431
         # Only the origin form: with any other, the path that is routed could differ from the one that is signed.
         if not self.url.startswith(b"/") or b"#" in self.url:
             return 400
+        if b"transfer-encoding" not in known:
+            return 0
         encodings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        return 400 if encodings not in ([], [b"chunked"]) else 0
+        return 0 if encodings == [b"chunked"] else 400
 
 
 class _Uvicorn(uvicorn.Server):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from alight.calls import ANONYMOUS, Principal
 from alight.errors.common import AccessDenied
@@ -62,7 +62,7 @@ class Payload(Enum):
 
 
 _LITERAL = {mode.value: mode for mode in Payload if mode not in (Payload.HASHED, Payload.BODY)}
-CHUNKED = frozenset({Payload.UNSIGNED_TRAILER, Payload.SIGNED_CHUNKS, Payload.SIGNED_CHUNKS_TRAILER})
+CHUNKED = (Payload.UNSIGNED_TRAILER, Payload.SIGNED_CHUNKS, Payload.SIGNED_CHUNKS_TRAILER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +154,15 @@ def examine(
     key = find_key(lookup, signed.scope.access_key_id, signed.token, now)
     _check_names(request, signed)
     head = canonical_head(request, signed, service)
-    return Claim(payload, expected, lambda covered: _prove(signed, key, head + covered))
+    return Claim(payload, expected, partial(_prove, signed, key, payload in CHUNKED, head))
 
 
-def _prove(signed: Signed, key: Key, canonical: str) -> tuple[Principal, ChunkSeed | None]:
-    signing_key = derive_key(key.secret, signed.scope)
-    expected = signature_of(signing_key, string_to_sign(signed.moment, signed.scope.text, canonical))
+def _prove(signed: Signed, key: Key, is_chunked: bool, head: str, covered: str) -> tuple[Principal, ChunkSeed | None]:
+    signing_key, scope = derive_key(key.secret, signed.scope), signed.scope.text
+    expected = signature_of(signing_key, string_to_sign(signed.moment, scope, head + covered))
     if not hmac.compare_digest(expected, signed.signature):
         raise SignatureDoesNotMatch
-    return key.principal, ChunkSeed(signing_key, signed.moment, signed.scope.text, signed.signature)
+    return key.principal, ChunkSeed(signing_key, signed.moment, scope, signed.signature) if is_chunked else None
 
 
 def _proof_v2(request: Request, lookup: Lookup, now: float, bucket: str | None) -> Proof:
@@ -302,12 +302,12 @@ def seconds(text: str) -> int:
 
 def _check_names(request: Request, signed: Signed) -> None:
     """Whatever changes what the request does has to be signed."""
-    names = signed.names
+    names, given = set(signed.names), request.headers.keys()
     if "host" not in names:
         raise SignatureDoesNotMatch("The Host header must be signed.")
-    if not request.headers.keys() >= set(names):
+    if not given >= names:
         raise SignatureDoesNotMatch("A signed header is missing.")
-    unsigned = [name for name in request.headers if name.startswith("x-amz-") and name not in names]
+    unsigned = [name for name in given - names if name.startswith("x-amz-")]
     if unsigned:
         message = f"There were headers present in the request which were not signed: {', '.join(sorted(unsigned))}"
         raise AccessDenied(message, HeadersNotSigned=", ".join(sorted(unsigned)))

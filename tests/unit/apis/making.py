@@ -26,7 +26,7 @@ def incoming(
         "method": method,
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-        "extensions": {"alight.spelling": {"names": [name.encode() for name, _ in headers]}},
+        "extensions": {"alight.spelling": {"headers": [(name.encode(), b"") for name, _ in headers]}},
         "client": ("192.0.2.7", 50_000),
         "server": ("127.0.0.1", 4566),
         "scheme": "http",

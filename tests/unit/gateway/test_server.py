@@ -20,7 +20,7 @@ from alight.clock import ManualClock
 from alight.errors import AlightError
 from alight.gateway.asgi import Gateway
 from alight.gateway.mounts import Mount
-from alight.gateway.server import Limits, Server, serve
+from alight.gateway.server import SPELLING, Limits, Server, serve
 from tests.unit.gateway.signing import NOW, lookup, sha256, signed_scope
 
 QUICK = Limits(head=0.4, keep_alive=0.4, body_idle=0.4, body_rate=100, write_idle=0.4)
@@ -168,6 +168,24 @@ async def test_transfer_in_chunks(server: Server, store: Store) -> None:
     head = put(server, said="UNSIGNED-PAYLOAD") + b"transfer-encoding: chunked\r\n\r\n"
     status, _, _ = await asked(server, head + b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n")
     assert (status, store.bodies) == (200, [b"hello!"])
+
+
+async def test_what_trails_a_body_is_no_header() -> None:
+    heard: list[Any] = []
+
+    async def reader(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        heard.extend((scope["headers"], scope["extensions"][SPELLING]["headers"]))
+        await hello(scope, receive, send)
+
+    running = await serve(reader)
+    told = b"PUT / HTTP/1.1\r\nHost: a\r\nX-Amz-Acl: private\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert (await asked(running, told + b"1\r\n!\r\n0\r\nX-Amz-Acl: public-read\r\n\r\n"))[0] == 200
+    await running.stop(0.2)
+    headers, spelled = heard
+    assert headers == [(b"host", b"a"), (b"x-amz-acl", b"private"), (b"transfer-encoding", b"chunked")]
+    assert spelled == [(b"Host", b"a"), (b"X-Amz-Acl", b"private"), (b"transfer-encoding", b"chunked")]
 
 
 async def test_expect_100_continue(server: Server, store: Store) -> None:

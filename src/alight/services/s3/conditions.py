@@ -26,8 +26,14 @@ class Conditions:
     if_unmodified_since: datetime | None = None
 
 
+_NONE = Conditions()
+_MEMBERS = frozenset({"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"})
+
+
 def of(given: Members, prefix: str = "") -> Conditions:
     """The conditions among the members of a request; `prefix` is `CopySource` for those on a copy's source."""
+    if not prefix and _MEMBERS.isdisjoint(given):
+        return _NONE
     return Conditions(
         given.get(f"{prefix}IfMatch"),
         given.get(f"{prefix}IfNoneMatch"),
