@@ -71,6 +71,7 @@ STANDARD_LIBRARY_ONLY = LEAVES | {"settings", "credentials"}
 #: Runs inside the child process, where none of Alight's own packages may be needed.
 SCRIPTS = {
     "alight.functions.bootstrap",
+    "alight.functions.client",
     "alight.functions.compiling",
     "alight.functions.shortcut",
     "alight.fence.raising",

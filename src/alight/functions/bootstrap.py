@@ -1,8 +1,7 @@
 """Our own loop inside the child: ask for work, call the handler, answer. Standard library only.
 
 It does what AWS's `awslambdaric` does, for machines on which that has no wheel and for interpreters other than
-Alight's own: the same context object, the same log format, the same error types. One connection is kept open; HTTP
-is written by hand, since importing `http.client` costs more than starting Python.
+Alight's own: the same context object, the same log format, the same error types.
 Two differences: a `Decimal` travels as int or float, and a result with NaN or Infinity is a marshalling error.
 """
 
@@ -13,7 +12,6 @@ import importlib
 import json
 import logging
 import os
-import socket
 import sys
 import time
 import traceback
@@ -36,59 +34,6 @@ class Fault(Exception):
         self.trace = list(trace)
 
 
-class Api:
-    """The Runtime API on one connection."""
-
-    def __init__(self, address: str) -> None:
-        place, _, token = address.partition("/")
-        host, _, port = place.partition(":")
-        self._host = place
-        self._base = "/" + (token + "/" if token else "") + "2018-06-01/runtime/"
-        self._stream = socket.create_connection((host, int(port)))
-        self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = self._stream.makefile("rb")
-
-    def next(self) -> tuple[dict[str, str], bytes]:
-        status, headers, body = self._exchange("GET", "invocation/next")
-        if status != 200:
-            raise RuntimeError(f"next invocation refused: {status}")
-        return headers, body
-
-    def respond(self, request_id: str, body: bytes, content_type: str) -> None:
-        status, _, _ = self._exchange("POST", f"invocation/{request_id}/response", body, content_type)
-        if status != 202:
-            raise RuntimeError(f"response refused: {status}")
-
-    def fail(self, request_id: str, error: dict[str, Any]) -> None:
-        self._exchange("POST", f"invocation/{request_id}/error", _dump(error), error_type=error["errorType"])
-
-    def fail_init(self, error: dict[str, Any]) -> None:
-        self._exchange("POST", "init/error", _dump(error), error_type=error["errorType"])
-
-    def _exchange(
-        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json", error_type: str = ""
-    ) -> tuple[int, dict[str, str], bytes]:
-        head = f"{method} {self._base}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
-        if method == "POST":
-            head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
-        if error_type:
-            head += "Lambda-Runtime-Function-Error-Type: {}\r\n".format(error_type.encode("ascii", "replace").decode())
-        self._stream.sendall(head.encode() + b"\r\n" + body)
-        status = int(self._line().split(b" ", 2)[1])
-        headers = {}
-        for line in iter(self._line, b""):
-            name, _, value = line.partition(b":")
-            headers[name.strip().lower().decode()] = value.strip().decode()
-        size = int(headers.get("content-length", "0"))
-        return status, headers, self._reader.read(size) if size else b""
-
-    def _line(self) -> bytes:
-        line = self._reader.readline()
-        if not line:
-            raise EOFError("the runtime has gone")
-        return line.rstrip(b"\r\n")
-
-
 class CognitoIdentity:
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
@@ -109,23 +54,23 @@ class LambdaContext:
     """The handler's second argument."""
 
     def __init__(self, headers: dict[str, Any]) -> None:
-        text = headers.get("lambda-runtime-client-context")
+        text = headers.get("Lambda-Runtime-Client-Context")
         client_context = json.loads(text) if text else None
         w3c = client_context.pop("w3c", None) if isinstance(client_context, dict) else None
-        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
         self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
-        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+        self.invoked_function_arn = headers.get("Lambda-Runtime-Invoked-Function-Arn")
+        self.tenant_id = headers.get("Lambda-Runtime-Aws-Tenant-Id")
         self.client_context = _filled(ClientContext, client_context)
         if self.client_context is not None:
             self.client_context.client = _filled(Client, self.client_context.client)
         self.identity = CognitoIdentity()
         self._w3c_fields = {k: v for k, v in (w3c or {}).items() if k in W3C_FIELDS and isinstance(v, str)}
-        self._epoch_deadline_time_in_ms = int(headers["lambda-runtime-deadline-ms"])
+        self._epoch_deadline_time_in_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
 
     def get_remaining_time_in_millis(self) -> int:
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
@@ -165,23 +110,22 @@ class RequestFilter(logging.Filter):
         return True
 
 
-def run(handler_name: str, loaded: Callable[[], None] = lambda: None) -> None:
-    """Serve until the runtime goes away. An error while loading the handler is reported, then the process ends."""
+def run(handler_name: str, connection: Any, loaded: Callable[[], None] = lambda: None) -> None:
+    """Serve until the runtime goes away; `connection` is one of `client`. An error while loading the handler is reported, then the process ends."""
     sys.stdout, sys.stderr = Unbuffered(sys.stdout), Unbuffered(sys.stderr)
     requests = _set_up_logging()
-    api = Api(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
         handler = load(handler_name)
     except Fault as fault:
-        _refuse(api, _error(fault.error_type, str(fault), trace=fault.trace))
+        _refuse(connection, _error(fault.error_type, str(fault), trace=fault.trace))
     except Exception as problem:
-        _refuse(api, _error(type(problem).__name__, str(problem), trace=_trace(problem)))
+        _refuse(connection, _error(type(problem).__name__, str(problem), trace=_trace(problem)))
     loaded()
     while True:
-        headers, body = api.next()
-        requests.request_id = headers["lambda-runtime-aws-request-id"]
-        os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
-        _serve(api, handler, headers, body)
+        headers, body = connection.next()
+        requests.request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+        os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
+        _serve(connection, handler, headers, body)
 
 
 def load(name: str) -> Any:
@@ -209,8 +153,8 @@ def load(name: str) -> Any:
         raise Fault("Runtime.HandlerNotFound", message) from None
 
 
-def _serve(api: Api, handler: Any, headers: dict[str, str], body: bytes) -> None:
-    request_id = headers["lambda-runtime-aws-request-id"]
+def _serve(connection: Any, handler: Any, headers: dict[str, str], body: bytes) -> None:
+    request_id = headers["Lambda-Runtime-Aws-Request-Id"]
     try:
         try:
             event = json.loads(body)
@@ -222,10 +166,10 @@ def _serve(api: Api, handler: Any, headers: dict[str, str], body: bytes) -> None
     except Exception as problem:
         error = _error(type(problem).__name__, str(problem), request_id, _trace(problem))
     else:
-        api.respond(request_id, result, content_type)
+        connection.respond(request_id, result, content_type)
         return
     _log_error(error)
-    api.fail(request_id, error)
+    connection.fail(request_id, _dump(error))
 
 
 def _marshal(result: object) -> tuple[bytes, str]:
@@ -265,9 +209,9 @@ def _log_error(error: dict[str, Any]) -> None:
     sys.stdout.write("\r".join(lines) + "\n")
 
 
-def _refuse(api: Api, error: dict[str, Any]) -> None:
+def _refuse(connection: Any, error: dict[str, Any]) -> None:
     _log_error(error)
-    api.fail_init(error)
+    connection.fail_init(_dump(error))
     sys.exit(1)
 
 

@@ -22,6 +22,7 @@ Child = Literal["awslambdaric", "bootstrap", "executable"]
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+CLIENT = Path(__file__).with_name("client.py")
 SHORTCUT = Path(__file__).with_name("shortcut.py")
 
 #: Descriptors and processes that Lambda allows an execution environment.
@@ -111,6 +112,7 @@ def plan(
         "child": start.child,
         "program": str(executable(spec)) if start.child == "executable" else "",
         "bootstrap": str(BOOTSTRAP),
+        "client": str(CLIENT),
         "shortcut": str(SHORTCUT) if start.quick_boto3 else "",
         "hatch": None if hatch is None else hatch.fileno(),
         "handler": spec.handler,

@@ -60,10 +60,11 @@ def main() -> None:
     gc.set_threshold(*LOADING)
     if plan["shortcut"] and "AWS_ENDPOINT_URL" in plan["environment"]:
         sys.meta_path.insert(0, Watch(plan["shortcut"], plan["environment"], plan["hatch"]))
+    client = _load("alight_client", plan["client"])
     if plan["child"] == "awslambdaric":
-        _run_awslambdaric(plan["handler"])
+        _run_awslambdaric(client, plan["handler"])
     else:
-        _run_own(plan["bootstrap"], plan["handler"])
+        _run_own(client, plan["bootstrap"], plan["handler"])
 
 
 class Watch:
@@ -152,13 +153,16 @@ def _help_interactive_names() -> None:
         site.sethelper()
 
 
-def _run_awslambdaric(handler: str) -> None:
-    """AWS's own client. Its report of init errors cannot take a path in the address, so it gets ours."""
-    from awslambdaric import __main__ as client
+def _run_awslambdaric(client: Any, handler: str) -> None:
+    """AWS's own loop over our connection: it goes out by a compiled part of its own elsewhere (see `client`). Its
+    report of init errors, which is no part of that, cannot take a path in the address."""
+    connection = client.Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    sys.modules["runtime_client"] = client.InPlace(connection)
+    from awslambdaric import __main__ as loop
     from awslambdaric import lambda_runtime_client
 
     def post_init_error(self: Any, error: dict[str, Any], error_type_override: str | None = None) -> None:
-        _post_init_error(error, error_type_override or error.get("errorType") or "")
+        connection.fail_init(json.dumps(error).encode())
 
     def first_wait(self: Any) -> Any:
         runtime_client.wait_next_invocation = wait
@@ -170,24 +174,14 @@ def _run_awslambdaric(handler: str) -> None:
     wait = runtime_client.wait_next_invocation
     runtime_client.wait_next_invocation = first_wait
     # The name under which Lambda's own start script holds the client: packages that watch handlers look for it there.
-    globals()["awslambdaricmain"] = client
-    sys.argv = [client.__file__, handler]
-    client.main(sys.argv)
+    globals()["awslambdaricmain"] = loop
+    sys.argv = [loop.__file__, handler]
+    loop.main(sys.argv)
 
 
-def _post_init_error(error: dict[str, Any], error_type: str) -> None:
-    import http.client
-
-    address, _, token = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
-    connection = http.client.HTTPConnection(address, timeout=10)
-    headers = {"Lambda-Runtime-Function-Error-Type": error_type, "Content-Type": "application/json"}
-    connection.request("POST", "/" + token + "/2018-06-01/runtime/init/error", json.dumps(error), headers)
-    connection.getresponse().read()
-    connection.close()
-
-
-def _run_own(path: str, handler: str) -> None:
-    _load("alight_bootstrap", path).run(handler, _loaded)
+def _run_own(client: Any, path: str, handler: str) -> None:
+    connection = client.Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    _load("alight_bootstrap", path).run(handler, connection, _loaded)
 
 
 def _loaded() -> None:

@@ -89,6 +89,10 @@ class RuntimeApi:
         self._current = None
         self._offered = None
 
+    def keeps_waiting(self, connection: _Connection) -> bool:
+        """Whether this connection has asked for work and got none yet."""
+        return self._waiting is connection
+
     def _hand_over(self) -> None:
         if self._waiting is None or self._offered is None:
             return
@@ -146,12 +150,15 @@ class RuntimeApi:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: bytes in, requests out; pipelining is not a thing here."""
+    """One connection: bytes in, requests out. A client may ask for more work behind its answer, without waiting for
+    what is said to that: then both are told in one piece, once there is work."""
 
     def __init__(self, api: RuntimeApi) -> None:
         self._api = api
         self._reader = RequestReader(limit=RESPONSE_LIMIT, admit=api.admits)
         self._transport: asyncio.Transport | None = None
+        #: Said, and not yet written.
+        self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
@@ -176,25 +183,28 @@ class _Connection(asyncio.Protocol):
             return
         for request in requests:
             self._api.handle(self, request)
+        if self._held and not self._api.keeps_waiting(self):
+            self._write(b"")
 
     def _continue(self) -> None:
-        if self._transport:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def accepted(self) -> None:
-        if self._transport:
-            self._transport.write(_ACCEPTED)
+        self._held += _ACCEPTED
 
     def refuse(self, status: HTTPStatus, error_type: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": error_type}).encode()
         self.reply(status, body, {"Content-Type": "application/json"})
 
     def reply(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
-        if self._transport is None:
-            return
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{_STATUS_LINES[status]}{lines}Content-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode("latin-1", "replace") + body)
+        self._write(head.encode("latin-1", "replace") + body)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport:
+            self._transport.write(self._held + data)
+        self._held = b""
 
     def close(self) -> None:
         if self._transport:

@@ -40,12 +40,12 @@ class RequestReader:
         self._asked: dict[bytes, Request] = {}
 
     def feed(self, data: bytes, send_continue: Callable[[], None]) -> list[Request]:
-        if not self._buffer and self._line is None and self._head is None:
-            whole = self._asked.get(data) or self._at_once(data)
-            if whole is not None:
-                return [whole]
-        self._buffer += data
         found: list[Request] = []
+        if not self._buffer and self._line is None and self._head is None:
+            data = self._read_whole(data, found)
+            if not data:
+                return found
+        self._buffer += data
         while True:
             if self._head is None and not self._read_head(send_continue):
                 return found
@@ -54,15 +54,28 @@ class RequestReader:
                 return found
             found.append(request)
 
-    def _at_once(self, data: bytes) -> Request | None:
-        """A request that came in one piece and asks for nothing special, as nearly all do; None for any other, which
-        is then read, or refused, step by step."""
+    def _read_whole(self, data: bytes, found: list[Request]) -> bytes:
+        """Add the requests that came in one piece; what is left of `data`."""
+        while data:
+            known = self._asked.get(data)
+            if known is not None:
+                found.append(known)
+                return b""
+            end = self._at_once(data, found)
+            if not end:
+                break
+            data = data[end:]
+        return data
+
+    def _at_once(self, data: bytes, found: list[Request]) -> int:
+        """Add a request that came in one piece and asks for nothing special, as nearly all do, and say where it ends; 0
+        for any other, which is then read, or refused, step by step."""
         end, first = data.find(b"\r\n\r\n"), data.find(b"\r\n")
         if not 0 < first <= end <= LINE_LIMIT:
-            return None
+            return 0
         parts = data[:first].decode("latin-1").split(" ")
         if len(parts) != 3 or not parts[2].startswith("HTTP/1.") or not self._admit(parts[1]):
-            return None
+            return 0
         head = data[first:end]
         headers = self._known.get(head)
         if headers is None:
@@ -71,15 +84,17 @@ class RequestReader:
                 self._known.clear()
             self._known[head] = headers
         if "transfer-encoding" in headers or "expect" in headers:
-            return None
+            return 0
         length = headers.get("content-length", "0")
         size = int(length) if length.isdecimal() else -1
-        if size > self._limit or len(data) != end + 4 + size:
-            return None
-        request = Request(parts[0], parts[1], headers, data[end + 4 :])
-        if size == 0 and len(self._asked) < KNOWN_HEADS:
+        end += 4
+        if not 0 <= size <= self._limit or len(data) < end + size:
+            return 0
+        request = Request(parts[0], parts[1], headers, data[end : end + size])
+        found.append(request)
+        if len(data) == end and len(self._asked) < KNOWN_HEADS:
             self._asked[data] = request
-        return request
+        return end + size
 
     def _read_head(self, send_continue: Callable[[], None]) -> bool:
         if self._line is None:

@@ -55,6 +55,16 @@ class Client:
         return int(head[0].split()[1]), headers, await self.reader.readexactly(int(headers.get("Content-Length", 0)))
 
 
+class Pieces(asyncio.Protocol):
+    """What was written to a connection, piece by piece."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.told.append(data)
+
+
 Connect = Callable[[], Awaitable[Client]]
 
 
@@ -114,6 +124,34 @@ async def test_a_call_that_was_withdrawn(api: RuntimeApi, ear: Ear, connect: Con
     api.withdraw()
     assert (await client.ask("POST", "invocation/r-1/response", b"late"))[0] == 400
     assert ear.answers == []
+
+
+async def test_who_asks_behind_its_answer_is_told_of_both_in_one_piece(
+    api: RuntimeApi, ear: Ear, connect: Connect
+) -> None:
+    other = await connect()
+    pieces = Pieces()
+    host, port = other.writer.get_extra_info("peername")
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: pieces, host, port)
+    question = f"GET {other.base}invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+    api.offer("r-1", {}, b"1")
+    transport.write(question.encode())
+    await until(lambda: len(pieces.told) == 1)
+    answer = f"POST {other.base}invocation/r-1/response HTTP/1.1\r\nContent-Length: 1\r\n\r\n7"
+    transport.write((answer + question).encode())
+    await until(lambda: bool(ear.answers))
+    assert ear.ready == 2
+    await other.ask("GET", "nothing")
+    assert len(pieces.told) == 1, "nothing before there is work"
+    api.offer("r-2", {}, b"2")
+    await until(lambda: len(pieces.told) == 2)
+    assert pieces.told[1].startswith(b"HTTP/1.1 202 Accepted\r\n")
+    assert pieces.told[1].endswith(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2")
+    # A refusal waits for nothing.
+    transport.write((answer + question).encode())
+    await until(lambda: len(pieces.told) == 3)
+    assert pieces.told[2].startswith(b"HTTP/1.1 400 ")
+    transport.close()
 
 
 async def test_init_errors(ear: Ear, connect: Connect) -> None:

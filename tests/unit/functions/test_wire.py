@@ -74,3 +74,9 @@ def test_heads_that_are_known_by_heart_are_those_of_their_own_requests() -> None
 def test_heads_of_one_length_are_not_taken_for_each_other() -> None:
     found, _, _ = outcome([TYPED % kind for kind in (b"a", b"b", b"a")])
     assert [headers["content-type"] for _, _, headers, _, _ in found] == ["text/a", "text/b", "text/a"]
+
+
+def test_a_question_that_is_known_by_heart_is_found_behind_an_answer() -> None:
+    found, _, _ = outcome([NEXT, *[ANSWER % 4 + b"body" + NEXT] * 3])
+    assert [method for method, *_ in found] == ["GET", *["POST", "GET"] * 3]
+    assert {body for method, _, _, body, _ in found if method == "POST"} == {b"body"}
