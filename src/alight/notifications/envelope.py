@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -19,16 +20,23 @@ MOUNT = "/_aws/sns/"
 #: How much of a topic's display name stands before a text message.
 SMS_NAME = 10
 
+#: Signatures that are kept.
+REMEMBERED = 256
+
 DEFAULT_SUBJECT = "AWS Notification Message"
 
 
 @dataclass(frozen=True, slots=True)
 class Envelopes:
-    """Builds envelopes. `endpoint_url` says how others reach this instance (no slash at the end)."""
+    """Builds envelopes, on the event loop. `endpoint_url` says how others reach this instance (no slash at the end)."""
 
     signer: Signer
     endpoint_url: Callable[[], str]
     signature_version: str = DEFAULT_VERSION
+    #: Signatures of the last messages, by id, version and, where each protocol has a text of its own, protocol.
+    _known: OrderedDict[tuple[str, str, str], str] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
 
     def envelope(
         self, message: StoredMessage, topic: Topic | None, subscription: str, protocol: Protocol
@@ -38,7 +46,7 @@ class Envelopes:
         document = self._signed(message, kind, protocol)
         version = self._version(topic)
         document["SignatureVersion"] = version
-        document["Signature"] = self.signer.sign(document, version)
+        document["Signature"] = self._signature(message, document, protocol, version)
         document["SigningCertURL"] = f"{self.base()}{self.signer.certificate_name}"
         if kind is Kind.NOTIFICATION:
             document["UnsubscribeURL"] = self.unsubscribe_url(subscription)
@@ -48,7 +56,18 @@ class Envelopes:
 
     def sign_ahead(self, message: StoredMessage, topic: Topic | None) -> None:
         """Have the signature ready for the envelopes of a notification that is the same for all protocols."""
-        self.signer.sign(self._signed(message, Kind.NOTIFICATION, Protocol.HTTP), self._version(topic))
+        document = self._signed(message, Kind.NOTIFICATION, Protocol.HTTP)
+        self._signature(message, document, Protocol.HTTP, self._version(topic))
+
+    def _signature(self, message: StoredMessage, document: dict[str, Any], protocol: Protocol, version: str) -> str:
+        """A message is signed once, however many get it: of what is signed nothing is one subscriber's."""
+        place = (message.id, version, protocol if message.structure else "")
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = self.signer.sign(document, version)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return known
 
     def _signed(self, message: StoredMessage, kind: Kind, protocol: Protocol) -> dict[str, Any]:
         """The part of the document that is signed, in SNS's order."""

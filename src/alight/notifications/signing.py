@@ -12,7 +12,6 @@ import datetime
 import hashlib
 import os
 import ssl
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +33,6 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     Kind.UNSUBSCRIBE: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
 _YEARS = 30
-_REMEMBERED = 256
 
 
 def canonical_text(envelope: Mapping[str, str]) -> bytes:
@@ -47,14 +45,13 @@ def canonical_text(envelope: Mapping[str, str]) -> bytes:
 
 
 class Signer:
-    """Holds the folder's key. A message to many subscribers is signed once."""
+    """Holds the folder's key."""
 
     def __init__(self, key: rsa.RSAPrivateKey, certificate: bytes) -> None:
         self._key = key
         #: PEM.
         self.certificate = certificate
         self.certificate_id = _certificate_id(certificate)
-        self._known: OrderedDict[tuple[str, bytes], str] = OrderedDict()
 
     @property
     def certificate_name(self) -> str:
@@ -62,16 +59,8 @@ class Signer:
 
     def sign(self, envelope: Mapping[str, str], version: str) -> str:
         """The signature in base64. `version` is "1" or "2"."""
-        text = canonical_text(envelope)
-        key = (version, hashlib.sha256(text).digest())
-        known = self._known.get(key)
-        if known is None:
-            algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()
-            known = base64.b64encode(self._key.sign(text, padding.PKCS1v15(), algorithm)).decode()
-            self._known[key] = known
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+        algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()
+        return base64.b64encode(self._key.sign(canonical_text(envelope), padding.PKCS1v15(), algorithm)).decode()
 
 
 async def load_signer(folder: Path) -> Signer:

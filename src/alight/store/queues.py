@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from alight.store.database import Database
@@ -120,7 +120,7 @@ class QueueStore:
                 if redrive is not None and row["receives"] >= redrive.most_receives:
                     self._move(tx, row, redrive.target, now)
                 else:
-                    taken.append(self._take(tx, _message(row), now, visibility))
+                    taken.append(self._take(tx, row, now, visibility))
             # With no time of hiding, what was taken is visible again: it must not be taken twice by one receive.
             if len(rows) < limit or visibility <= 0:
                 break
@@ -128,17 +128,12 @@ class QueueStore:
             tx.after_commit(lambda: self._measure(queue, "NumberOfMessagesReceived", 1.0, len(taken)))
         return taken
 
-    def _take(self, tx: Tx, message: QueuedMessage, now: float, visibility: float) -> QueuedMessage:
-        receipt = secrets.token_hex(16)
-        until = now + visibility
-        tx.run("queues.take", seq=message.seq, visible_at=until, receipt=receipt, now=now)
-        return replace(
-            message,
-            receipt=receipt,
-            visible_at=until,
-            receives=message.receives + 1,
-            first_received=message.first_received if message.first_received is not None else now,
-        )
+    def _take(self, tx: Tx, row: Row, now: float, visibility: float) -> QueuedMessage:
+        taken = {"receipt": secrets.token_hex(16), "visible_at": now + visibility}
+        tx.run("queues.take", seq=row["seq"], now=now, **taken)
+        if row["first_received"] is None:
+            taken["first_received"] = now
+        return _message(row | taken | {"receives": row["receives"] + 1})
 
     def _move(self, tx: Tx, row: Row, target: str, now: float) -> None:
         tx.run("queues.move", seq=row["seq"], target=target, queue=row["queue"], now=now)

@@ -21,7 +21,7 @@ EVENT = Attempt("request", "arn:aws:lambda:us-east-1:000000000000:function:f", "
 
 def signed(house: House) -> int:
     """Signatures that were made."""
-    return len(house.room.signer._known)
+    return len(house.room.webhooks._envelopes._known)
 
 
 async def stage(house: House, topic: str, attempt: Attempt = EVENT, **given: Any) -> None:

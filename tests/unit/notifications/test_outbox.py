@@ -22,6 +22,7 @@ from alight.store.outbox import OutboxStore
 from tests.unit.notifications.conftest import House, OpenHouse
 from tests.unit.notifications.receiver import receiver, with_status
 from tests.unit.notifications.room import Gateways
+from tests.unit.notifications.test_signing import verify
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:sightings"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:teller"
@@ -250,8 +251,10 @@ async def test_one_text_for_each_protocol(open_house: OpenHouse) -> None:
     texts = {"default": "for all", "sqs": "for queues", "lambda": 5}
     await house.call("Publish", TopicArn=topic, Message=json.dumps(texts), MessageStructure="json")
     await house.until_state("sent", 2)
-    assert json.loads(house.queued[0][1])["Message"] == "for queues"
-    assert json.loads(house.invoked[0][1])["Records"][0]["Sns"]["Message"] == "for all"
+    queue, function = json.loads(house.queued[0][1]), json.loads(house.invoked[0][1])["Records"][0]["Sns"]
+    assert (queue["Message"], function["Message"]) == ("for queues", "for all")
+    for got in (queue, function):
+        verify({name: value for name, value in got.items() if value is not None}, house.room.signer.certificate)
 
 
 async def test_filters_decide_who_hears_what(open_house: OpenHouse) -> None:

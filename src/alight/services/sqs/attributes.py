@@ -23,6 +23,8 @@ _NUMBERS = {
     "ReceiveMessageWaitTimeSeconds": ("0", 0, 20),
     "VisibilityTimeout": ("30", 0, 43_200),
 }
+#: What a queue has that was not told otherwise.
+DEFAULTS: Mapping[str, str] = {name: number[0] for name, number in _NUMBERS.items()} | {"SqsManagedSseEnabled": "true"}
 _DOCUMENTS = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy"})
 _NEUTRAL = frozenset({"SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"})
 _REFUSED = frozenset({"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"})
@@ -42,10 +44,6 @@ _NAME = re.compile(r"^[A-Za-z0-9_.-]{1,256}$")
 _TYPE = re.compile(r"^(String|Number|Binary)(\..+)?$")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MOST_ATTRIBUTES = 10
-
-
-def defaults() -> dict[str, str]:
-    return {name: number[0] for name, number in _NUMBERS.items()} | {"SqsManagedSseEnabled": "true"}
 
 
 def check_settings(given: Mapping[str, str]) -> None:

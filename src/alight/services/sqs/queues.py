@@ -52,7 +52,7 @@ class Queue:
         return queue_arn(self.name)
 
     def value(self, name: str) -> str:
-        return self.settings.get(name) or rules.defaults().get(name, "")
+        return self.settings.get(name) or rules.DEFAULTS.get(name, "")
 
     def seconds(self, name: str) -> int:
         return int(self.value(name))
@@ -199,7 +199,7 @@ class QueueOperations:
     def _describe(self, queue: Queue) -> dict[str, str]:
         counts = self._store.counts(queue.name, self._clock.now(), self.oldest(queue))
         return {
-            **rules.defaults(),
+            **rules.DEFAULTS,
             **{name: value for name, value in queue.settings.items() if value},
             "ApproximateNumberOfMessages": str(counts.visible),
             "ApproximateNumberOfMessagesDelayed": str(counts.delayed),
