@@ -111,7 +111,8 @@ class RequestFilter(logging.Filter):
 
 
 def run(handler_name: str, connection: Any, loaded: Callable[[], None] = lambda: None) -> None:
-    """Serve until the runtime goes away; `connection` is one of `client`. An error while loading the handler is reported, then the process ends."""
+    """Serve until the runtime goes away; `connection` is one of `client`. An error while loading the handler is
+    reported, then the process ends."""
     sys.stdout, sys.stderr = Unbuffered(sys.stdout), Unbuffered(sys.stderr)
     requests = _set_up_logging()
     try:
