@@ -73,16 +73,20 @@ class Hatch(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
         self._size = 0
-        self._serving: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        #: The call that is waited for, or served.
+        self._call: asyncio.Future[Asked] = self._loop.create_future()
         self._room = asyncio.Event()
         self._room.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+        self._serving = self._loop.create_task(self._serve())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._room.set()
+        self._call.cancel()  # a call that is served goes on: what it does may matter
 
     def pause_writing(self) -> None:
         self._room.clear()
@@ -95,11 +99,11 @@ class Hatch(asyncio.Protocol):
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        if self._serving is not None:
+        if self._call.done():
             self.close()  # it has not waited for its answer
             return
+        self._parts.append(data)
+        self._size += len(data)
         if self._size < _ASKED.size:
             return
         if len(self._parts[0]) < _ASKED.size:
@@ -114,18 +118,23 @@ class Hatch(asyncio.Protocol):
             if asked is None:
                 self.close()
                 return
-            self._serving = asyncio.create_task(self._serve(asked))
+            self._call.set_result(asked)
 
-    async def _serve(self, asked: Asked) -> None:
+    async def _serve(self) -> None:
+        """One call after the other, in one task for all of them."""
         try:
-            reply = await self._answer(asked)
-            # Before the last byte leaves: with that the next call may come.
-            await self._send(reply)
-        except Exception:
-            log.exception("a worker's call %s %s failed", asked.method, asked.target)
-            self.close()
+            while self._transport is not None:
+                asked = await self._call
+                try:
+                    reply = await self._answer(asked)
+                    # Before the last byte leaves: with that the next call may come.
+                    self._call = self._loop.create_future()
+                    await self._send(reply)
+                except Exception:
+                    log.exception("a worker's call %s %s failed", asked.method, asked.target)
+                    return
         finally:
-            self._serving = None
+            self.close()
 
     async def _send(self, reply: Reply | None) -> None:
         if reply is None:

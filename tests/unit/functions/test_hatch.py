@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alight.functions.hatch import BODY_LIMIT, HEAD_LIMIT, Asked, Hatch, open_hatch
+from alight.functions.hatch import BODY_LIMIT, HEAD_LIMIT, Asked, open_hatch
 from alight.functions.hatch_end import End
 from alight.gateway.encode import Response
 from tests.unit.functions.bench import Bench, answer
@@ -158,7 +158,7 @@ async def test_what_is_no_call_closes_the_hatch(data: bytes, runtime: Runtime) -
 
 
 async def test_a_call_may_come_in_pieces(runtime: Runtime) -> None:
-    hatch = Hatch(runtime.answer)
+    hatch, theirs = await open_hatch(runtime.answer)
     for byte in call(b"GET /slow\nA: b", b"body"):
         assert not runtime.asked
         hatch.data_received(bytes([byte]))
@@ -166,6 +166,44 @@ async def test_a_call_may_come_in_pieces(runtime: Runtime) -> None:
     [asked] = runtime.asked
     assert (asked.method, asked.target, asked.headers, asked.body) == ("GET", "/slow", {"a": "b"}, b"body")
     runtime.go.set()
+    theirs.close()
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_a_worker_that_goes_ends_what_serves_it_but_no_call(under_way: bool, runtime: Runtime) -> None:
+    before = asyncio.all_tasks()
+    _, theirs = await open_hatch(runtime.answer)
+    [serving] = asyncio.all_tasks() - before
+    if under_way:
+        theirs.sendall(call(b"GET /slow"))
+        while not runtime.asked:
+            await asyncio.sleep(0)
+    theirs.close()
+    if under_way:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not serving.done()
+        runtime.go.set()
+    await asyncio.wait([serving], timeout=10)
+    assert serving.cancelled() != under_way
+
+
+async def test_the_next_call_may_come_while_the_last_answer_is_written(runtime: Runtime) -> None:
+    """Who has read all of it asks again, whatever the writer still waits for."""
+    hatch, theirs = await open_hatch(runtime.answer)
+    theirs.setblocking(False)
+    loop, heard = asyncio.get_running_loop(), b""
+    with theirs:
+        hatch.pause_writing()
+        await loop.sock_sendall(theirs, call(b"GET /large"))
+        heard += await loop.sock_recv(theirs, 1_000_000)
+        await loop.sock_sendall(theirs, call(b"GET /echo"))
+        await asyncio.sleep(0)
+        hatch.resume_writing()
+        while not heard.endswith(b"empty"):
+            assert (piece := await asyncio.wait_for(loop.sock_recv(theirs, 1_000_000), 10))
+            heard += piece
+    assert LARGE in heard
 
 
 SOCKETS = """
