@@ -33,8 +33,8 @@ def compressed(api: Api, incoming: Incoming, answer: Answer) -> Answer:
 def decompressed(api: Api, incoming: Incoming, body: bytes) -> tuple[Incoming, bytes]:
     """The request as the function sees it. Raises `BadRequestException`, or `RequestTooLargeException` for a body that
     would grow beyond the limit."""
-    coding = incoming.header("content-encoding")
-    bits = _CODINGS.get(coding.lower()) if coding and api.minimum_compression is not None else None
+    coding = incoming.header("content-encoding") if api.minimum_compression is not None else None
+    bits = _CODINGS.get(coding.lower()) if coding else None
     if bits is None:
         return incoming, body
     reader = zlib.decompressobj(bits)

@@ -54,6 +54,11 @@ class Table:
             path = path.rstrip("/")
         given = path.split("/")[1:] if path not in ("", "/") else []
         segments = [unquote(part) for part in given] if "%" in path else given
+        # A path that is spelled out to its end beats all others, and most paths are.
+        spelled = self._spelled(segments)
+        route = spelled.get(method) or spelled.get("ANY")
+        if route is not None:
+            return Match(route, {})
         for routes in self._candidates(segments):
             route = routes.get(method) or routes.get("ANY")
             if route is not None:
@@ -74,6 +79,13 @@ class Table:
             else:
                 node = node.fixed.setdefault(part, _Node())
         node.ends[route.method] = route
+
+    def _spelled(self, segments: Sequence[str]) -> Mapping[str, Route]:
+        """The routes whose path is just this."""
+        node: _Node | None = self._root
+        for segment in segments:
+            node = node.fixed.get(segment) if node is not None else None
+        return {} if node is None else node.ends
 
     def _candidates(self, segments: Sequence[str]) -> Iterator[Mapping[str, Route]]:
         reached = list(_reached(self._root, segments, 0))

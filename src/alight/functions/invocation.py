@@ -10,6 +10,9 @@ from typing import Literal
 #: Bytes of the largest payload that a synchronous invocation may return (6 MB and Lambda's 100 bytes of slack).
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 
+#: Bytes of a payload that may stay in memory with a worker that idles.
+SMALL = 4 * 1024
+
 Kind = Literal["ok", "error", "timeout", "oom", "init", "crash", "killed"]
 
 
@@ -60,7 +63,9 @@ class Invocation:
     chain: str = ""
 
     def bare(self) -> Invocation:
-        """The same without its payload, to be remembered."""
+        """The same, to be remembered: without its payload, where that is worth the room."""
+        if len(self.payload) <= SMALL:
+            return self
         return Invocation(
             self.request_id,
             b"",

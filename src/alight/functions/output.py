@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 #: Bytes and lines kept of one invocation, bytes of one log event, bytes of the tail that Invoke can return.
 KEEP_BYTES = 1024 * 1024
@@ -25,8 +25,8 @@ _READS_PER_DRAIN = 64
 _PIPE_BYTES = 1024 * 1024
 _F_SETPIPE_SZ = 1031
 
-#: Called with one message (no line break at its end) and the request it belongs to ("" for none).
-Emit = Callable[[str, str], None]
+#: Called with messages that came together (no line break at their ends) and the request they belong to ("" for none).
+Emit = Callable[[Sequence[str], str], None]
 
 
 class Output:
@@ -70,14 +70,13 @@ class Output:
         self._kept = self._lines = self._dropped = 0
 
     def end(self, *lines: str) -> bytes:
-        """Close the request with our own `lines`; returns the last 4 KB of its log."""
-        self.drain()
+        """Close the request with our own `lines`; returns the last 4 KB of its log. What the child has said to it was
+        drained with its answer, or at its end."""
         self._flush()
         if self._dropped:
             self.line(f"{self._dropped} further bytes of output were dropped (1 MiB is kept of one invocation)")
         self._remember("".join([f"{line}\n" for line in lines]).encode())
-        for line in lines:
-            self._emit(line, self._request_id)
+        self._emit(lines, self._request_id)
         tail, self._tail = self._tail, b""
         self._used = True
         self._request_id = ""
@@ -87,7 +86,7 @@ class Output:
     def line(self, text: str) -> None:
         """A line of the platform, not of the child."""
         self._remember(text.encode() + b"\n")
-        self._emit(text, self._request_id)
+        self._emit((text,), self._request_id)
 
     def drain(self) -> None:
         """Take what is there now; a child that writes faster than this reads is left to the loop."""
@@ -123,26 +122,35 @@ class Output:
         self._kept += len(kept)
         self._remember(kept.replace(b"\r", b"\n"))
         *lines, self._partial = (self._partial + kept).split(b"\n")
+        said: list[str] = []
         for index, line in enumerate(lines):
-            if self._lines >= KEEP_LINES:
+            if self._lines + len(said) >= KEEP_LINES:
                 self._dropped += sum(len(more) + 1 for more in lines[index:]) + len(self._partial)
                 self._partial = b""
-                return
-            self._message(line)
+                break
+            said += _messages(line)
+        self._say(said)
         if len(self._partial) >= EVENT_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         partial, self._partial = self._partial, b""
-        self._message(partial)
+        if partial:
+            self._say([*_messages(partial)])
 
-    def _message(self, line: bytes) -> None:
-        for start in range(0, len(line), EVENT_BYTES):
-            # awslambdaric writes a traceback as one line, with carriage returns for breaks.
-            text = line[start : start + EVENT_BYTES].decode("utf-8", "replace").rstrip("\r").replace("\r", "\n")
-            if text:
-                self._lines += 1
-                self._emit(text, self._request_id)
+    def _say(self, messages: Sequence[str]) -> None:
+        self._lines += len(messages)
+        if messages:
+            self._emit(messages, self._request_id)
 
     def _remember(self, data: bytes) -> None:
         self._tail = (self._tail + data)[-TAIL_BYTES:]
+
+
+def _messages(line: bytes) -> Iterator[str]:
+    """A line as log events: none where it is empty, several where it is long."""
+    for start in range(0, len(line), EVENT_BYTES):
+        # awslambdaric writes a traceback as one line, with carriage returns for breaks.
+        text = line[start : start + EVENT_BYTES].decode("utf-8", "replace").rstrip("\r").replace("\r", "\n")
+        if text:
+            yield text

@@ -222,8 +222,8 @@ class FunctionPool:
             raise
         if child != "executable" and not refusal:
             self._spawn(self._bytecode.make(spec.seals, interpreter))
-        for warning in (*warnings, refusal) if refusal else warnings:
-            self._log(spec.log_group, worker.stream, self._clock.now(), warning, "")
+        if said := (*warnings, refusal) if refusal else warnings:
+            self._log(spec.log_group, worker.stream, self._clock.now(), said, "")
         return worker
 
     def _prepare(self) -> tuple[Path, bool]:
@@ -281,7 +281,7 @@ class FunctionPool:
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of the pool's own, kept until it has ended."""
-        task = asyncio.create_task(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
+import random
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +32,8 @@ from alight.functions.verdict import Verdict
 
 #: Seconds that loading a handler may take where its own time limit is shorter (as in Lambda).
 INIT_LIMIT = 10.0
-#: Called with log group, stream, seconds since 1970, message, request id.
-Log = Callable[[str, str, float, str, str], None]
+#: Called with log group, stream, seconds since 1970, messages, request id.
+Log = Callable[[str, str, float, Sequence[str], str], None]
 
 
 class Sandbox:
@@ -283,8 +283,8 @@ class Sandbox:
             self._meter.cgroup.remove()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _emit(self, message: str, request_id: str) -> None:
-        self._log(self.spec.log_group, self.stream, self._clock.now(), message, request_id)
+    def _emit(self, messages: Sequence[str], request_id: str) -> None:
+        self._log(self.spec.log_group, self.stream, self._clock.now(), messages, request_id)
 
 
 async def _hatch_for(start: Start, secret: Mapping[str, str]) -> tuple[Hatch, socket.socket] | tuple[None, None]:
@@ -317,7 +317,8 @@ def _headers(spec: FunctionSpec, invocation: Invocation, *, deadline_ms: int) ->
 
 
 def _trace_id(second: int) -> str:
-    drawn = os.urandom(20).hex()
+    # It is told to everybody, and has only to be another each time.
+    drawn = f"{random.getrandbits(160):040x}"
     return f"Root=1-{second:08x}-{drawn[:24]};Parent={drawn[24:]};Sampled=0"
 
 

@@ -70,15 +70,26 @@ class Telemetry(Metrics):
 
     def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
         """One line of a log."""
-        row = {
-            "log_group": group,
-            "stream": stream,
-            "ts": float(timestamp),
-            "ingested": self._clock.now(),
-            "message": message,
-            "request_id": request_id,
-        }
-        self._writer.add(Entry("telemetry.log", row))
+        self.log_all(group, stream, timestamp, (message,), request_id)
+
+    def log_all(self, group: str, stream: str, timestamp: float, messages: Sequence[str], request_id: str = "") -> None:
+        """Lines of a log that came together."""
+        moment, now = float(timestamp), self._clock.now()
+        entries = [
+            Entry(
+                "telemetry.log",
+                {
+                    "log_group": group,
+                    "stream": stream,
+                    "ts": moment,
+                    "ingested": now,
+                    "message": message,
+                    "request_id": request_id,
+                },
+            )
+            for message in messages
+        ]
+        self._writer.add(*entries)
 
     async def put_logs(self, group: str, stream: str, lines: Sequence[tuple[float, str]]) -> None:
         """Lines (seconds since 1970, message) that are in the file once this returns. Raises where they are not."""

@@ -52,7 +52,7 @@ class TelemetryWriter:
         self._waiting: deque[Entry] = deque()
         self._guard = threading.Lock()
         self._wake = threading.Event()
-        self._closing = threading.Event()
+        self._closing = False
         self.minutes = Minutes()
         self.dropped = 0
         #: Of these, what was to be counted.
@@ -66,14 +66,15 @@ class TelemetryWriter:
         """Whether all that was added is written: what a batch has taken is under the guard until then."""
         return not (self._waiting or self.minutes or self._guard.locked())
 
-    def add(self, entry: Entry) -> None:
-        """Take an entry, or drop it where too many wait. Never blocks."""
-        waiting = len(self._waiting)
-        if waiting >= CAPACITY or self._closing.is_set():
-            self.dropped += 1
-            return
-        self._waiting.append(entry)
-        if waiting + 1 >= BATCH_SIZE:
+    def add(self, *entries: Entry) -> None:
+        """Take entries, or drop those that find too many waiting. Never blocks."""
+        waiting = len(self._waiting) + len(entries)
+        if waiting > CAPACITY or self._closing:
+            room = 0 if self._closing else max(len(entries) - (waiting - CAPACITY), 0)
+            self.dropped += len(entries) - room
+            entries = entries[:room]
+        self._waiting.extend(entries)
+        if waiting >= BATCH_SIZE:
             self._wake.set()
 
     def lose(self, count: int) -> None:
@@ -122,7 +123,7 @@ class TelemetryWriter:
 
     def close(self) -> None:
         """Write what is left, end the thread, close the connection (blocks)."""
-        self._closing.set()
+        self._closing = True
         self._wake.set()
         self._thread.join()
         self.flush()
@@ -130,7 +131,7 @@ class TelemetryWriter:
 
     def _loop(self) -> None:
         turn = 0
-        while not self._closing.is_set():
+        while not self._closing:
             self._wake.wait(BATCH_SECONDS)
             self._wake.clear()
             turn += 1

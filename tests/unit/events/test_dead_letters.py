@@ -181,7 +181,7 @@ async def opened(folder: Path) -> AsyncIterator[House]:
     telemetry = await Telemetry.open(folder, clock)
     pool = FunctionPool(
         limit=4, idle_timeout=60.0, clock=clock, folder=folder, credentials=fake_credentials,
-        endpoint_url=lambda: "http://127.0.0.1:1", log=telemetry.log,
+        endpoint_url=lambda: "http://127.0.0.1:1", log=telemetry.log_all,
     )  # fmt: skip
     catalogue = Catalogue(database, Records(database))
     running = Runner(catalogue, pool, telemetry, FunctionMetrics(telemetry), clock, (0.0,), folder)

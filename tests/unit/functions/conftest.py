@@ -31,7 +31,9 @@ async def make_bench(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
             folder=tmp_path / name,
             credentials=fake_credentials,
             endpoint_url=lambda: "http://127.0.0.1:4566",
-            log=lambda *line: lines.append(line),
+            log=lambda group, stream, moment, said, owner: lines.extend(
+                (group, stream, moment, message, owner) for message in said
+            ),
             child=child,
         )
         made.append(Bench(tmp_path, pool, lines))

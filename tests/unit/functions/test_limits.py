@@ -210,6 +210,14 @@ async def test_floods_of_output(bench: Bench, event: str) -> None:
     assert again.log_tail.startswith(b"START RequestId: again")
 
 
+async def test_of_lines_that_come_at_once_ten_thousand_are_kept(one_bench: Bench) -> None:
+    spec = one_bench.spec("import os\ndef handler(event, context): os.write(1, b'x\\n' * 12_000)")
+    await one_bench.call(spec, request_id=RID)
+    messages = one_bench.messages(RID)
+    assert messages.count("x") == 10_000
+    assert any(message.startswith("4000 further bytes") for message in messages)
+
+
 async def test_output_between_calls_belongs_to_none(one_bench: Bench) -> None:
     spec = one_bench.spec(
         """

@@ -242,6 +242,22 @@ async def test_what_does_not_fit_is_dropped_and_counted(telemetry: Telemetry, mo
     assert len(telemetry.logs("g")) == 10
 
 
+async def test_of_lines_that_come_together_those_are_kept_that_find_room(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry_writer, "CAPACITY", 3)
+    with telemetry._writer._guard:
+        telemetry.log_all("g", "s", 1, ["1", "2"], "r")
+        telemetry.log_all("g", "s", 2, ["3", "4", "5"], "r")
+        telemetry.log_all("g", "s", 3, ["6"], "r")
+    await telemetry.flush()
+    assert (texts(telemetry.logs("g")), telemetry.dropped) == (["1", "2", "3"], 3)
+    telemetry.log_all("g", "s", 4, ["7", "8"], "r")
+    await telemetry.close()
+    telemetry.log_all("g", "s", 5, ["9", "10"], "r")
+    assert telemetry.dropped == 5
+
+
 async def test_an_entry_that_cannot_be_written_hurts_no_other(telemetry: Telemetry) -> None:
     telemetry.log("g", "s", 1, "before")
     telemetry.log("g", "s", 2, "\udcff no text")

@@ -6,7 +6,7 @@ does not keep to the format is not counted, and is a line like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alight.clock import Clock
@@ -21,16 +21,17 @@ MOST_METRICS = MOST_VALUES = 100
 
 
 class Embedded:
-    """Keeps lines, and counts what they embed: as `Telemetry.log` for those who log."""
+    """Keeps lines, and counts what they embed: as `Telemetry.log_all` for those who log."""
 
     def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry
         self._clock = clock
 
-    def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
-        self._telemetry.log(group, stream, timestamp, message, request_id)
-        if MARK in message:
-            self.count(message)
+    def log(self, group: str, stream: str, timestamp: float, messages: Sequence[str], request_id: str = "") -> None:
+        self._telemetry.log_all(group, stream, timestamp, messages, request_id)
+        for message in messages:
+            if MARK in message:
+                self.count(message)
 
     def count(self, message: str) -> None:
         """Never fails the caller."""
