@@ -12,7 +12,7 @@ from alight.endpoints.contract import Reply
 from alight.endpoints.fleet import Busy, Died, Fleet, OutOfTime
 from alight.endpoints.parts import Parts
 from alight.endpoints.spec import Excuse, Invoked
-from alight.endpoints.standing import NOT_THERE
+from alight.endpoints.standing import NOT_THERE, Standing
 from alight.errors.sagemaker import ModelError, ModelStreamError, ServiceUnavailable
 from alight.names import ACCOUNT, REGION, log_group_arn
 
@@ -36,19 +36,27 @@ class Asking:
         excuse: Excuse | None = None,
     ) -> Reply:
         """`parts` get the answer as it arrives. Raises ModelError or ServiceUnavailable."""
-        started, began, status = self._clock.now(), self._clock.monotonic(), 0
+        began, status, standing, tries = self._clock.monotonic(), 0, fleet.standing, False
         try:
-            reply = await self._ask(name, fleet, headers, body, seconds, parts, excuse)
+            tries = excuse is not None and self._let_in(name, standing, excuse)
+            reply = await fleet.ask(headers, body, seconds, parts, _excused if tries else excuse)
             status = reply.status
+            self._heard(status, standing, tries, excuse)
             return reply
-        except ModelError as error:
-            status = error.members["OriginalStatusCode"]
-            raise
+        except Busy as reason:
+            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
+        except (Died, BadAnswer, OutOfTime) as error:
+            if not isinstance(error, OutOfTime) or error.began or not fleet.answering:
+                standing.failed(tries, self._clock.monotonic())
+            fault = _fault(name, error)
+            status = fault.members.get("OriginalStatusCode", 0)
+            raise fault from None
         finally:
+            standing.tries = standing.tries and not tries
             if self._observe is not None:
                 took = self._clock.monotonic() - began
                 request_id = headers["X-Amzn-SageMaker-Request-Id"]
-                self._observe(Invoked(name, variant, request_id, started, took, status, len(body), fleet.answering))
+                self._observe(Invoked(name, variant, request_id, took, status, fleet.answering))
 
     async def open(
         self,
@@ -75,41 +83,23 @@ class Asking:
             raise model_error(name, head.status, text)
         return head, _streamed(parts, asking)
 
-    async def _ask(
-        self,
-        name: str,
-        fleet: Fleet,
-        headers: dict[str, str],
-        body: bytes,
-        seconds: float,
-        parts: Parts | None,
-        excuse: Excuse | None,
-    ) -> Reply:
-        standing, tries = fleet.standing, False
-        if excuse is not None:
-            if why := standing.refuses(self._clock.monotonic()):
-                excuse(True)
-                raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {why}.")
-            if tries := standing.let_in():
-                # Until there is an answer: that it is dead is no failure of the event that finds it so.
-                excuse(True)
-        try:
-            reply = await fleet.ask(headers, body, seconds, parts, _excused if tries else excuse)
-        except Busy as reason:
-            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {reason}.") from None
-        except (Died, BadAnswer, OutOfTime) as error:
-            if not isinstance(error, OutOfTime) or error.began or not fleet.answering:
-                standing.failed(tries, self._clock.monotonic())
-            raise _fault(name, error) from None
-        finally:
-            standing.tries = standing.tries and not tries
-        if reply.status in NOT_THERE:
+    def _let_in(self, name: str, standing: Standing, excuse: Excuse) -> bool:
+        """An event asks. Whether it is the one that tries. Raises ServiceUnavailable."""
+        if why := standing.refuses(self._clock.monotonic()):
+            excuse(True)
+            raise ServiceUnavailable(f"Endpoint {name} takes no more requests: {why}.")
+        if tries := standing.let_in():
+            # Until there is an answer: that it is dead is no failure of the event that finds it so.
+            excuse(True)
+        return tries
+
+    def _heard(self, status: int, standing: Standing, tries: bool, excuse: Excuse | None) -> None:
+        if status in NOT_THERE:
             standing.failed(tries, self._clock.monotonic())
-            return reply
+            return
         standing.answered()
         if tries and excuse is not None:
             excuse(False)
-        return reply
 
 
 def _excused(excused: bool) -> None:

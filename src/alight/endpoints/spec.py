@@ -84,17 +84,15 @@ class Streamed:
 class Invoked(NamedTuple):
     """One request that reached a variant, however it ended: for metrics and stories.
 
-    `started` is in seconds since 1970, `seconds` includes the wait for a replica. `status` is the model's own, 0 where
-    it gave none (time limit, no place in the line).
+    `seconds` includes the wait for a replica. `status` is the model's own, 0 where it gave none (time limit, no place
+    in the line).
     """
 
     endpoint: str
     variant: str
     request_id: str
-    started: float
     seconds: float
     status: int
-    body_size: int
     #: Replicas of the variant that answer.
     replicas: int = 1
 

@@ -198,8 +198,12 @@ def test_what_was_predicted_stays_when_more_is(booster: Any) -> None:
 
 
 def test_what_the_library_refuses_is_its_own_error(booster: Any) -> None:
+    in_place = InPlace(xgboost, booster, (0, 0))
     with pytest.raises(xgboost.core.XGBoostError, match="columns"):
-        InPlace(xgboost, booster, (0, 0)).predict(np.zeros((1, 3), np.float32))
+        in_place.predict(np.zeros((1, 3), np.float32))
+    # And it is none of the next table's
+    rows = np.ones((2, 4), np.float32)
+    assert np.array_equal(in_place.predict(rows), booster.inplace_predict(rows))
 
 
 def test_rows_of_classes_are_written_as_lists(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ class InPlace:
         # The same file that the package has open: the booster's handle is good in it.
         self._native = ctypes.CDLL(library.libpath.find_lib_path()[0])
         self._native.XGBGetLastError.restype = ctypes.c_char_p
+        # Where none is given, the library makes one for each call, and asks the system for its cores to do so.
+        self._table = ctypes.c_void_p()
+        self._check(self._native.XGProxyDMatrixCreate(ctypes.byref(self._table)))
+        weakref.finalize(self, self._native.XGDMatrixFree, self._table)
         self._wanted = json.dumps({**_WANTED, "iteration_begin": rounds[0], "iteration_end": rounds[1]}).encode()
         self._shape, self._dimensions = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
         self._found = ctypes.POINTER(ctypes.c_float)()
@@ -42,8 +47,12 @@ class InPlace:
             *rows.shape,
             rows.dtype.str.encode(),
         )
-        if self._native.XGBoosterPredictFromDense(self._booster.handle, table, self._wanted, None, *self._out):
-            raise self._error(self._native.XGBGetLastError().decode("utf-8", "replace"))
+        predict = self._native.XGBoosterPredictFromDense
+        self._check(predict(self._booster.handle, table, self._wanted, self._table, *self._out))
         shape = self._shape[: self._dimensions.value]
         # The library writes its next answer to the same place.
         return np.frombuffer(ctypes.string_at(self._found, 4 * math.prod(shape)), np.float32).reshape(shape)
+
+    def _check(self, status: int) -> None:
+        if status:
+            raise self._error(self._native.XGBGetLastError().decode("utf-8", "replace"))

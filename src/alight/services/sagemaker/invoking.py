@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -47,7 +47,11 @@ class Invoking:
         excuse = self._excuse_of(call)
         record = await self.serving(given["EndpointName"], excuse)
         _check_synchronous(record)
-        answer = await self._ask(record, call, given, excuse)
+        try:
+            answer = await self._asked(record, call, given, excuse)
+        except ServiceUnavailable:
+            _no_place(excuse)
+            raise
         self._capture(record, call.request_id, given, answer)
         reply: Members = {
             "Body": answer.body,
@@ -56,24 +60,20 @@ class Invoking:
         }
         return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
 
-    async def _ask(self, record: Record, call: Call, given: Members, excuse: Excuse | None) -> Answer:
+    def _asked(self, record: Record, call: Call, given: Members, excuse: Excuse | None) -> Awaitable[Answer]:
         target = given.get("TargetModel") or ""
-        try:
-            return await self._endpoints.invoke(
-                record.name,
-                given.get("Body") or b"",
-                content_type=given.get("ContentType"),
-                accept=given.get("Accept"),
-                custom_attributes=given.get("CustomAttributes") or "",
-                request_id=call.request_id,
-                target_variant=given.get("TargetVariant") or "",
-                target_model=target,
-                package=partial(self._deployments.package, record, target),
-                excuse=excuse,
-            )
-        except ServiceUnavailable:
-            _no_place(excuse)
-            raise
+        return self._endpoints.invoke(
+            record.name,
+            given.get("Body") or b"",
+            content_type=given.get("ContentType"),
+            accept=given.get("Accept"),
+            custom_attributes=given.get("CustomAttributes") or "",
+            request_id=call.request_id,
+            target_variant=given.get("TargetVariant") or "",
+            target_model=target,
+            package=partial(self._deployments.package, record, target) if target else None,
+            excuse=excuse,
+        )
 
     def _excuse_of(self, call: Call) -> Excuse | None:
         attempt = call.attempt

@@ -29,7 +29,7 @@ class Heard:
 
 
 def invoked(variant: str, status: int = 200, seconds: float = 0.0) -> Invoked:
-    return Invoked("endpoint", variant, "id", 0.0, seconds, status, 10, 2)
+    return Invoked("endpoint", variant, "id", seconds, status, 2)
 
 
 async def test_an_answer_is_told_once_with_its_overhead_and_a_copy_for_a_shadow_apart() -> None:
