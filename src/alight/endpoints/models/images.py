@@ -59,8 +59,8 @@ def load(body: bytes, framing: Framing) -> NDArray[np.uint8]:
     try:
         if picture.format == "JPEG":
             _draft(picture, framing)
-        upright = ImageOps.exif_transpose(picture)
-        pixels = to_rgb(upright)
+        ImageOps.exif_transpose(picture, in_place=True)
+        pixels = to_rgb(picture)
         box = _box(pixels.size, framing) if framing.fit == "crop" else None
         size = (framing.width, framing.height)
         return np.asarray(pixels.resize(size, INTERPOLATIONS[framing.interpolation], box=box))
