@@ -248,8 +248,9 @@ class Fleet:
         self._check_quiet()
 
     def _take(self, alone: bool) -> ReplicaProcess | None:
-        """A place at the least busy replica, or all of them at an idle one."""
-        for replica, taken in sorted(self._alive.items(), key=itemgetter(1)):
+        """A place at the least busy replica, or all of them at an idle one. Of those that are equally busy it is the
+        one that was asked last: what it needs is still in the processor's caches."""
+        for replica, taken in sorted(reversed(self._alive.items()), key=itemgetter(1)):
             after = taken + (replica.at_once if alone else 1)
             if after <= replica.at_once and replica.alive():
                 del self._alive[replica]

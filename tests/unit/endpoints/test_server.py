@@ -200,6 +200,12 @@ async def test_weights_and_names_choose_the_variant(endpoints: Endpoints, tmp_pa
         await say(endpoints, "pid", target_variant="red")
 
 
+async def test_who_asks_alone_finds_a_warm_replica(make_endpoints: Make, puppet: Path) -> None:
+    endpoints = make_endpoints(replicas=3)
+    await endpoints.deploy(one(puppet))
+    assert len({(await say(endpoints, "pid")).body for _ in range(6)}) == 1
+
+
 async def test_a_killed_replica_comes_back(endpoints: Endpoints, puppet: Path) -> None:
     await endpoints.deploy(one(puppet))
     seen = set()
