@@ -201,7 +201,8 @@ async def test_the_next_call_may_come_while_the_last_answer_is_written(runtime: 
         await asyncio.sleep(0)
         hatch.resume_writing()
         while not heard.endswith(b"empty"):
-            assert (piece := await asyncio.wait_for(loop.sock_recv(theirs, 1_000_000), 10))
+            piece = await asyncio.wait_for(loop.sock_recv(theirs, 1_000_000), 10)
+            assert piece
             heard += piece
     assert LARGE in heard
 
