@@ -30,7 +30,8 @@ EVENTS = (
 HOOKS = {
     "botocore.client": {"ClientCreator._default_s3_presign_to_sigv2", "ClientCreator._inject_s3_input_parameters"},
     "botocore.handlers": {
-        "_handle_200_error", "_handle_request_validation_mode_member", "_set_auth_scheme_preference_signer",
+        "_handle_200_error", "_handle_request_validation_mode_member", "_handle_sqs_compatible_error",
+        "_set_auth_scheme_preference_signer",
         "_set_extra_headers_for_unsigned_request", "_update_status_code", "add_expect_header",
         "add_recursion_detection_header", "add_retry_headers", "customize_endpoint_resolver_builtins",
         "generate_idempotent_uuid", "handle_expires_header", "inject_api_version_header_if_needed",
@@ -50,7 +51,10 @@ HOOKS = {
     },
 }  # fmt: skip
 #: Headers that are the same for each call of a kind.
-STEADY = {"amz-sdk-request", "authorization", "content-type", "host", "user-agent", "x-amz-checksum-mode"}
+STEADY = {
+    "amz-sdk-request", "authorization", "content-type", "host", "user-agent", "x-amz-checksum-mode", "x-amz-target",
+    "x-amzn-query-mode",
+}  # fmt: skip
 TRACE, CALL_ID, LENGTH = "x-amzn-trace-id", "amz-sdk-invocation-id", "content-length"
 #: Members of answers that are texts, and those that botocore's parser has to read.
 SCALARS = {"boolean", "double", "float", "integer", "long", "timestamp"}
@@ -80,6 +84,8 @@ class Path:
         service = model.service_model
         protocol = getattr(service, "resolved_protocol", None) or service.metadata["protocol"]
         self._is_form = protocol == "query"
+        #: What a service of JSON takes and gives has all shapes: botocore's own serializer and parser know them.
+        self._serializer = client._serializer if protocol == "json" else None
         self._look_at_hooks(client.meta.events, model)
         self._look_at_model(given)
         self._head = self._template(head)
@@ -136,8 +142,9 @@ class Path:
         decisive = {parameter.member_name for parameter in model.context_parameters}
         if any(special) or decisive - {"Bucket", "Key"} or not _BUCKET.fullmatch(given.get("Bucket", "ok")):
             raise Unfit
-        self._members = []
-        for name in given:
+        self._members: list[Any] = []
+        # All of it is in the body where that is JSON.
+        for name in given if self._serializer is None else ():
             member = shape.members[name]
             place = member.serialization.get("location")
             if name == shape.serialization.get("payload"):
@@ -157,6 +164,10 @@ class Path:
 
     def _look_at_answers(self, parser: Any, shape: Any) -> None:
         self._parser = parser
+        self._outputs: list[Any] = []
+        self.payload = None
+        if self._serializer is not None:
+            return
         self.payload = shape.serialization.get("payload")
         self._wrapper = shape.serialization.get("resultWrapper")
         self._texts = [(name, member.serialization.get("name", name)) for name, member in shape.members.items()]
@@ -207,6 +218,8 @@ class Path:
                 values["own." + name] = value
         if self._is_form:
             body = form.encode()
+        elif self._serializer is not None:
+            body = self._serializer.serialize_to_request(params, self._model)["body"]
         values[LENGTH], values["target"] = str(len(body)), self._targeted(params)
         trace = os.environ.get("_X_AMZN_TRACE_ID") if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None
         if bool(trace) != self._is_traced:
@@ -244,6 +257,11 @@ class Path:
             raise Unfit
         if self._is_form:
             return self._read_form(heard.body.decode(), fields)
+        if self._serializer is not None:
+            response = {"headers": fields, "status_code": 200, "body": heard.body}
+            parsed: dict[str, Any] = self._parser.parse(response, self._model.output_shape)
+            parsed["ResponseMetadata"].update(self.attempts)
+            return parsed
         said: dict[str, Any] = {}
         if "x-amzn-requestid" in fields:
             said["RequestId"] = fields["x-amzn-requestid"]

@@ -26,6 +26,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
+QUEUE = os.environ["AWS_ENDPOINT_URL"] + "/000000000000/q"
 session = boto3.Session()
 session.client("sts")  # the first client's user agent says where keys were found
 end = sys.modules["botocore.httpsession"].URLLib3Session.send.by_hatch
@@ -35,7 +36,7 @@ end.ask = lambda *asked: long_ways.append(1) or own_ask(*asked)
 class Clients:
     def __init__(self, attempts=1):
         config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
-        for service in ("s3", "sagemaker-runtime", "sns", "lambda"):
+        for service in ("s3", "sagemaker-runtime", "sns", "lambda", "sqs"):
             setattr(self, service.split("-")[0], session.client(service, config=config))
 
     def get(self, key="card", **more):
@@ -50,9 +51,13 @@ class Clients:
     def call(self, payload=b"{}", **more):
         return getattr(self, "lambda").invoke(**{"FunctionName": "f", "Payload": payload, **more})
 
+    def send(self, body="m", **more):
+        return self.sqs.send_message(**{"QueueUrl": QUEUE, "MessageBody": body, **more})
+
     def warm(self):
         for _ in range(2):
             self.get(), self.ask(), self.ask(ContentType="text/csv"), self.tell(), self.tell(Subject="s"), self.call()
+            self.send(), self.send(MessageAttributes={}), receive(self), deleted(self)
         return self
 
 def told(value):
@@ -212,6 +217,12 @@ def changed_often(clients):
         clients.get()
     return len(long_ways)
 
+def receive(clients):
+    return clients.sqs.receive_message(QueueUrl=QUEUE, MaxNumberOfMessages=10)
+
+def deleted(clients):
+    return clients.sqs.delete_message(QueueUrl=QUEUE, ReceiptHandle="r")
+
 PLAIN = {
     "get": Clients.get,
     "another key": lambda c: c.get("Kärpäs lintu;#?%&+~/card"),
@@ -232,6 +243,10 @@ PLAIN = {
     "publish more": lambda c: c.tell("ä\\r\\nb & c=d%+~", Subject="a  b"),
     "publish nothing": lambda c: c.tell(""),
     "call": Clients.call,
+    "send": Clients.send,
+    "send more": lambda c: c.send("ä\\r\\n<&", MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": b"x"}}),
+    "receive": receive,
+    "delete": deleted,
     "call by arn": lambda c: c.call(FunctionName="arn:aws:lambda:us-east-1:000000000000:function:f"),
 }
 OTHERS = {
@@ -271,6 +286,12 @@ OTHERS = {
     "ask too much": lambda c: c.ask(b"y" * 1_100_000),
     "number for message": lambda c: c.tell(5),
     "surrogate": lambda c: c.tell("\\ud800"),
+    "send nothing": lambda c: c.send(None),
+    "send refused": lambda c: c.send("refuse"),
+    "send a lot": lambda c: c.send("z" * 1_100_000),
+    "send no JSON": lambda c: c.send("no json"),
+    "hooks: before-call of send": hooked("before-call.sqs", "sqs", Clients.send),
+    "hooks: after-call of send": hooked("after-call.sqs.SendMessage", "sqs", Clients.send),
     "attributes": lambda c: c.tell(MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}}),
     "hooks: before-send": hooked("before-send.s3.GetObject"),
     "hooks: provide-client-params": hooked("provide-client-params.s3"),
@@ -373,6 +394,8 @@ class Runtime(Server):
         elif name == "invocations" and b"/functions/" in self.asked[-1][0].encode():
             failed = {b"x-amz-function-error": b"Unhandled"} if body == b"error" else {}
             status, headers, content = 200, {b"x-amzn-requestid": b"r", **failed}, b"null"
+        elif name == "" and body.startswith(b"{"):
+            status, headers, content = self._queue(body)
         elif name == "":
             content = TOLD
             for word, (old, new) in {
@@ -384,6 +407,24 @@ class Runtime(Server):
         elif name not in objects:
             return None
         return Response(status, [DATE, *headers.items()], content, len(content))
+
+    @staticmethod
+    def _queue(body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+        kind = {b"content-type": b"application/x-amz-json-1.0", b"x-amzn-requestid": b"r"}
+        asked = json.loads(body)
+        if "ReceiptHandle" in asked:
+            return 200, kind, b"{}"
+        if "MaxNumberOfMessages" in asked:
+            return (
+                200,
+                kind,
+                json.dumps({"Messages": [{"MessageId": "m", "Body": "ä", "Attributes": {"a": "b"}}]}).encode(),
+            )
+        if asked["MessageBody"] == "refuse":
+            refused = {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no"}
+            code = {b"x-amzn-query-error": b"AWS.SimpleQueueService.NonExistentQueue;Sender"}
+            return 400, kind | code, json.dumps(refused).encode()
+        return 200, kind, b"{" if asked["MessageBody"] == "no json" else b'{"MD5OfMessageBody": "m", "MessageId": "i"}'
 
     async def by_hatch(self, key: str, token: str, asked: Asked) -> Response | None:
         name = asked.target.partition("?")[0].rpartition("/")[2]
@@ -507,4 +548,4 @@ async def test_hooks_that_change_all_the_time_end_the_watching(tmp_path: Path) -
 
 async def test_paths_go_with_their_client(tmp_path: Path) -> None:
     with_it, without = await run(tmp_path, lambda worker: worker.call(["gone", ""]))
-    assert (with_it, without) == (4, 0)
+    assert (with_it, without) == (5, 0)
