@@ -282,7 +282,7 @@ class House:
                 del self.working[event.id, event.fence]
                 self.busy[event.function] -= 1
                 world.disturb(event.function)
-                self.dispatcher.freed()
+                self.dispatcher.freed(event.id)
 
     async def _work(self, event: Event, function: Function, kind: str) -> Result:
         world = self.world

@@ -106,9 +106,9 @@ def build_pollers(store: Store, running: Running, sqs: Sqs, role_may: RoleMay) -
     )
     pollers = Pollers(store.database, store.records, means)
 
-    def freed() -> None:
+    def freed(event_id: str) -> None:
         """A worker has ended a call: events first, then messages of queues."""
-        running.dispatcher.freed()
+        running.dispatcher.freed(event_id)
         pollers.freed()
 
     running.pool.on_free = freed

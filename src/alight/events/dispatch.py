@@ -1,6 +1,7 @@
 """Hands every accepted event to a function: lease, invoke, and record what became of it.
 
-An event for which a worker waits is leased in the transaction that accepts it. The others wait for the loop, which
+An event for which a worker waits is leased in the transaction that accepts it, and where events wait for a worker, the
+next one in the transaction that records how the attempt before it ended. The others wait for the loop, which
 sleeps until there is something to lease: an event is accepted, a worker becomes free or a retry falls due. It leases
 only as many events as the function has free workers, so throttling is waiting and never uses up an attempt.
 """
@@ -12,6 +13,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -63,12 +65,16 @@ class Dispatcher:
         self._publishes = publishes
         self._alarm = Alarm(clock)
         self._line = Line(free)
-        self._endings = Endings(database, clock, publishes, self._later, dropped, chance)
+        self._endings = Endings(database, clock, publishes, self._follow, self._later, dropped, chance)
         database.steps.tell(self.wake)
         self._turns = count(1)
         #: How often a worker has become free.
         self._freed = 0
         self._running: set[asyncio.Task[bool]] = set()
+        #: Events with an attempt under way (by id), and their functions.
+        self._working: dict[str, str] = {}
+        #: Those of them whose worker is free again, and kept for the next event of its function.
+        self._kept: set[str] = set()
 
     def accept(self, tx: Tx, event: NewEvent) -> None:
         """In the writer's thread: queue an event; one for which a worker waits begins as soon as `tx` is durable."""
@@ -80,17 +86,21 @@ class Dispatcher:
         tx.after_rollback(self._line.give_back)
         ends = event.expires - now + self._clock.monotonic()
         leased = journal.accept_leased(tx, event)
-        tx.after_commit(lambda: self._begin(leased, ends))
+        tx.after_commit(lambda: self._begin(leased, ends, self._line.give_back))
 
     def wake(self) -> None:
         """Look at all that waits: rows may have changed. Loop thread only."""
         self._line.forget()
         self._alarm.ring()
 
-    def freed(self) -> None:
-        """A worker has ended a call: worth a look only where something that is due found none. Loop thread only."""
+    def freed(self, event_id: str = "") -> None:
+        """A worker has ended a call, that of an event where one is named: worth a look only where something that is due
+        found none. Where that is so of the same function alone, the worker is kept for its next event, until the end
+        of this one is recorded. Loop thread only."""
         self._freed += 1
-        if self._line.starves():
+        if self._line.may_keep(self._working.get(event_id, ""), len(self._kept)):
+            self._kept.add(event_id)
+        elif self._line.starves():
             self._alarm.ring()
 
     def _accepted(self, function: str) -> None:
@@ -121,6 +131,7 @@ class Dispatcher:
                 await asyncio.sleep(0)
         finally:
             self._line.shut()
+            self._kept.clear()
             self._alarm.close()
 
     async def _look(self, now: float) -> float:
@@ -172,15 +183,15 @@ class Dispatcher:
         elif target.disabled:
             if await self._endings.give_up_due(function, target, now):
                 self.wake()
-        elif target.free <= 0:
+        elif (free := target.free - len(self._kept)) <= 0:
             # No wait since the look at the free workers: whoever becomes free from here on tells.
             self._line.starve(function)
             return IDLE
         else:
-            share = -(-target.free // sharers)
+            share = -(-free // sharers)
             if await self._lease(function, target, share, now) == share:
                 # There may be more. Where all workers are busy now, whoever becomes free tells, or has told.
-                if share < target.free or self._freed != freed:
+                if share < free or self._freed != freed:
                     return 0.0
                 self._line.starve(function)
                 return IDLE
@@ -198,8 +209,24 @@ class Dispatcher:
         await asyncio.sleep(0)
         return len(leased)
 
-    def _begin(self, event: Event, ends: float) -> None:
-        """A new event has a worker, and is durable."""
+    def _follow(self, tx: Tx, event: Event) -> None:
+        """In the writer's thread, with the end of an attempt: the next event gets the worker that is kept for it."""
+        if event.id not in self._kept:
+            return
+        now = self._clock.now()
+        ahead = now - self._clock.monotonic()
+        if following := journal.lease_next(tx, event.function, now):
+            begin = partial(self._begin, following, following.expires - ahead, partial(self._let_go, event))
+            tx.after_commit(begin)
+
+    def _let_go(self, event: Event) -> None:
+        """The worker is not kept any more: others, who had to leave it, look again."""
+        self._kept.discard(event.id)
+        if self._line.starves() and not self._line.starves_alone(event.function):
+            self._alarm.ring()
+
+    def _begin(self, event: Event, ends: float, begun: Callable[[], None]) -> None:
+        """An event has a worker, and its lease is durable. `begun` is called once it has taken it."""
         try:
             target = self._target(event.function)
         except Exception:
@@ -210,7 +237,7 @@ class Dispatcher:
         else:
             self._start(event, self._attempt(event, target, ends))
         # Behind the first step of the attempt, in which it takes its worker.
-        asyncio.get_running_loop().call_soon(self._line.give_back)
+        asyncio.get_running_loop().call_soon(begun)
 
     async def _return(self, event: Event) -> bool:
         await self._endings.hand_back(event, self._clock.now(), None)
@@ -222,14 +249,20 @@ class Dispatcher:
         self._publishes.begin(event.id, event.fence)
         task = asyncio.create_task(work, name=f"attempt {event.id}")
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        self._working[event.id] = event.function
+        task.add_done_callback(partial(self._ended, event.id))
 
-    def _ended(self, task: asyncio.Task[bool]) -> None:
+    def _ended(self, event_id: str, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
+        self._working.pop(event_id, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("an attempt was not recorded", exc_info=error)
-        if task.cancelled() or error is not None or not task.result():
+        if event_id in self._kept:
+            # No event has followed.
+            self._kept.discard(event_id)
+            self._alarm.ring()
+        elif task.cancelled() or error is not None or not task.result():
             self.freed()
 
     async def _attempt(self, event: Event, target: Target, ends: float) -> bool:

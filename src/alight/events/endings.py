@@ -32,14 +32,15 @@ class Publishes(Protocol):
 
 
 class Endings:
-    """Records how attempts end. `later` is told when an event is due again, `dropped` how many were given up; `chance`
-    draws from [0, 1)."""
+    """Records how attempts end. `follow` is asked in the same transaction for the next event, `later` is told when an
+    event is due again, `dropped` how many were given up; `chance` draws from [0, 1)."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         publishes: Publishes,
+        follow: Callable[[Tx, Event], None],
         later: Callable[[str, float], None],
         dropped: Callable[[str, int], None],
         chance: Callable[[], float],
@@ -47,6 +48,7 @@ class Endings:
         self._database = database
         self._clock = clock
         self._publishes = publishes
+        self._follow = follow
         self._later = later
         self._dropped = dropped
         self._chance = chance
@@ -112,6 +114,7 @@ class Endings:
                 tx.after_commit(lambda: self._dropped(event.function, 1))
             else:
                 self._publishes.discard(tx, event.id, event.fence)
+            self._follow(tx, event)
 
         await self._database.insist(job)
         if isinstance(decision, policy.RetryAt):
@@ -142,6 +145,7 @@ class Endings:
         if journal.succeed(tx, event, self._clock.now(), result.payload):
             journal.record_attempt(tx, record(event, result))
             self._let_go(tx, event, done)
+            self._follow(tx, event)
 
     def _let_go(self, tx: Tx, event: Event, done: Deed) -> None:
         """This attempt decides: what it staged leaves and its end is told, unless the event is a quiet one."""

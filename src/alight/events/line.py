@@ -38,8 +38,9 @@ class Line:
         self._whole = self._open = False
 
     def shut(self) -> None:
-        """New events queue up from here on."""
+        """New events queue up from here on, and nobody waits for a worker."""
         self._open = False
+        self._starving.clear()
 
     def add(self, function: str, moment: float) -> None:
         """An event of this function waits, until then (seconds since 1970)."""
@@ -76,6 +77,15 @@ class Line:
     def starves(self, function: str = "") -> bool:
         """Whether this function does, or any."""
         return function in self._starving if function else bool(self._starving)
+
+    def starves_alone(self, function: str) -> bool:
+        """Whether this function does, and no other."""
+        return len(self._starving) == 1 and function in self._starving
+
+    def may_keep(self, function: str, kept: int) -> bool:
+        """Whether one more worker, beside those that are kept, may wait for the next event of a function: nobody else
+        wants it."""
+        return self.starves_alone(function) and self._free(function) > kept
 
     def take(self, function: str, now: float) -> bool:
         """In the writer's thread: a worker for a new event, where nothing that is due waits for one."""

@@ -54,8 +54,9 @@ class FunctionPool:
         fence: Tier = NONE, quick_boto3: bool = True,
     ) -> None:  # fmt: skip
         self.interpreters = Interpreters()
-        #: Called whenever a call has ended, or has left the line: there may be room for another.
-        self.on_free: Callable[[], None] = lambda: None
+        #: Called whenever a call has ended, or has left the line: there may be room for another. Told the event's id,
+        #: where one has run.
+        self.on_free: Callable[[str], None] = lambda event_id: None
         #: Told as a call begins: the function, how many of its calls run now, how many of all.
         self.on_begin: Callable[[str, int, int], None] = lambda name, own, every: None
         #: Answers what workers ask by their hatches; they have none, until somebody says who does.
@@ -99,7 +100,7 @@ class FunctionPool:
             await self._slots.acquire(spec.name, spec.reserved, wait=wait)
         except asyncio.CancelledError:
             # A slot may have come in that moment, and have been given back: whoever waits for one has to hear of it.
-            self.on_free()
+            self.on_free("")
             raise
         self.on_begin(spec.name, *self._slots.running(spec.name))
         caller: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -177,7 +178,7 @@ class FunctionPool:
                 self._put_back(worker)
         finally:
             self._slots.release(spec.name)
-            self.on_free()
+            self.on_free(invocation.event_id or "")
 
     def _take_warm(self, spec: FunctionSpec) -> Sandbox | None:
         """The worker that was busy last, so that those in excess grow old."""

@@ -19,6 +19,9 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: What it says where the disk itself fails: what was written before may be gone, however the next call ends.
 BROKEN = frozenset({errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV})
 
+#: Errors after which nothing that this process writes can be believed.
+FATAL = (apsw.IOError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
+
 #: What `synchronous=FULL` adds: each commit is flushed before it is answered (WAL alone survives only a process crash).
 DURABLE = "FULL"
 RELAXED = "NORMAL"

@@ -151,6 +151,13 @@ def lease(tx: Tx, function: str, limit: int, now: float) -> list[Event]:
     return leased
 
 
+def lease_next(tx: Tx, function: str, now: float) -> Event | None:
+    """The oldest due event, in a job that must not fail by it; None where none is due, or where it cannot be read:
+    whoever looks for it finds out."""
+    leased = tx.apart(lambda: lease(tx, function, 1, now))
+    return leased[0] if leased else None
+
+
 def succeed(tx: Tx, event: Event, now: float, result: bytes) -> bool:
     """Record the result; False where the lease is no longer this attempt's."""
     return _finish(tx, event, State.SUCCEEDED, now, result=result)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from alight.errors.store import Damaged
+from alight.store.connections import FATAL
 from alight.store.statements import Statement, Statements
 
+T = TypeVar("T")
 Row = dict[str, Any]
 #: The largest whole number of a row.
 MOST = (1 << 63) - 1
@@ -92,6 +94,22 @@ class Tx(Reader):
         """Run a statement for its effect."""
         for _ in self._connection.execute(self._statements[name].sql, params):
             pass
+
+    def apart(self, part: Callable[[], T]) -> T | None:
+        """Do a part of the job that may fail alone: None where the database could not do it, and none of it is done. A
+        disk that fails or is full fails the job."""
+        self._connection.execute("SAVEPOINT part")
+        result = None
+        try:
+            result = part()
+        except (apsw.FullError, *FATAL):
+            raise
+        except apsw.Error:
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO part")
+        self._connection.execute("RELEASE part")
+        return result
 
     def sync_directory(self, path: Path) -> None:
         """Have the names in `path` flushed before the group commits (once per group)."""

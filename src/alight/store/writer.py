@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from alight.errors.store import InsufficientStorage, StoreUnavailable
-from alight.store.connections import BROKEN, sync_directory
+from alight.store.connections import BROKEN, FATAL, sync_directory
 from alight.store.rows import Tx
 
 #: Jobs of one group: enough to share a flush, few enough that the first does not wait long for the last.
@@ -32,9 +32,6 @@ WITNESS_SECONDS = 1.0
 
 #: The counter of commits.
 COMMITS = "commits"
-
-#: Errors after which nothing that this process writes can be believed.
-FATAL = (apsw.IOError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError)
 
 
 @dataclass(slots=True, eq=False)

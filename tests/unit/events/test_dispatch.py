@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -66,15 +67,24 @@ class Bench:
         self.ended: list[Ended] = []
         self.told: list[str] = []
         self.dropped: list[tuple[str, int]] = []
+        self.loop: asyncio.Task[None]
         self.dispatcher = Dispatcher(
             database,
             clock,
             target=self.target,
             invoke=self.invoke,
             publishes=self.publishes,
-            free=lambda function: self.at_hand,
+            free=self.spare,
             dropped=lambda function, count: self.dropped.append((function, count)),
         )
+
+    async def end(self) -> None:
+        """The dispatcher's loop ends, as at SIGTERM."""
+        self.loop.cancel()
+        await asyncio.gather(self.loop, return_exceptions=True)
+
+    def spare(self, function: str) -> int:
+        return self.at_hand
 
     def target(self, function: str) -> Target | None:
         if function in self.broken:
@@ -130,19 +140,27 @@ class Bench:
         assert journal.books(self.database.read()).balanced
 
 
+AnyBench = TypeVar("AnyBench", bound=Bench)
+
+
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Bench]:
+async def running(folder: Path, kind: type[AnyBench]) -> AsyncIterator[AnyBench]:
     clock = ManualClock()
     database = await Database.open(folder, clock)
-    bench = Bench(database, clock)
-    loop = asyncio.create_task(bench.dispatcher.run())
+    bench = kind(database, clock)
+    bench.loop = asyncio.create_task(bench.dispatcher.run())
     try:
         yield bench
     finally:
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
+        await bench.end()
         await bench.dispatcher.close()
         await database.close()
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Bench]:
+    async with running(folder, Bench) as bench:
+        yield bench
 
 
 @pytest.fixture

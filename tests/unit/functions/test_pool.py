@@ -50,7 +50,7 @@ async def test_who_waits_for_room_is_told_when_a_call_has_ended(make_bench: Call
     bench = make_bench(limit=1)
     spec = bench.spec("def handler(event, context): return event")
     room: list[int] = []
-    bench.pool.on_free = lambda: room.append(bench.pool.free_slots(spec))
+    bench.pool.on_free = lambda event_id: room.append(bench.pool.free_slots(spec))
     await bench.call(spec, b"1")
     assert room == [1]
 
@@ -61,7 +61,7 @@ async def test_nor_does_anybody_sleep_over_a_place_that_came_to_who_had_just_lef
     bench = make_bench(limit=1)
     spec = bench.spec("def handler(event, context): return event")
     room: list[int] = []
-    bench.pool.on_free = lambda: room.append(bench.pool.free_slots(spec))
+    bench.pool.on_free = lambda event_id: room.append(bench.pool.free_slots(spec))
     await bench.pool._slots.acquire("other", None, wait=False)
     leaving = asyncio.create_task(bench.call(spec, b"1"))
     await asyncio.sleep(0)

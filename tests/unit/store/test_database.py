@@ -170,6 +170,35 @@ async def test_no_answer_before_the_flush(on_disk: Database, disk: ForgetfulDisk
     assert called == ["committed"]
 
 
+async def test_a_part_that_fails_alone_takes_nothing_else_back(database: Database) -> None:
+    def part(tx: Tx, error: Exception) -> str:
+        save("part")(tx)
+        raise error
+
+    def job(tx: Tx) -> tuple[str | None, str | None]:
+        save("before")(tx)
+        found = tx.apart(lambda: part(tx, apsw.CorruptError())), tx.apart(lambda: save("other part")(tx))
+        save("behind")(tx)
+        return found
+
+    assert await database.write(job) == (None, "other part")
+    assert names(database) == ["before", "behind", "other part"]
+    with pytest.raises(LookupError):
+        await database.write(lambda tx: tx.apart(lambda: part(tx, LookupError())))
+    assert names(database) == ["before", "behind", "other part"]
+
+
+async def test_a_disk_that_is_full_or_fails_fails_the_job_with_its_part(on_disk: Database) -> None:
+    def refused(error: apsw.Error) -> None:
+        raise error
+
+    with pytest.raises(InsufficientStorage):
+        await on_disk.write(lambda tx: tx.apart(partial(refused, apsw.FullError())))
+    await on_disk.write(save("room again"))
+    with pytest.raises(StoreUnavailable):
+        await on_disk.write(lambda tx: tx.apart(partial(refused, apsw.IOError())))
+
+
 async def test_directories_are_flushed_once_for_a_group(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
