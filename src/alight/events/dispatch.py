@@ -13,7 +13,6 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -64,8 +63,8 @@ class Dispatcher:
         self._invoke = invoke
         self._publishes = publishes
         self._alarm = Alarm(clock)
-        self._line = Line(free)
-        self._endings = Endings(database, clock, publishes, self._follow, self._later, dropped, chance)
+        line = self._line = Line(free)
+        self._endings = Endings(database, clock, publishes, line.keeps, self._follow, self._later, dropped, chance)
         database.steps.tell(self.wake)
         self._turns = count(1)
         #: How often a worker has become free.
@@ -73,8 +72,6 @@ class Dispatcher:
         self._running: set[asyncio.Task[bool]] = set()
         #: Events with an attempt under way (by id), and their functions.
         self._working: dict[str, str] = {}
-        #: Those of them whose worker is free again, and kept for the next event of its function.
-        self._kept: set[str] = set()
 
     def accept(self, tx: Tx, event: NewEvent) -> None:
         """In the writer's thread: queue an event; one for which a worker waits begins as soon as `tx` is durable."""
@@ -94,13 +91,10 @@ class Dispatcher:
         self._alarm.ring()
 
     def freed(self, event_id: str = "") -> None:
-        """A worker has ended a call, that of an event where one is named: worth a look only where something that is due
-        found none. Where that is so of the same function alone, the worker is kept for its next event, until the end
-        of this one is recorded. Loop thread only."""
+        """A worker has ended a call (an event's, where one is named): kept for the next event of its function, where no
+        other waits; else worth a look only where something that is due found none. Loop thread only."""
         self._freed += 1
-        if self._line.may_keep(self._working.get(event_id, ""), len(self._kept)):
-            self._kept.add(event_id)
-        elif self._line.starves():
+        if not self._line.keep(event_id, self._working.get(event_id, "")) and self._line.starves():
             self._alarm.ring()
 
     def _accepted(self, function: str) -> None:
@@ -131,7 +125,6 @@ class Dispatcher:
                 await asyncio.sleep(0)
         finally:
             self._line.shut()
-            self._kept.clear()
             self._alarm.close()
 
     async def _look(self, now: float) -> float:
@@ -183,7 +176,7 @@ class Dispatcher:
         elif target.disabled:
             if await self._endings.give_up_due(function, target, now):
                 self.wake()
-        elif (free := target.free - len(self._kept)) <= 0:
+        elif (free := target.free - self._line.kept) <= 0:
             # No wait since the look at the free workers: whoever becomes free from here on tells.
             self._line.starve(function)
             return IDLE
@@ -209,21 +202,15 @@ class Dispatcher:
         await asyncio.sleep(0)
         return len(leased)
 
-    def _follow(self, tx: Tx, event: Event) -> None:
-        """In the writer's thread, with the end of an attempt: the next event gets the worker that is kept for it."""
-        if event.id not in self._kept:
-            return
-        now = self._clock.now()
-        ahead = now - self._clock.monotonic()
-        if following := journal.lease_next(tx, event.function, now):
-            begin = partial(self._begin, following, following.expires - ahead, partial(self._let_go, event))
-            tx.after_commit(begin)
+    def _follow(self, event: Event, ends: float, before: Event) -> None:
+        """An event has the worker that was kept as the one `before` ended. Who had to leave it looks again."""
 
-    def _let_go(self, event: Event) -> None:
-        """The worker is not kept any more: others, who had to leave it, look again."""
-        self._kept.discard(event.id)
-        if self._line.starves() and not self._line.starves_alone(event.function):
-            self._alarm.ring()
+        def begun() -> None:
+            self._line.let_go(before.id)
+            if self._line.starves() and not self._line.starves_alone(event.function):
+                self._alarm.ring()
+
+        self._begin(event, ends, begun)
 
     def _begin(self, event: Event, ends: float, begun: Callable[[], None]) -> None:
         """An event has a worker, and its lease is durable. `begun` is called once it has taken it."""
@@ -233,16 +220,11 @@ class Dispatcher:
             target = None
         if target is None or target.disabled:
             # It has gone in this moment, or cannot be read: the loop sees to it.
-            self._start(event, self._return(event))
+            self._start(event, self._endings.returned(event))
         else:
             self._start(event, self._attempt(event, target, ends))
         # Behind the first step of the attempt, in which it takes its worker.
         asyncio.get_running_loop().call_soon(begun)
-
-    async def _return(self, event: Event) -> bool:
-        await self._endings.hand_back(event, self._clock.now(), None)
-        self._publishes.end(event.id, event.fence)
-        return False
 
     def _start(self, event: Event, work: Coroutine[Any, Any, bool]) -> None:
         """`work` returns whether `freed` was called as its worker became free."""
@@ -250,7 +232,7 @@ class Dispatcher:
         task = asyncio.create_task(work, name=f"attempt {event.id}")
         self._running.add(task)
         self._working[event.id] = event.function
-        task.add_done_callback(partial(self._ended, event.id))
+        task.add_done_callback(lambda task: self._ended(event.id, task))
 
     def _ended(self, event_id: str, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
@@ -258,9 +240,8 @@ class Dispatcher:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("an attempt was not recorded", exc_info=error)
-        if event_id in self._kept:
+        if self._line.let_go(event_id):
             # No event has followed.
-            self._kept.discard(event_id)
             self._alarm.ring()
         elif task.cancelled() or error is not None or not task.result():
             self.freed()

@@ -32,15 +32,17 @@ class Publishes(Protocol):
 
 
 class Endings:
-    """Records how attempts end. `follow` is asked in the same transaction for the next event, `later` is told when an
-    event is due again, `dropped` how many were given up; `chance` draws from [0, 1)."""
+    """Records how attempts end, and leases the event that follows. `begin(event, moment, before)` is told of that one,
+    when it is too old by the monotonic clock, and which one has left it the worker; `later` when an event is due again,
+    `dropped` how many were given up; `chance` draws from [0, 1)."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         publishes: Publishes,
-        follow: Callable[[Tx, Event], None],
+        keeps: Callable[[str], bool],
+        begin: Callable[[Event, float, Event], None],
         later: Callable[[str, float], None],
         dropped: Callable[[str, int], None],
         chance: Callable[[], float],
@@ -48,7 +50,8 @@ class Endings:
         self._database = database
         self._clock = clock
         self._publishes = publishes
-        self._follow = follow
+        self._keeps = keeps
+        self._begin = begin
         self._later = later
         self._dropped = dropped
         self._chance = chance
@@ -84,6 +87,12 @@ class Endings:
 
         await self._database.insist(job)
         self._later(event.function, moment)
+
+    async def returned(self, event: Event) -> bool:
+        """It has not begun, nor has a call ended: the loop sees to it."""
+        await self.hand_back(event, self._clock.now(), None)
+        self._publishes.end(event.id, event.fence)
+        return False
 
     async def not_recorded(self, event: Event, error: Exception) -> None:
         """What became of it cannot be kept: better a dead letter that says so than a lease that nobody holds."""
@@ -146,6 +155,15 @@ class Endings:
             journal.record_attempt(tx, record(event, result))
             self._let_go(tx, event, done)
             self._follow(tx, event)
+
+    def _follow(self, tx: Tx, event: Event) -> None:
+        """The next event of the function has the worker, where it is kept, and begins once `tx` is durable."""
+        if not self._keeps(event.id):
+            return
+        now = self._clock.now()
+        if following := journal.lease_next(tx, event.function, now):
+            ends = following.expires - now + self._clock.monotonic()
+            tx.after_commit(lambda: self._begin(following, ends, event))
 
     def _let_go(self, tx: Tx, event: Event, done: Deed) -> None:
         """This attempt decides: what it staged leaves and its end is told, unless the event is a quiet one."""

@@ -17,8 +17,8 @@ AT_ONCE = 0.0
 
 
 class Line:
-    """Loop thread only, but for `take`. `free` says how many calls of a function would run at once, were they made now,
-    on any thread; 0 where that is not known."""
+    """Loop thread only, but for `take` and `keeps`. `free` says how many calls of a function would run at once, were
+    they made now, on any thread; 0 where that is not known."""
 
     def __init__(self, free: Callable[[str], int]) -> None:
         self._free = free
@@ -32,6 +32,8 @@ class Line:
         #: Places that new events have taken, whose calls have not begun.
         self._taken = 0
         self._guard = threading.Lock()
+        #: Events whose call has ended, and whose worker is kept for the next one of their function.
+        self._kept: set[str] = set()
 
     def forget(self) -> None:
         """Rows have changed: look at all of them."""
@@ -41,6 +43,7 @@ class Line:
         """New events queue up from here on, and nobody waits for a worker."""
         self._open = False
         self._starving.clear()
+        self._kept.clear()
 
     def add(self, function: str, moment: float) -> None:
         """An event of this function waits, until then (seconds since 1970)."""
@@ -82,10 +85,27 @@ class Line:
         """Whether this function does, and no other."""
         return len(self._starving) == 1 and function in self._starving
 
-    def may_keep(self, function: str, kept: int) -> bool:
-        """Whether one more worker, beside those that are kept, may wait for the next event of a function: nobody else
-        wants it."""
-        return self.starves_alone(function) and self._free(function) > kept
+    @property
+    def kept(self) -> int:
+        """Workers that are free and kept."""
+        return len(self._kept)
+
+    def keep(self, event_id: str, function: str) -> bool:
+        """Keep the worker of a call that has ended for the function's next event, where nobody else wants it."""
+        keeps = self.starves_alone(function) and self._free(function) > len(self._kept)
+        if keeps:
+            self._kept.add(event_id)
+        return keeps
+
+    def keeps(self, event_id: str) -> bool:
+        """In the writer's thread: whether the worker of this call is kept."""
+        return event_id in self._kept
+
+    def let_go(self, event_id: str) -> bool:
+        """Its worker is not kept any more; False where it was not."""
+        known = event_id in self._kept
+        self._kept.discard(event_id)
+        return known
 
     def take(self, function: str, now: float) -> bool:
         """In the writer's thread: a worker for a new event, where nothing that is due waits for one."""

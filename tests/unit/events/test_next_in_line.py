@@ -66,7 +66,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Staffed]:
     async with running(tmp_path, Staffed) as made:
         await made.until(lambda: made.dispatcher._line._open)
         yield made
-        await made.until(lambda: not made.dispatcher._kept and not made.dispatcher._working)
+        await made.until(lambda: not made.dispatcher._line._kept and not made.dispatcher._working)
 
 
 @contextmanager
@@ -163,7 +163,7 @@ async def test_a_worker_that_is_kept_is_not_given_away(bench: Staffed) -> None:
     second, go_further = bench.hold("e2")
     with writer_busy(bench):
         go_on.set()
-        await bench.until(lambda: bench.dispatcher._kept)
+        await bench.until(lambda: bench.dispatcher._line._kept)
         bench.dispatcher.wake()
         await bench.until(lambda: bench.dispatcher._line._whole)
     await second.wait()
@@ -227,7 +227,7 @@ async def test_who_had_to_leave_it_looks_again(bench: Staffed) -> None:
     second, go_further = bench.hold("e2")
     with writer_busy(bench):
         go_on.set()
-        await bench.until(lambda: bench.dispatcher._kept)
+        await bench.until(lambda: bench.dispatcher._line._kept)
         bench.clock.advance(60.0)
         await bench.until(lambda: bench.dispatcher._line.starves(OTHER))
         bench.workers = 2
@@ -256,7 +256,7 @@ async def test_one_that_is_kept_as_the_dispatcher_ends_is_followed_by_none(bench
     await bench.until(lambda: bench.dispatcher._line.starves(FUNCTION))
     with writer_busy(bench):
         go_on.set()
-        await bench.until(lambda: bench.dispatcher._kept)
+        await bench.until(lambda: bench.dispatcher._line._kept)
         await bench.end()
     await bench.dispatcher.close(grace=10)
     assert [bench.state("e1"), bench.state("e2")] == [State.SUCCEEDED, State.PENDING]
