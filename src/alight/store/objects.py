@@ -6,7 +6,7 @@ says so in a row. Whatever must become true with it, the events of the object ab
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -69,14 +69,8 @@ class ObjectStore:
         self.newest_version = self._versions.newest
         self.list_versions = self._versions.list
         self.kept = self._bodies.kept
+        self.receive = self._receiver.receive
         self.take = self._receiver.take
-
-    async def receive(self, chunks: AsyncIterable[bytes], *, algorithms: tuple[str, ...] = ()) -> Incoming:
-        """Take a body, hashed with `algorithms` (names of `checksums.ALGORITHMS`) beside MD5 and crc64nvme.
-
-        What `chunks` raises is raised here, with nothing left behind. Raises `InsufficientStorage`.
-        """
-        return await self._receiver.receive(chunks, algorithms)
 
     def put(self, tx: Tx, bucket: str, key: str, incoming: Incoming, info: ObjectInfo, *, etag: str = "") -> ObjectRow:
         """The object under this key from now on; `etag` is the MD5 unless given. The caller checks the bucket."""
