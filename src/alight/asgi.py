@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -36,8 +37,14 @@ def sandboxed(app: ASGIApp) -> ASGIApp:
 
 def _is_active(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Where no type is said, a browser guesses one."""
-    said = [value.lower().decode("latin-1") for name, value in headers if name.lower() == b"content-type"]
-    return not said or any(kind in value for value in said for kind in ACTIVE)
+    said = [value for name, value in headers if name.lower() == b"content-type"]
+    return not said or any(map(_may_run, said))
+
+
+@lru_cache(maxsize=256)
+def _may_run(content_type: bytes) -> bool:
+    said = content_type.lower().decode("latin-1")
+    return any(kind in said for kind in ACTIVE)
 
 
 async def send_pieces(body: AsyncIterator[bytes], receive: Receive, send: Send, watched: int = WATCHED) -> None:

@@ -138,11 +138,10 @@ class SystemClock(SteadyClock):
             return wall
         return self._steadily(wall, tick)
 
+    monotonic = staticmethod(time.monotonic)
+
     def _wall(self) -> float:
         return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -77,11 +77,9 @@ def answer_v2(payload: bytes, kind: str = "text/plain;charset=UTF-8") -> Answer:
         # A bare string is the text itself; anything else is JSON.
         whole = given.encode("utf-8", "replace") if isinstance(given, str) else payload
         return Answer(200, [("content-type", "application/json")], whole)
-    cookies = given.get("cookies") or []
-    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
-        raise Malformed("the function returned cookies that are not a list of strings")
     headers = list(_permitted(_pairs(given, "headers"), is_rest=False))
-    headers += _permitted((("set-cookie", cookie) for cookie in cookies), is_rest=False)
+    if cookies := given.get("cookies"):
+        headers += _permitted(_cookies(cookies), is_rest=False)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", kind))
     body = given.get("body")
@@ -160,6 +158,13 @@ def _pairs(given: Mapping[str, Any], member: str) -> Iterator[tuple[str, str]]:
     for name, value in headers.items():
         if value is not None:
             yield name, _text(name, value)
+
+
+def _cookies(given: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(given, list) or not all(isinstance(cookie, str) for cookie in given):
+        raise Malformed("the function returned cookies that are not a list of strings")
+    for cookie in given:
+        yield "set-cookie", cookie
 
 
 def _text(name: str, value: Any) -> str:

@@ -32,7 +32,7 @@ from alight.functions.verdict import Verdict
 
 #: Seconds that loading a handler may take where its own time limit is shorter (as in Lambda).
 INIT_LIMIT = 10.0
-#: Called with log group, stream, seconds since 1970, messages, request id.
+#: Called with log group, stream, the time (seconds since 1970), messages, request id.
 Log = Callable[[str, str, float, Sequence[str], str], None]
 
 

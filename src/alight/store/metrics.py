@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from alight.clock import Clock
-from alight.store.minutes import Column, Place, Tally, Together, minute_of, pairs, tally_of
+from alight.store.minutes import Column, Place, Tally, Together, Told, minute_of, pairs, tally_of
 from alight.store.rows import Reader, Row
 from alight.store.telemetry_writer import TelemetryWriter, dumped
 
@@ -84,7 +84,11 @@ class Metrics:
     def tell(self, together: Together, *values: float, timestamp: float | None = None) -> None:
         """A value for each of the metrics that are told together (`together`)."""
         moment = self._clock.now() if timestamp is None else timestamp
-        self._writer.minutes.tell(minute_of(moment), together, values)
+        self._writer.minutes.tell(minute_of(moment), (together, values))
+
+    def tell_all(self, *told: Told) -> None:
+        """The same for several groups of metrics at once, now."""
+        self._writer.minutes.tell(minute_of(self._clock.now()), *told)
 
     def metric_statistics(
         self, namespace: str, name: str, given: Tally, dimensions: Mapping[str, str], unit: str, timestamp: float | None

@@ -52,6 +52,10 @@ class Together:
     places: tuple[Pairs, ...]
 
 
+#: With a value for each column.
+Told = tuple[Together, tuple[float, ...]]
+
+
 @dataclass(slots=True)
 class Tally:
     """What some values come to. `spread` says how often each value came, to `DIGITS` digits; values that came as
@@ -166,16 +170,17 @@ class Minutes:
                 tally.add(value, times)
             return tally is not None
 
-    def tell(self, minute: int, together: Together, values: tuple[float, ...]) -> None:
-        """A value for each column. What does not find room is told by `taken`: nothing is added up before."""
-        place = (minute, together)
+    def tell(self, minute: int, *given: Told) -> None:
+        """Values of one minute. What does not find room is told by `taken`: nothing is added up before."""
         with self._guard:
-            told = self._told.get(place)
-            if told is None:
-                told = self._told[place] = []
-            told.append(values)
-            if len(told) >= MOST_TOLD or len(self._told) >= MOST_WAITING:
-                self._add_up()
+            for together, values in given:
+                place = (minute, together)
+                told = self._told.get(place)
+                if told is None:
+                    told = self._told[place] = []
+                told.append(values)
+                if len(told) >= MOST_TOLD or len(self._told) >= MOST_WAITING:
+                    self._add_up()
 
     def take_statistics(self, place: Place, given: Tally) -> bool:
         """The same, for values that came as statistics."""

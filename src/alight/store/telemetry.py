@@ -70,31 +70,18 @@ class Telemetry(Metrics):
 
     def log(self, group: str, stream: str, timestamp: float, message: str, request_id: str = "") -> None:
         """One line of a log."""
-        self.log_all(group, stream, timestamp, (message,), request_id)
+        row = _line(group, stream, float(timestamp), self._clock.now(), request_id)
+        self._writer.add(Entry("telemetry.log", row | {"message": message}))
 
-    def log_all(self, group: str, stream: str, timestamp: float, messages: Sequence[str], request_id: str = "") -> None:
-        """Lines of a log that came together."""
-        moment, now = float(timestamp), self._clock.now()
-        entries = [
-            Entry(
-                "telemetry.log",
-                {
-                    "log_group": group,
-                    "stream": stream,
-                    "ts": moment,
-                    "ingested": now,
-                    "message": message,
-                    "request_id": request_id,
-                },
-            )
-            for message in messages
-        ]
-        self._writer.add(*entries)
+    def log_all(self, group: str, stream: str, now: float, messages: Sequence[str], request_id: str = "") -> None:
+        """Lines of a log that come together, now."""
+        row = _line(group, stream, now, now, request_id)
+        self._writer.add(*[Entry("telemetry.log", row | {"message": message}) for message in messages])
 
     async def put_logs(self, group: str, stream: str, lines: Sequence[tuple[float, str]]) -> None:
         """Lines (seconds since 1970, message) that are in the file once this returns. Raises where they are not."""
         now = self._clock.now()
-        row = {"log_group": group, "stream": stream, "ingested": now, "request_id": ""}
+        row = _line(group, stream, now, now, "")
         entries = [Entry("telemetry.log", row | {"ts": float(ts), "message": message}) for ts, message in lines]
         await asyncio.to_thread(self._writer.write_now, entries)
 
@@ -258,6 +245,11 @@ class Telemetry(Metrics):
         """Write what is left and close the file."""
         await asyncio.to_thread(self._writer.close)
         self._reading.close()
+
+
+def _line(group: str, stream: str, ts: float, ingested: float, request_id: str) -> Row:
+    """What a log's lines have in common."""
+    return {"log_group": group, "stream": stream, "ts": ts, "ingested": ingested, "request_id": request_id}
 
 
 def _open(path: Path) -> tuple[apsw.Connection, apsw.Connection]:

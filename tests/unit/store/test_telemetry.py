@@ -232,6 +232,18 @@ async def test_a_deleted_group_or_stream_is_gone(telemetry: Telemetry) -> None:
     assert (telemetry.logs("g"), telemetry.streams("g"), telemetry.groups()) == ([], [], [])
 
 
+async def test_metrics_that_are_told_at_once_have_one_minute_and_values_of_their_own(
+    telemetry: Telemetry, clock: ManualClock
+) -> None:
+    every, own = together("N", (("m", "Count"),), {}), together("N", (("m", "Count"),), {"d": "x"})
+    clock.set_by(120 - clock.now())
+    telemetry.tell_all((every, (3.0,)), (own, (1.0,)))
+    await telemetry.flush()
+    for dimensions, value in (({}, 3.0), ({"d": "x"}, 1.0)):
+        [minute] = telemetry.minutes("N", "m", dimensions)
+        assert (minute.start, minute.tally.sum, minute.tally.count) == (120, value, 1.0)
+
+
 async def test_what_does_not_fit_is_dropped_and_counted(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry_writer, "CAPACITY", 10)
     with telemetry._writer._guard:

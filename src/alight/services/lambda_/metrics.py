@@ -26,16 +26,17 @@ class FunctionMetrics:
 
     def began(self, name: str, own: int, every: int) -> None:
         """A call begins; so many of this function's and of all run together now."""
-        self._telemetry.tell(_EVERY, float(every))
-        self._telemetry.tell(self._own(_CONCURRENT, name), float(own))
+        self._telemetry.tell_all((_EVERY, (float(every),)), (self._own(_CONCURRENT, name), (float(own),)))
 
-    def ran(self, name: str, outcome: Outcome, arn: str) -> None:
-        """`arn` is what was invoked: a version or an alias is counted by itself, too."""
+    def ran(self, name: str, outcome: Outcome, arn: str, ended: float) -> None:
+        """`arn` is what was invoked: a version or an alias is counted by itself, too. `ended` in seconds since 1970."""
         failed = 0.0 if outcome.function_error is None else 1.0
-        self._telemetry.tell(self._both(_WITH_THROTTLES, name), 1.0, failed, outcome.duration_ms, 0.0)
+        both = self._both(_WITH_THROTTLES, name)
+        self._telemetry.tell(both, 1.0, failed, outcome.duration_ms, 0.0, timestamp=ended)
         resource = arn.rpartition("function:")[2]
         if ":" in resource:
-            self._telemetry.tell(self._own(_RAN, name, resource), 1.0, failed, outcome.duration_ms)
+            own = self._own(_RAN, name, resource)
+            self._telemetry.tell(own, 1.0, failed, outcome.duration_ms, timestamp=ended)
 
     def throttled(self, name: str) -> None:
         self._tell(name, "Throttles", 1.0)

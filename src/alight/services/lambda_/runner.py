@@ -198,14 +198,15 @@ class Runner:
         started = self._clock.now()
 
         def account(outcome: Outcome) -> None:
-            self._metrics.ran(spec.name, outcome, arn)
+            ended = self._clock.now()
+            self._metrics.ran(spec.name, outcome, arn, ended)
             self._telemetry.invocation(
                 request_id=invocation.request_id,
                 event_id=invocation.event_id or "",
                 function=spec.name,
                 attempt=attempt,
                 started=started,
-                ended=self._clock.now(),
+                ended=ended,
                 init_ms=outcome.init_ms,
                 outcome=outcome.kind,
                 error=outcome.payload.decode("utf-8", "replace")[:4096] if outcome.function_error else "",

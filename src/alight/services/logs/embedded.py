@@ -27,8 +27,8 @@ class Embedded:
         self._telemetry = telemetry
         self._clock = clock
 
-    def log(self, group: str, stream: str, timestamp: float, messages: Sequence[str], request_id: str = "") -> None:
-        self._telemetry.log_all(group, stream, timestamp, messages, request_id)
+    def log(self, group: str, stream: str, now: float, messages: Sequence[str], request_id: str = "") -> None:
+        self._telemetry.log_all(group, stream, now, messages, request_id)
         for message in messages:
             if MARK in message:
                 self.count(message)
