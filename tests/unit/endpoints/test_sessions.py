@@ -186,6 +186,16 @@ def test_where_nobody_is_counted_nobody_is_taken_for_alone(monkeypatch: pytest.M
 
 
 @LINUX
+@pytest.mark.parametrize("text", [b"", b"0.10 0.20 0.30", b"0.10 0.20 0.30 some/99 7"])
+def test_one_core_is_enough_where_it_is_not_told_who_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.setattr(os, "pread", lambda *given: text)
+    narrow = Puppet("narrow")
+    assert spread(tiny.halves(tmp_path) / "model.onnx", narrow, {}, cores=2) is narrow
+
+
+@LINUX
 @TWO_CORES
 def test_answers_are_the_same_bits(tmp_path: Path) -> None:
     path = heavy(tmp_path) / "model.onnx"

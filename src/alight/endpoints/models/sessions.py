@@ -38,12 +38,13 @@ Feeds = Mapping[str, Any]
 
 
 class Free:
-    """How many of `cores` nobody but the asking thread wants, as Linux counts in this moment. Raises `OSError` at once
-    where it is not told."""
+    """How many of `cores` nobody but the asking thread wants, as Linux counts in this moment. Raises `OSError`,
+    `IndexError` or `ValueError` at once where it is not told."""
 
     def __init__(self, cores: int) -> None:
         self._cores = cores
         self._file = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        self()
 
     def __call__(self) -> int:
         running = int(os.pread(self._file, 128, 0).split()[3].partition(b"/")[0])
@@ -106,7 +107,7 @@ def spread(path: Path, narrow: Any, environment: Mapping[str, str], cores: int |
         return narrow
     try:
         sessions = Sessions(path, narrow, width, Free(cores))
-    except OSError:
+    except (OSError, IndexError, ValueError):
         return narrow
     if asked:
         sessions.widen()
