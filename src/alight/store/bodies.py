@@ -97,8 +97,8 @@ class Bodies:
         return Body(slices, self._place, self._threads, lambda: self._unpin(pinned))
 
     def read_at_once(self, segments: Iterable[Segment], start: int, end: int) -> bytes | None:
-        """The same in one step, where they are few and in memory; else None. No byte goes meanwhile, as that begins on
-        the event loop, too (`_remove`). Raises `Damaged`."""
+        """The same in one step with the look-up of the object, where they are few and in memory; else None. No byte
+        goes meanwhile, as that begins on the event loop, too (`_remove`). Raises `Damaged`."""
         return read_at_once(self._slices(segments, start, end), self._place) if end - start <= CHUNK_SIZE else None
 
     def _slices(self, segments: Iterable[Segment], start: int, end: int) -> list[Slice]:

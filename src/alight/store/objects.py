@@ -69,6 +69,7 @@ class ObjectStore:
         self.newest_version = self._versions.newest
         self.list_versions = self._versions.list
         self.kept = self._bodies.kept
+        self.read_at_once = self._bodies.read_at_once
         self.receive = self._receiver.receive
         self.take = self._receiver.take
 
@@ -179,11 +180,6 @@ class ObjectStore:
         Iterating raises `Damaged` before the last chunk of what does not match its checksum.
         """
         return self._bodies.open(row.segments, start, row.size if end is None else end)
-
-    def read_at_once(self, row: ObjectRow, start: int, end: int) -> bytes | None:
-        """The same bytes where they are few and in memory, and nothing has to be kept for them; else None. Call it in
-        one step with `get`, too. Raises `Damaged`."""
-        return self._bodies.read_at_once(row.segments, start, end)
 
     def list(self, bucket: str, prefix: str = "", after: str = "", limit: int = 1000) -> list[ObjectRow]:
         """Up to `limit` objects in the byte order of keys: those behind `after` that start with `prefix`."""

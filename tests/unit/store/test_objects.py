@@ -55,9 +55,9 @@ async def test_ranges(size: int, store: ObjectStore, put: Put) -> None:
 async def test_a_few_bytes_are_read_at_once(size: int, store: ObjectStore, put: Put) -> None:
     data = os.urandom(size)
     row = await put("key", data)
-    assert store.read_at_once(row, 0, size) == (data if size <= CHUNK_SIZE else None)
+    assert store.read_at_once(row.segments, 0, size) == (data if size <= CHUNK_SIZE else None)
     size = min(size, CHUNK_SIZE)
-    assert store.read_at_once(row, size // 3, size // 2) == data[size // 3 : size // 2]
+    assert store.read_at_once(row.segments, size // 3, size // 2) == data[size // 3 : size // 2]
 
 
 @pytest.mark.parametrize("cached", [0, 4_096])
@@ -74,7 +74,7 @@ async def test_what_is_not_in_memory_is_not_waited_for(
         return cached
 
     monkeypatch.setattr(os, "preadv", preadv)
-    assert store.read_at_once(row, 0, row.size) is None
+    assert store.read_at_once(row.segments, 0, row.size) is None
     assert await read(store, row) == data
 
 
@@ -259,7 +259,7 @@ async def test_a_flipped_bit_is_no_object(
     assert sum(map(len, got)) < size
     if size <= CHUNK_SIZE:
         with pytest.raises(Damaged, match=row.segments[0].body):
-            store.read_at_once(row, 0, size)
+            store.read_at_once(row.segments, 0, size)
     assert await read(store, other) == data
     assert [finding.key for finding in verify(database.folder)] == [row.segments[0].body]
 

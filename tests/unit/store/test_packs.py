@@ -338,10 +338,10 @@ async def test_a_pack_of_this_life_stays_open_to_be_read_one_of_an_earlier_life_
     bodies = [os.urandom(SIZE) for _ in range(3)]
     rows = [await put(str(number), body) for number, body in enumerate(bodies)]
     before = held_open(database)
-    assert [store.read_at_once(row, 0, SIZE) for row in rows] == bodies
+    assert [store.read_at_once(row.segments, 0, SIZE) for row in rows] == bodies
     assert held_open(database) == before + 1
     restarted = ObjectStore(database, database.folder)
-    assert [restarted.read_at_once(row, 0, SIZE) for row in rows] == bodies
+    assert [restarted.read_at_once(row.segments, 0, SIZE) for row in rows] == bodies
     assert held_open(database) == before + 1, "it may go, and has to be let go then"
     restarted.close()
     store.close()

@@ -70,7 +70,7 @@ class Objects:
         span, reply = _answer(call, row, given)
         reply |= self._facts(row, given)
         start, end = (span.start, span.end) if span else (0, row.size)
-        body = self._ground.objects.read_at_once(row, start, end)
+        body = self._ground.objects.read_at_once(row.segments, start, end)
         reply["Body"] = self._ground.objects.open_body(row, start, end) if body is None else body
         return reply
 
