@@ -250,7 +250,8 @@ class Fleet:
     def _take(self, alone: bool) -> ReplicaProcess | None:
         """A place at the least busy replica, or all of them at an idle one. Of those that are equally busy it is the
         one that was asked last: what it needs is still in the processor's caches."""
-        for replica, taken in sorted(reversed(self._alive.items()), key=itemgetter(1)):
+        latest_first = reversed(self._alive.items())
+        for replica, taken in sorted(latest_first, key=itemgetter(1)):
             after = taken + (replica.at_once if alone else 1)
             if after <= replica.at_once and replica.alive():
                 del self._alive[replica]
