@@ -14,7 +14,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 _BAD_NAME = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Bytes that no value may have: a tab may stand in one.
+_BAD = bytes({*range(32), 127} - {9})
 #: Headers that say how the answer's end is found.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS = (204, 304)
@@ -72,20 +73,21 @@ class Cycle(RequestResponseCycle):
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        pairs = [(_checked(name), value) for name, value in headers]
-        if _BAD_VALUE.search(b"".join([value for _, value in pairs])):
+        names, values = zip(*headers, strict=True) if headers else ((), ())
+        names, framing = _checked(names)
+        told = b"".join(values)
+        if len(told.translate(None, _BAD)) != len(told):
             raise RuntimeError("Invalid HTTP header value.")
         closes = False
-        for name, value in pairs:
-            if name in _FRAMING:
-                closes = self._framed(name, value) or closes
+        for place in framing:
+            closes = self._framed(names[place], values[place]) or closes
+        lines = [*map(b": ".join, self.default_headers), *map(b": ".join, zip(names, values, strict=True))]
         if not self.keep_alive and not closes:
-            pairs.append((b"connection", b"close"))
+            lines.append(b"connection: close")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
             self.chunked_encoding = True
-            pairs.append((b"transfer-encoding", b"chunked"))
-        lines = [*map(b": ".join, self.default_headers), *map(b": ".join, pairs), b"", b""]
-        self._held = STATUS_LINE[status] + b"\r\n".join(lines)
+            lines.append(b"transfer-encoding: chunked")
+        self._held = STATUS_LINE[status] + b"\r\n".join([*lines, b"", b""])
         asyncio.get_running_loop().call_soon(self._write_held)
 
     def _framed(self, name: bytes, value: bytes) -> bool:
@@ -138,8 +140,10 @@ class Cycle(RequestResponseCycle):
 
 
 @lru_cache(maxsize=1_024)
-def _checked(name: bytes) -> bytes:
-    """A header's name in lower case."""
-    if _BAD_NAME.search(name):
+def _checked(names: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+    """The names of an answer's headers in lower case, and the places of those that frame it: one operation's answers
+    have the same names again and again."""
+    if any(map(_BAD_NAME.search, names)):
         raise RuntimeError("Invalid HTTP header name.")
-    return name.lower()
+    lowered = tuple(name.lower() for name in names)
+    return lowered, tuple(place for place, name in enumerate(lowered) if name in _FRAMING)

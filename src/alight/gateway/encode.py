@@ -108,15 +108,14 @@ def write_headers(bindings: Bindings, reply: Members, headers: Headers) -> None:
     named = bindings.by_member
     for member, value in reply.items():
         if value is not None and (item := named.get(member)) is not None:
-            headers.append((item.raw_name, _header_value(item, value)))
+            is_plain = item.is_text and type(value) is str
+            headers.append((item.raw_name, _header_bytes(value) if is_plain else _header_value(item, value)))
     for item in bindings.header_maps:
         for name, value in (reply.get(item.member) or {}).items():
             headers.append((f"{item.name}{name}".lower().encode("latin-1"), _header_bytes(str(value))))
 
 
 def _header_value(item: Binding, value: Any) -> bytes:
-    if type(value) is str and item.is_text:
-        return _header_bytes(value)
     if item.shape.serialization.get("jsonvalue"):
         return base64.b64encode(json.dumps(value).encode())
     if item.shape.type_name == "list":

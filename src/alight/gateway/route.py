@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -243,11 +244,17 @@ def scope_of(request: Request) -> str | None:
     """The signing name in the credential scope of the header or of a presigned query."""
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        found = _SCOPE.search(authorization)
-        return found[1] if found else None
+        return _signing(authorization.rpartition("Signature=")[0]) or _signing(authorization)
     credential = request.parameter("X-Amz-Credential") if request.query else None
     parts = credential.split("/") if credential else []
     return parts[3] if len(parts) == 5 else None
+
+
+@lru_cache(maxsize=256)
+def _signing(authorization: str) -> str | None:
+    """The same of a header, mostly without its signature: it is then one that came before."""
+    found = _SCOPE.search(authorization)
+    return found[1] if found else None
 
 
 def _spoken(request: Request, signing: str | None) -> str:

@@ -24,7 +24,6 @@ MAX_EXPIRES = 604_800
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^,\s]+) *, *SignedHeaders=(?P<headers>[^,\s]+) *, *"
-    r"Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 DATE = re.compile(r"\d{8}T\d{6}Z")
@@ -46,17 +45,26 @@ class Signed:
 
 def from_header(request: Request) -> Signed:
     header = request.headers["authorization"]
-    found = _AUTHORIZATION.fullmatch(header)
-    if found is None:
+    said, _, signature = header.rpartition("Signature=")
+    found = _said(said)
+    if found is None or not _SHA256.fullmatch(signature):
         if header.startswith("AWS "):
             raise InvalidRequest("Signature version 2 is not accepted here. Please use AWS4-HMAC-SHA256.")
         raise AuthorizationHeaderMalformed
     moment = request.headers.get("x-amz-date", "")
     if not DATE.fullmatch(moment):
         raise AccessDenied("AWS authentication requires a valid x-amz-date header.")
-    scope = read_scope(found["credential"], AuthorizationHeaderMalformed)
-    names = _names(found["headers"], AuthorizationHeaderMalformed)
-    return Signed(scope, names, found["signature"], moment, request.headers.get("x-amz-security-token"), None)
+    credential, headers = found
+    scope = read_scope(credential, AuthorizationHeaderMalformed)
+    names = _names(headers, AuthorizationHeaderMalformed)
+    return Signed(scope, names, signature, moment, request.headers.get("x-amz-security-token"), None)
+
+
+@lru_cache(maxsize=256)
+def _said(text: str) -> tuple[str, str] | None:
+    """Credential and signed headers of an Authorization header up to its signature: a client says the same all day."""
+    found = _AUTHORIZATION.fullmatch(text)
+    return (found["credential"], found["headers"]) if found else None
 
 
 def from_query(request: Request) -> Signed:
