@@ -1,6 +1,6 @@
 """This tree and another one, knocked at in the same moments: the runtime's processor microseconds for each request, and
-for each picture of a burst of the birds. InvokeEndpoint is counted with its replicas, whose model does nothing: what is
-counted is the way there and back.
+for each picture of a burst of the birds. InvokeEndpoint is counted with its replicas. With pictures their model does
+nothing: what is counted is the way there and back; with rows, reading them and the trees are counted, too.
 
     .venv/bin/python -m bench.beside OTHER/src [--rounds 6] [--seconds 2]
 
@@ -20,9 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from bench import ours, wrk
-from bench.cases import api, image, put
+from bench import ours, reviews, wrk
+from bench.cases import api, image, put, text
 from bench.pipeline.case import pictures
 from bench.pipeline.load import burst
 from bench.pipeline.ours import subscribed
@@ -48,7 +49,11 @@ def invokes(connections: int) -> Ask:
     return lambda instance, number, seconds: (image.asking(instance), connections)
 
 
-def packed(folder: Path) -> Path:
+def rows(instance: ours.Instance, number: int, seconds: float) -> tuple[wrk.Requests, int]:
+    return text.asking(instance, reviews.lines(reviews.made(300))), 16
+
+
+def idle(folder: Path) -> Path:
     """A model that does nothing: every picture gets the same short text."""
     script = (
         b"def model_fn(folder): pass\ndef transform_fn(model, body, kind, accept): return '[0.1]', 'application/json'\n"
@@ -60,13 +65,29 @@ def packed(folder: Path) -> Path:
     return folder / "model.tar.gz"
 
 
-ENDPOINT = ours.ENDPOINT.replace("SERVED_AS", "script")
-DOORS: dict[str, tuple[str, Ask]] = {
-    image.MANY: (ENDPOINT, invokes(16)),
-    image.ONE: (ENDPOINT, invokes(1)),
-    put.SMALL: (put.TEMPLATE, puts(put.SMALL)),
-    put.LARGE: (put.TEMPLATE, puts(put.LARGE)),
-    api.MANY: (api.TEMPLATE, asks),
+def trees(folder: Path) -> Path:
+    model = folder / "xgboost-model"
+    model.write_bytes(reviews.train(TREES).save_raw("ubj"))
+    return text.archive(model)
+
+
+class Door(NamedTuple):
+    """A template; where it has an endpoint, `model` makes its package in a folder."""
+
+    template: str
+    ask: Ask
+    model: Callable[[Path], Path] | None = None
+
+
+PICTURED, TABULAR = (ours.ENDPOINT.replace("SERVED_AS", kind) for kind in ("script", "xgboost"))
+TREES = 739
+DOORS: dict[str, Door] = {
+    image.MANY: Door(PICTURED, invokes(16), idle),
+    image.ONE: Door(PICTURED, invokes(1), idle),
+    text.MANY: Door(TABULAR, rows, trees),
+    put.SMALL: Door(put.TEMPLATE, puts(put.SMALL)),
+    put.LARGE: Door(put.TEMPLATE, puts(put.LARGE)),
+    api.MANY: Door(api.TEMPLATE, asks),
 }
 
 
@@ -109,11 +130,11 @@ def beside(other: Path, title: str, rounds: int, seconds: float) -> list[tuple[f
             if title == BIRDS:
                 loads.append(birds(exits.enter_context(ours.running(folder, ours.BIRDS, **settings)), exits))
                 continue
-            template, ask = DOORS[title]
-            home = ours.app(folder / "app", template, packed(folder)) / "template.yaml"
+            door = DOORS[title]
+            home = ours.app(folder / "app", door.template, door.model and door.model(folder)) / "template.yaml"
             instance = exits.enter_context(ours.running(folder, home, **settings))
-            pids = [int(pid) for pid in tree((instance.pid,))] if template == ENDPOINT else [instance.pid]
-            loads.append(partial(measured, instance, ask, pids))
+            pids = [int(pid) for pid in tree((instance.pid,))] if door.model else [instance.pid]
+            loads.append(partial(measured, instance, door.ask, pids))
         for number in range(-1, rounds):
             asked = [both.submit(load, number, seconds) for load in loads]
             first, second = (one.result() for one in asked)

@@ -33,6 +33,18 @@ def archive(model: Path) -> Path:
     return packed
 
 
+def asking(instance: ours.Instance, lines: list[bytes]) -> wrk.Requests:
+    """Each row, signed, to the endpoint of `ours.ENDPOINT`."""
+    heads = [
+        instance.signed(
+            "POST", ours.INVOCATIONS, "sagemaker", line,
+            **{"Content-Type": "text/csv", "X-Amz-Content-SHA256": sha256(line).hexdigest()},
+        )
+        for line in lines
+    ]  # fmt: skip
+    return wrk.Requests(heads, lines)
+
+
 def loads(url: str, requests: wrk.Requests, size: Size) -> dict[str, Callable[[int], Counted]]:
     wrk.warm(url, requests, size)
     return wrk.many_and_one(url, requests, size, MANY, ONE)
@@ -60,14 +72,7 @@ def case(size: Size, folder: Path) -> Case:
     @contextmanager
     def alight(place: Path) -> Iterator[Work]:
         with ours.running(place, ours.app(place / "app", ours.ENDPOINT.replace("SERVED_AS", "xgboost"), packed)) as one:
-            heads = [
-                one.signed(
-                    "POST", ours.INVOCATIONS, "sagemaker", line,
-                    **{"Content-Type": "text/csv", "X-Amz-Content-SHA256": sha256(line).hexdigest()},
-                )
-                for line in lines
-            ]  # fmt: skip
-            requests = wrk.Requests(heads, lines)
+            requests = asking(one, lines)
             wrk.answers(one.url, requests, [str(value).encode() for value in right[:20]])
             yield Work(loads(one.url, requests, size), (one.pid,))
 
