@@ -96,16 +96,16 @@ class Tx(Reader):
             pass
 
     def apart(self, part: Callable[[], T]) -> T | None:
-        """Do a part of the job that may fail alone: None where the database could not do it, and none of it is done. A
-        disk that fails or is full fails the job."""
+        """Do a part of the job that may fail alone: None where it has failed, and none of it is done. A disk that fails
+        or is full fails the job."""
         self._connection.execute("SAVEPOINT part")
         result = None
         try:
             result = part()
         except (apsw.FullError, *FATAL):
             raise
-        except apsw.Error:
-            if not self._connection.in_transaction:
+        except Exception as error:
+            if not self._connection.in_transaction or isinstance(error, OSError):
                 raise
             self._connection.execute("ROLLBACK TO part")
         self._connection.execute("RELEASE part")

@@ -190,8 +190,9 @@ async def test_a_worker_that_somebody_waits_for_is_not_kept(bench: Staffed) -> N
     assert bench.crowded == 0
 
 
+@pytest.mark.parametrize("trouble", [apsw.CorruptError("database disk image is malformed"), ValueError("no JSON")])
 async def test_an_end_is_recorded_where_the_next_one_cannot_be_read(
-    bench: Staffed, monkeypatch: pytest.MonkeyPatch
+    bench: Staffed, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     began, go_on = bench.hold("e1")
     await bench.accept("e1", "e2")
@@ -203,7 +204,7 @@ async def test_an_end_is_recorded_where_the_next_one_cannot_be_read(
         found = lease(tx, function, limit, now)
         asked.append(function)
         if len(asked) == 1:
-            raise apsw.CorruptError("database disk image is malformed")
+            raise trouble
         return found
 
     monkeypatch.setattr(journal, "lease", unreadable_once)
