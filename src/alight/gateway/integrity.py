@@ -37,9 +37,15 @@ def check_body(match: Match, request: Request, body: bytes, trailers: Mapping[st
     if match.protocol != "rest-xml":
         return
     _check_md5(request.headers.get("content-md5"), body)
-    given = {name.lower(): value.strip() for name, value in (*request.headers.items(), *trailers.items())}
-    others = _OTHERS | {item.name for item in match.operation.inputs.headers}
-    said = {name: value for name, value in given.items() if name.startswith(_PREFIX) and name not in others}
+    given: Mapping[str, str] = request.headers
+    if trailers:
+        given = {**given, **{name.lower(): value for name, value in trailers.items()}}
+    members = match.operation.inputs.by_header
+    said = {
+        name: given[name].strip()
+        for name in given
+        if name.startswith(_PREFIX) and name not in _OTHERS and name not in members
+    }
     if len(said) > 1:
         raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
     chosen = given.get("x-amz-sdk-checksum-algorithm") if match.operation.model.http_checksum else None
@@ -50,7 +56,7 @@ def check_body(match: Match, request: Request, body: bytes, trailers: Mapping[st
         )
     for name, value in said.items():
         algorithm = name.removeprefix(_PREFIX)
-        if chosen is not None and chosen.lower() != algorithm:
+        if chosen is not None and chosen.strip().lower() != algorithm:
             raise InvalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.")
         _check_sum(name, algorithm, value, body, digest)
 

@@ -10,7 +10,8 @@ import binascii
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from botocore.model import Shape
@@ -120,13 +121,19 @@ def write_float(number: float) -> str:
     return repr(number)
 
 
+@lru_cache(maxsize=64)
+def _http_date(second: int) -> str:
+    """What is asked for together was often made together."""
+    return formatdate(second, usegmt=True)
+
+
 def write_timestamp(moment: datetime | float, form: str) -> str | int | float:
     """Milliseconds where there are any, as AWS does; rfc822 has whole seconds."""
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if form == "rfc822":
-        return format_datetime(moment, usegmt=True)
+        return _http_date(math.floor(moment.timestamp()))
     if form == "unixTimestamp":
         seconds = round(moment.timestamp(), 3)
         return int(seconds) if seconds.is_integer() else seconds

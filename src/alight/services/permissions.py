@@ -252,15 +252,24 @@ def _moved(handle: str) -> str:
 
 # SageMaker -----------------------------------------------------------------------------------------------------------
 
-_SAGEMAKER_RESOURCES = (("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelName", "model"))
+#: (member, the beginning of the ARN of what it names)
+_SAGEMAKER_RESOURCES = tuple(
+    (member, str(names.Arn("sagemaker", f"{kind}/")))
+    for member, kind in (
+        ("EndpointName", "endpoint"),
+        ("EndpointConfigName", "endpoint-config"),
+        ("ModelName", "model"),
+    )
+)
 
 
 def _sagemaker(operation: str, given: Members) -> Needs:
-    named = [(kind, given[member]) for member, kind in _SAGEMAKER_RESOURCES if given.get(member)]
-    resources = [str(names.Arn("sagemaker", f"{kind}/{name.lower()}")) for kind, name in named]
+    resources = [arn + given[member].lower() for member, arn in _SAGEMAKER_RESOURCES if given.get(member)]
     resources = resources or [given.get("ResourceArn", "*")]
-    tagged = [("sagemaker:AddTags", resources[0])] if operation.startswith("Create") and given.get("Tags") else []
-    return [*((f"sagemaker:{operation}", resource) for resource in resources), *tagged]
+    needed = [(f"sagemaker:{operation}", resource) for resource in resources]
+    if operation.startswith("Create") and given.get("Tags"):
+        needed.append(("sagemaker:AddTags", resources[0]))
+    return needed
 
 
 # Logs ----------------------------------------------------------------------------------------------------------------
