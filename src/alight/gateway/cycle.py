@@ -128,9 +128,10 @@ class Cycle(RequestResponseCycle):
         self.on_response()
 
     def _write(self, piece: bytes) -> None:
-        if self._held and len(piece) <= _JOINED:
+        if len(piece) <= _JOINED:
             piece, self._held = self._held + piece, b""
-        self._write_held()
+        else:
+            self._write_held()
         self.transport.write(piece)
 
     def _write_held(self) -> None:

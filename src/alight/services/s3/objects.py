@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from alight.calls import Call, Handler, Members
 from alight.errors.s3 import InvalidArgument, InvalidPartNumber, InvalidRequest, NotModified
 from alight.events.event import CREATED_POST, CREATED_PUT
-from alight.services.s3 import conditions, headers
+from alight.services.s3 import checksums, conditions, headers
 from alight.services.s3.acl import acl_for
 from alight.services.s3.checksums import FULL
 from alight.services.s3.ground import Ground, moment, quoted
@@ -25,6 +25,10 @@ from alight.services.s3.tagging import from_header
 from alight.store.shapes import ObjectInfo, ObjectRow
 
 _ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
+#: Members that say where the bytes go, what they are and how they come: of most objects nothing else is said.
+_USUAL = frozenset(
+    {"Bucket", "Key", "Body", "ContentType", "ContentLength", "ContentMD5", "ChecksumAlgorithm", *checksums.MEMBERS}
+)
 # What browsers would run rather than show is kept from acting on behalf of this origin.
 _ACTIVE = ("text/html", "application/xhtml", "image/svg", "text/xml", "application/xml", "+xml")
 
@@ -100,6 +104,8 @@ class Objects:
 
 def info_of(given: Members) -> ObjectInfo:
     """Everything that the request says of the object but its bytes; what cannot be kept is refused here."""
+    if given.keys() <= _USUAL:
+        return ObjectInfo(content_type=headers.content_type(given))
     headers.check_storage(given)
     headers.check_acl(given)
     return ObjectInfo(
