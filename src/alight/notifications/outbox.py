@@ -72,17 +72,9 @@ class Outbox:
         self._clock = clock
         self._held = held
         self._lanes = lanes or Lanes(chance=chance)
+        hold_back, definitions = self._lanes.hold_back, Definitions(records)
         self._sender = Sender(
-            database,
-            store,
-            Definitions(records),
-            clock,
-            channels,
-            local,
-            dead_letters,
-            self._lanes.hold_back,
-            chance,
-            measure,
+            database, store, definitions, clock, channels, local, dead_letters, hold_back, chance, measure
         )
         self._keep_seconds = keep_seconds
         database.steps.tell(self.wake)
@@ -115,10 +107,11 @@ class Outbox:
         `tx` is durable and does not have to queue up."""
         if protocol in self._held:
             return Placed(DeliveryState.HELD, self._held[protocol])
-        free = self._keeps_up and not self._sender.stays(protocol)
-        if not (free and self._lanes.take(target, self._clock.monotonic())):
+        if not (self._keeps_up and self._lanes.take(target, self._clock.monotonic())):
             return READY
         tx.after_rollback(lambda: self._lanes.give_back(target))
+        if self._sender.stays(protocol):
+            return Placed(begin=self._begin_inside)
         return Placed(DeliveryState.SENDING, begin=self._start)
 
     async def start(self) -> asyncio.Task[None]:
@@ -257,6 +250,15 @@ class Outbox:
                 self._start(_leased(delivery, now))
             else:
                 self._lanes.give_back(delivery.target)
+
+    def _begin_inside(self, delivery: Delivery, message: StoredMessage) -> None:
+        """A new one has its place. Its row says `ready`, as do those of all that stay in the house: a round that came
+        between the commit and this has begun it, in a place of its own."""
+        if delivery.id in self._inside:
+            self._lanes.give_back(delivery.target)
+            return
+        self._inside.add(delivery.id)
+        self._start(_leased(delivery, self._clock.now()), message)
 
     def _start(self, delivery: Delivery, message: StoredMessage | None = None) -> None:
         """Begin to send it; what it carries is read where it is not given."""
