@@ -75,9 +75,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._waited = 0.0
-        self._body_waited = 0.0
+        self._waited = self._body_waited = 0.0
         self._body_bytes = 0
+        #: Of a head, or of what stands beside a body's pieces: lengths of chunks, and what trails.
         self._head_bytes = 0
         self._is_in_head = True
         self._stuck = 0.0
@@ -108,7 +108,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         limits = self.limits
-        if self._is_in_head and self._head_bytes > limits.header_bytes + limits.target_bytes:
+        if self._head_bytes > limits.header_bytes + limits.target_bytes:
             self.refuse(431)
 
     def on_message_begin(self) -> None:
@@ -146,7 +146,7 @@ class Connection(HttpToolsProtocol):
             return
         self._is_in_head = False
         self._waited = self._body_waited = 0.0
-        self._body_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         asked = (value.lower() for name, value in self.headers if name == b"expect") if b"expect" in known else ()
         self.expect_100_continue = b"100-continue" in asked
         self._begin()
@@ -194,7 +194,7 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if self._is_refused or self.transport.is_closing():
             return
-        self._waited = 0.0
+        self._waited, self._head_bytes = 0.0, 0
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -213,14 +213,17 @@ class Connection(HttpToolsProtocol):
             cycle.message_event.set()
 
     def refuse(self, status: int) -> None:
-        """Answer in a few words, in S3's form; there is no service to speak for. What still comes is thrown away for a
-        moment: closing at once would reset the connection, and the client would not get to read the answer."""
+        """Answer in a few words, in S3's form, as there is no service to speak for; where an answer began, only end.
+        What still comes is thrown away for a moment: closing at once would reset the connection and lose the answer."""
         reason, code, message = REASONS[status]
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
         head = f"content-type: application/xml\r\ncontent-length: {len(body)}\r\nconnection: close"
         head += "\r\nretry-after: 1" if status == 503 else ""
         text = f"HTTP/1.1 {status} {reason}\r\n{head}\r\n\r\n{body}"
         if self._is_refused or self.transport.is_closing():
+            return
+        if not self._is_in_head and self.cycle.response_started:
+            self.transport.close()
             return
         self._is_refused = True
         self._waited = 0.0
@@ -264,10 +267,7 @@ class Connection(HttpToolsProtocol):
         self._body_waited += elapsed
         is_slow = self._body_bytes < limits.body_rate * (self._body_waited - limits.body_idle)
         if self._waited > limits.body_idle or is_slow:
-            if self.cycle.response_started:
-                self.transport.close()
-            else:
-                self.refuse(408)
+            self.refuse(408)
 
     def _watch_writing(self, elapsed: float) -> None:
         unsent = self.transport.get_write_buffer_size()

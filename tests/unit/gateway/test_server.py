@@ -330,6 +330,13 @@ async def test_bad_chunks_of_a_body(server: Server, store: Store) -> None:
     assert store.bodies == []
 
 
+@pytest.mark.parametrize("endless", [b"1;" + b"e" * 600_000, b"1\r\na\r\n0\r\nname: " + b"v" * 600_000])
+async def test_what_stands_beside_a_body_is_no_longer_than_a_head(server: Server, store: Store, endless: bytes) -> None:
+    head = put(server, said="UNSIGNED-PAYLOAD") + b"transfer-encoding: chunked\r\n\r\n"
+    assert (await asked(server, head + endless))[0] == 431
+    assert store.bodies == []
+
+
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"]
 
 
