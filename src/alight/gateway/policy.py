@@ -19,8 +19,11 @@ from typing import Any
 from alight.calls import Members, Principal
 from alight.names import ACCOUNT, role_arn
 
-#: Actions for which the statements of one list of documents are remembered, and as many answers.
+#: Actions for which the statements of one list of documents are remembered.
 ACTIONS = 512
+#: Answers of one list that are remembered: few, as each object is another resource, and as the lists are others whenever
+#: a definition changes.
+ANSWERS = 64
 #: Condition keys and their values; several of one key (`aws:TagKeys`) are a tuple.
 Context = Mapping[str, str | tuple[str, ...]]
 
@@ -74,7 +77,7 @@ class Spoken:
         if said is None:
             said = verdict(self, action, resource, keys)
             if not any(map(_asks_further, self.of(action))):
-                if len(self._said) >= ACTIONS:
+                if len(self._said) >= ANSWERS:
                     self._said.clear()
                 self._said[action, resource] = said
         return said

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from alight.gateway.policy import NOBODY, Keys, Verdict, allowed, verdict
+from alight.gateway.policy import NOBODY, Keys, Spoken, Verdict, allowed, verdict
 
 OBJECT = "arn:aws:s3:::pics/birds/card.jpg"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:classify"
@@ -258,3 +259,14 @@ def test_condition_keys_are_gathered_once_and_only_where_a_statement_asks_for_on
     assert verdict([{"Statement": [plain, mine]}], "s3:GetObject", "arn:aws:s3:::b/me", keys) is Verdict.DENIED
     assert verdict([{"Statement": [plain, of_mine]}], "s3:GetObject", "arn:aws:s3:::b/k", keys) is Verdict.DENIED
     assert gathered == ["gathered"]
+
+
+def test_what_is_remembered_of_many_resources_is_little() -> None:
+    spoken = Spoken([{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}]}])
+    tracemalloc.start()
+    for number in range(10_000):
+        resource = f"arn:aws:s3:::b/{number:01000d}"
+        assert spoken.verdict("s3:PutObject", resource, Keys(dict)) is Verdict.ALLOWED
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 256 << 10
