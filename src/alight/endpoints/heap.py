@@ -1,5 +1,5 @@
-"""What was needed only to load a model goes back to the system: glibc keeps freed memory for itself otherwise, a quarter
-of a small model's replica."""
+"""What was needed only to load a model goes back to the system: glibc keeps freed memory for itself otherwise, a
+quarter of a small model's replica."""
 
 from __future__ import annotations
 
