@@ -21,8 +21,8 @@ from alight.names import ACCOUNT, role_arn
 
 #: Actions for which the statements of one list of documents are remembered.
 ACTIONS = 512
-#: Answers of one list that are remembered: few, as each object is another resource, and as the lists are others whenever
-#: a definition changes.
+#: Answers of one list that are remembered: few, as each object is another resource, and the lists are others whenever a
+#: definition changes.
 ANSWERS = 64
 #: Condition keys and their values; several of one key (`aws:TagKeys`) are a tuple.
 Context = Mapping[str, str | tuple[str, ...]]

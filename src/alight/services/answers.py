@@ -50,7 +50,7 @@ def _guesses(found: Any, labels: Sequence[str], most: int) -> tuple[Guess, ...]:
     if _is_number(found):
         return _of_numbers([float(found)], labels, most)
     if isinstance(found, str) and len(found) <= 200:
-        return (Guess(found, None),)
+        return (Guess(_text(found), None),)
     return ()
 
 
@@ -60,7 +60,7 @@ def _of_list(found: list[Any], labels: Sequence[str], most: int) -> tuple[Guess,
         return _guesses(found[0], labels, most)
     if kinds == {dict}:
         return tuple(guess for one in found[:most] for guess in _of_object(one, labels, 1))
-    if found and kinds <= _NUMBERS and all(map(math.isfinite, found)):
+    if found and kinds <= _NUMBERS and all(map(_is_finite, found)):
         return _of_numbers(list(map(float, found)), labels, most)
     return ()
 
@@ -69,7 +69,7 @@ def _of_object(found: dict[str, Any], labels: Sequence[str], most: int) -> tuple
     label = found.get("label", found.get("predicted_label"))
     if isinstance(label, str | int | float):
         score = found.get("score", found.get("confidence", found.get("probability")))
-        return (Guess(str(label), float(str(score)) if _is_number(score) else None),)
+        return (Guess(_text(label), float(str(score)) if _is_number(score) else None),)
     for name in _LISTS:
         if name in found:
             return _guesses(found[name], labels, most)
@@ -93,4 +93,17 @@ def _numbers(text: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    """Not what is too much for a `float` either, which JSON may well say."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _text(label: str | float) -> str:
+    """A label that can be kept: JSON's half of a pair (`\\ud83d`) is no text."""
+    return str(label).encode("utf-8", "replace").decode()

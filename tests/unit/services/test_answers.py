@@ -34,6 +34,12 @@ BIRDS = ("duck", "toucan", "magpie")
         (b"\xff\xd8\xff", []),
         (b"[" * 100_000, []),
         (b"[NaN, 0.5]", []),
+        (b"1" + b"0" * 400, []),
+        (b"[1" + b"0" * 400 + b", 0.5]", []),
+        (b'{"label": "duck", "score": 1' + b"0" * 400 + b"}", [("duck", None)]),
+        (b'{"label": "\\ud83e\\udd86", "score": 1}', [("\U0001f986", 1.0)]),
+        (b'{"label": "\\ud83e"}', [("?", None)]),
+        (b'"\\udd86"', [("?", None)]),
     ],
 )
 def test_usual_shapes_are_read(body: bytes, guesses: list[tuple[str, float | None]]) -> None:
