@@ -10,6 +10,7 @@ from alight.calls import Attempt, Call, Handler, Members
 from alight.clock import Clock
 from alight.services.answers import read_answer
 from alight.services.sagemaker.ledger import ENDPOINT
+from alight.store.made import Made
 from alight.store.predictions import Prediction
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
@@ -30,7 +31,7 @@ class Predictions:
         self._folder = folder
         self._clock = clock
         #: The packages of an endpoint's variants, for as long as its definition is the same.
-        self._packages: dict[str, tuple[object, dict[str, str]]] = {}
+        self._packages: Made[dict[str, str]] = Made()
 
     def kept(self, handler: Handler) -> Handler:
         """The same handler, leaving a row for each answer that a function got: a story is told of nothing else."""
@@ -77,16 +78,11 @@ class Predictions:
         return _read_labels(self._folder, sha256) if sha256 else ()
 
     def _packages_of(self, endpoint: str) -> dict[str, str]:
-        revision = self._records.revision(ENDPOINT, endpoint)
-        if revision is None:
-            self._packages.pop(endpoint, None)
-            return {}
-        known = self._packages.get(endpoint)
-        if known is None or known[0] is not revision:
+        def read() -> dict[str, str]:
             record = self._records.get(ENDPOINT, endpoint)
-            variants = record.body["Variants"] if record else ()
-            known = self._packages[endpoint] = revision, {part["name"]: part["sha256"] for part in variants}
-        return known[1]
+            return {part["name"]: part["sha256"] for part in record.body["Variants"]} if record else {}
+
+        return self._packages.get(endpoint, self._records.revision(ENDPOINT, endpoint), read)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from alight.clock import ManualClock
 from alight.services.predictions import LABELS, Predictions
 from alight.services.sagemaker.ledger import ENDPOINT
+from alight.store import made
 from alight.store.database import Database
 from alight.store.records import Records
 from alight.store.telemetry import Telemetry
@@ -44,4 +46,24 @@ async def test_labels_are_those_of_the_package_that_serves(database: Database, t
         await records.remove(ENDPOINT, "birds")
         assert predictions.labels("birds", "all") == ()
     finally:
+        await telemetry.close()
+
+
+async def test_of_endpoints_that_are_gone_little_is_held(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made, "REMEMBERED", 8)
+    records, clock, names = Records(database), ManualClock(), [f"birds-{number}" for number in range(200)]
+    telemetry = await Telemetry.open(tmp_path / "data", clock)
+    predictions = Predictions(telemetry, records, tmp_path, clock)
+    try:
+        large = serving(all="") | {"Environment": "x" * 20_000}
+        await records.save_all((ENDPOINT, name, large) for name in names)
+        tracemalloc.start()
+        assert [predictions.labels(name, "all") for name in names] == [()] * len(names)
+        await records.save_all((ENDPOINT, name, None) for name in names)
+        held, _ = tracemalloc.get_traced_memory()
+        assert held < 1_000_000
+    finally:
+        tracemalloc.stop()
         await telemetry.close()
