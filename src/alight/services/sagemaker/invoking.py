@@ -15,6 +15,7 @@ from alight.names import ACCOUNT
 from alight.services.sagemaker.capture import Captures, Seen
 from alight.services.sagemaker.deployment import Deployments
 from alight.services.sagemaker.ledger import ENDPOINT, Ledger
+from alight.store.made import Made
 from alight.store.records import Record
 
 #: Seconds that a request waits for an endpoint that served before a restart and is coming back.
@@ -40,8 +41,8 @@ class Invoking:
         self._endpoints = endpoints
         self._deployments = deployments
         self._excuse = excuse
-        #: What was read of endpoints, and at which revision: a request reads and changes nothing of it.
-        self._read: dict[str, tuple[object, Record]] = {}
+        #: What was read of endpoints: a request reads and changes nothing of it.
+        self._read: Made[Record | None] = Made()
 
     async def invoke_endpoint(self, call: Call, given: Members) -> Members:
         excuse = self._excuse_of(call)
@@ -113,14 +114,9 @@ class Invoking:
             if excuse:
                 excuse(False)
         revision = self._ledger.revision(ENDPOINT, name)
-        kept = self._read.get(name)
-        if kept is not None and kept[0] is revision:
-            return kept[1]
-        record = self._ledger.find(ENDPOINT, name)
+        record = self._read.get(name, revision, lambda: self._ledger.find(ENDPOINT, name), _is_there)
         if revision is None or record is None:
-            self._read.pop(name, None)
             raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.")
-        self._read[name] = revision, record
         return record
 
     def _capture(self, record: Record, event_id: str, given: Members, answer: Answer) -> None:
@@ -138,6 +134,10 @@ class Invoking:
             custom_attributes=given.get("CustomAttributes") or "",
         )
         self._captures.take(record.name, answer.variant, record.body.get("Role") or "", settings, seen)
+
+
+def _is_there(record: Record | None) -> bool:
+    return record is not None
 
 
 def _no_place(excuse: Excuse | None) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any, cast
+from weakref import WeakSet
 
 import pytest
 
 from alight.calls import Attempt
 from alight.errors.sagemaker import ServiceUnavailable, ValidationError
 from alight.services.sagemaker.invoking import Invoking
+from alight.store import made
 
 
 class Full:
@@ -97,3 +100,21 @@ async def test_an_endpoint_is_read_anew_when_it_changes_and_only_then() -> None:
     for _ in range(2):
         with pytest.raises(ValidationError, match="Endpoint a of account"):
             await invoking.serving("a")
+
+
+class Known:
+    """A record, and its revision."""
+
+
+async def test_endpoints_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "REMEMBERED", 8)
+    there: defaultdict[str, Known] = defaultdict(Known)
+    ledger = SimpleNamespace(find=lambda kind, name: there[name], revision=lambda kind, name: there[name])
+    deployments, nobody = SimpleNamespace(restoring=lambda name: False), cast(Any, None)
+    invoking = Invoking(cast(Any, ledger), nobody, cast(Any, deployments), nobody, nobody, nobody)
+    held: WeakSet[Known] = WeakSet()
+    for number in range(100):
+        name = f"birds-{number}"
+        assert await invoking.serving(name) is await invoking.serving(name)
+        held.add(there.pop(name))
+    assert len(held) <= 8
