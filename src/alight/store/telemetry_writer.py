@@ -24,7 +24,7 @@ BATCH_SECONDS = 0.5
 MINUTES_TURNS = 2
 
 #: What is inserted many rows at a time.
-IN_ONE = frozenset({"telemetry.log", "telemetry.span", "telemetry.invocation"})
+IN_ONE = frozenset({"telemetry.log", "telemetry.span", "telemetry.invocation", "telemetry.prediction"})
 ROWS_AT_ONCE = (32, 8, 2)
 
 #: Rows that one pruning statement removes, so that entries do not wait long behind it.

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from alight.clock import ManualClock
@@ -15,6 +16,7 @@ from alight.errors.common import ServiceUnavailable
 from alight.store import metrics, minutes, telemetry_writer
 from alight.store.connections import RELAXED, open_reader, open_writer
 from alight.store.metrics import together
+from alight.store.predictions import Prediction
 from alight.store.telemetry import FILE_NAME, FOREVER, Telemetry
 from alight.store.telemetry_writer import ROWS_AT_ONCE
 
@@ -305,10 +307,33 @@ async def test_of_many_rows_the_one_that_cannot_be_written_is_lost_alone(telemet
         for number in range(COUNT):
             telemetry.log("g", "s", number, "bad \ud800" if number == 5 else f"{number}")
             telemetry.span(f"r{number}", "step", number, number + 1)
+            telemetry.predictions.add(predicted(f"r{number}", "bad \ud800" if number == 7 else "duck"))
     await telemetry.flush()
     kept = [f"{number}" for number in range(COUNT) if number != 5]
-    assert (texts(telemetry.logs("g")), telemetry.dropped) == (kept, 1)
+    assert (texts(telemetry.logs("g")), telemetry.dropped) == (kept, 2)
+    answers = telemetry.predictions.of_requests([f"r{number}" for number in range(COUNT)])
+    assert list(answers) == sorted(f"r{number}" for number in range(COUNT) if number != 7)
     assert all(len(telemetry.spans(f"r{number}")) == 1 for number in range(COUNT))
+
+
+async def test_rows_of_one_kind_are_inserted_together(telemetry: Telemetry) -> None:
+    asked: list[str] = []
+
+    def ask(cursor: apsw.Cursor, statement: str, given: object) -> bool:
+        asked.append(statement)
+        return True
+
+    telemetry._writer._connection.exec_trace = ask
+    with telemetry._writer._guard:
+        for number in range(COUNT):
+            telemetry.predictions.add(predicted(f"r{number}", "duck"))
+    await telemetry.flush()
+    telemetry._writer._connection.exec_trace = None
+    assert len([statement for statement in asked if "INTO predictions" in statement]) == 2 * len(ROWS_AT_ONCE) + 1
+
+
+def predicted(request: str, answer: str) -> Prediction:
+    return Prediction(request, "", "birds", "all", 1.0, 0.1, "image/jpeg", "", answer, "duck", 0.9, (("duck", 0.9),))
 
 
 async def test_lines_that_are_put_are_kept_or_the_caller_is_told(telemetry: Telemetry) -> None:
