@@ -53,7 +53,7 @@ def rows(instance: ours.Instance, number: int, seconds: float) -> tuple[wrk.Requ
     return text.asking(instance, reviews.lines(reviews.made(300))), 16
 
 
-def idle(folder: Path) -> Path:
+def packed(folder: Path) -> Path:
     """A model that does nothing: every picture gets the same short text."""
     script = (
         b"def model_fn(folder): pass\ndef transform_fn(model, body, kind, accept): return '[0.1]', 'application/json'\n"
@@ -79,12 +79,12 @@ class Door(NamedTuple):
     model: Callable[[Path], Path] | None = None
 
 
-PICTURED, TABULAR = (ours.ENDPOINT.replace("SERVED_AS", kind) for kind in ("script", "xgboost"))
+ENDPOINT, ENDPOINT_OF_TREES = (ours.ENDPOINT.replace("SERVED_AS", kind) for kind in ("script", "xgboost"))
 TREES = 739
 DOORS: dict[str, Door] = {
-    image.MANY: Door(PICTURED, invokes(16), idle),
-    image.ONE: Door(PICTURED, invokes(1), idle),
-    text.MANY: Door(TABULAR, rows, trees),
+    image.MANY: Door(ENDPOINT, invokes(16), packed),
+    image.ONE: Door(ENDPOINT, invokes(1), packed),
+    text.MANY: Door(ENDPOINT_OF_TREES, rows, trees),
     put.SMALL: Door(put.TEMPLATE, puts(put.SMALL)),
     put.LARGE: Door(put.TEMPLATE, puts(put.LARGE)),
     api.MANY: Door(api.TEMPLATE, asks),
