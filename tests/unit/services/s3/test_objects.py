@@ -34,6 +34,8 @@ from alight.errors.s3 import (
 )
 from alight.services.s3.checksums import SIZES
 from alight.store.checksums import checksum
+from alight.store.objects import ObjectStore
+from alight.store.shapes import ObjectRow
 from tests.unit.services.s3.conftest import FakeStream, Service
 
 LARGE = b"0123456789abcdef" * 20_000
@@ -298,3 +300,29 @@ async def test_versions(s3: Service) -> None:
     assert await s3.get("k", VersionId="null") == b"body"
     with pytest.raises(InvalidArgument):
         await s3.get("k", VersionId="3/L4kqtJ")
+
+
+@pytest.mark.parametrize("after", [b"after", None])
+async def test_an_object_that_is_replaced_between_two_looks_is_read_as_it_is_then(
+    s3: Service, monkeypatch: pytest.MonkeyPatch, after: bytes | None
+) -> None:
+    look, late, seen = ObjectStore.get, list[ObjectRow | None](), list[ObjectRow | None]()
+
+    def get(*asked: Any, **more: Any) -> ObjectRow | None:
+        seen.append(late.pop() if late else look(*asked, **more))
+        return seen[-1]
+
+    monkeypatch.setattr(ObjectStore, "get", get)
+    await s3.put("key", b"before")
+    assert await s3.get("key") == b"before"
+    before = seen[-1]
+    if after is None:
+        await s3("DeleteObject", Bucket="photos", Key="key")
+        late.append(before)
+        with pytest.raises(NoSuchKey):
+            await s3.get("key")
+    else:
+        await s3.put("key", after)
+        late.append(before)
+        assert await s3.get("key") == after
+    assert late == []
