@@ -29,10 +29,12 @@ class Fetcher:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{row.version_id}{Path(key).suffix}"
         if not path.exists():
+            # In one step with the look-up: from here on the bytes are kept, even where the object is overwritten.
+            body = self._objects.open_body(row)
             # Two that want it at a time write two files; either is the object.
             temporary = path.with_name(f"{path.name}.{new_request_id()}.part")
             with await asyncio.to_thread(temporary.open, "wb") as file:
-                async for chunk in self._objects.open_body(row):
+                async for chunk in body:
                     await asyncio.to_thread(file.write, chunk)
             await asyncio.to_thread(flush, temporary)
             temporary.rename(path)
