@@ -74,6 +74,8 @@ class Connection:
         if self._socket is None:
             host, _, port = self._place.partition(":")
             self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+            # Whatever the handler has made the usual time limit of sockets: more work may be hours away.
+            self._socket.settimeout(None)
             self._socket.connect((host, int(port)))
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._socket.sendall(data)

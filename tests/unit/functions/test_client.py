@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -65,6 +66,33 @@ def test_an_answer_and_the_next_question_go_out_together(peer: Peer) -> None:
     told = TOLD % 202 + CALL % 3
     headers, _ = peer.next(*[told[at : at + 1] for at in range(len(told))])
     assert headers["Lambda-Runtime-Aws-Request-Id"] == "r-3"
+
+
+@pytest.fixture
+def in_no_time() -> Iterator[None]:
+    """What a handler may say when it is loaded: no socket waits for anything."""
+    socket.setdefaulttimeout(0.0)
+    yield
+    socket.setdefaulttimeout(None)
+
+
+@pytest.mark.usefixtures("in_no_time")
+def test_a_time_limit_that_a_handler_gives_to_all_sockets_is_none_of_this_one() -> None:
+    with socket.socket() as server, ThreadPoolExecutor(1) as thread, closing(_connection_to(server)) as connection:
+        server.settimeout(10)
+        asking = thread.submit(connection.next)
+        stream, _ = server.accept()
+        stream.settimeout(10)
+        with stream:
+            assert b"/invocation/next " in stream.recv(65536)
+            stream.sendall(CALL % 1)
+            assert asking.result(10)[1] == b"{}"
+
+
+def _connection_to(server: socket.socket) -> Connection:
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    return Connection(f"127.0.0.1:{server.getsockname()[1]}/token")
 
 
 def test_an_answer_that_is_refused_ends_the_loop(peer: Peer) -> None:
