@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from alight.store.objects import ObjectStore
+from alight.store.shapes import ObjectRow
 from tests.wire.running_s3 import Running, running_s3
 from tests.wire.served import client
 
@@ -474,3 +476,23 @@ def test_a_policy_denies_a_role(here: Running, s3: Any, worker: Any, statement: 
     )
     copied = refusal(worker.copy_object, Bucket="for-roles-2", Key="k", CopySource="denied/k")
     assert copied[1].endswith("on resource: arn:aws:s3:::denied/k with an explicit deny in a resource-based policy")
+
+
+def test_a_page_that_is_replaced_between_two_looks_is_shown_as_it_is_then(
+    here: Running, s3: Any, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, late, seen = ObjectStore.get, list[ObjectRow | None](), list[ObjectRow | None]()
+
+    def get(*asked: Any, **more: Any) -> ObjectRow | None:
+        seen.append(late.pop() if late else look(*asked, **more))
+        return seen[-1]
+
+    monkeypatch.setattr(ObjectStore, "get", get)
+    address = f"/_aws/s3-website/{site}/news.html"
+    s3.put_object(Bucket=site, Key="news.html", Body=b"before")
+    assert ask(here, address).text == "before"
+    before = seen[-1]
+    s3.put_object(Bucket=site, Key="news.html", Body=b"after")
+    late.append(before)
+    heard = ask(here, address)
+    assert (heard.status, heard.text, late) == (200, "after", [])
