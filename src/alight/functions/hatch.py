@@ -130,6 +130,7 @@ class Hatch(asyncio.Protocol):
                     # Before the last byte leaves: with that the next call may come.
                     self._call = self._loop.create_future()
                     await self._send(reply)
+                    del asked, reply  # the next call may be hours away, and both may be large
                 except Exception:
                     log.exception("a worker's call %s %s failed", asked.method, asked.target)
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import struct
 from collections.abc import AsyncIterator
@@ -77,6 +78,13 @@ async def test_calls_one_after_the_other(runtime: Runtime, end: End) -> None:
         heard = await ask(end, "echo", body)
         assert heard.body == (body.encode() if isinstance(body, str) else body or b"empty")
     assert runtime.asked[-1].headers == {"host": "127.0.0.1:4566", "a": "b"}
+
+
+async def test_nothing_of_a_call_is_kept_until_the_next(runtime: Runtime, end: End) -> None:
+    body = b"once" * 1_000
+    assert (await ask(end, "echo", body)).body == body
+    runtime.asked.clear()
+    assert not [one for one in gc.get_objects() if isinstance(one, Asked | Response) and one.body == body]
 
 
 async def test_what_is_sent_the_usual_way_leaves_the_hatch_as_it_was(runtime: Runtime, end: End) -> None:
