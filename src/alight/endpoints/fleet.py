@@ -73,7 +73,7 @@ class Fleet:
         self._sockets = [sockets / f"{prefix}.{number}" for number in range(count)]
         self._limits = limits
         self._clock = clock
-        #: How many places of each are taken; the one that got a request last comes last.
+        #: How many places of each are taken; the one that got a request last comes last, one that failed first.
         self._alive: dict[ReplicaProcess, int] = {}
         self._line: deque[_Asked] = deque()
         self._waiting_bytes = 0
@@ -241,7 +241,7 @@ class Fleet:
         self._running -= 1
         self._deadlines.drop(asked)
         if isinstance(outcome, Reply):
-            self._release(replica, asked)
+            self._release(replica, asked, failed=outcome.status >= 500)
         else:
             replica.kill()
         settle(asked.answer, outcome)
@@ -259,9 +259,12 @@ class Fleet:
                 return replica
         return None
 
-    def _release(self, replica: ReplicaProcess, asked: _Asked) -> None:
+    def _release(self, replica: ReplicaProcess, asked: _Asked, *, failed: bool) -> None:
         if replica in self._alive:
             self._alive[replica] -= replica.at_once if asked.alone else 1
+            if failed:
+                # It may be the replica that is ill, and no request: who tries again finds another one.
+                self._alive = {replica: self._alive.pop(replica), **self._alive}
             self._serve_line()
 
     def _serve_line(self) -> None:

@@ -206,6 +206,17 @@ async def test_who_asks_alone_finds_a_warm_replica(make_endpoints: Make, puppet:
     assert len({(await say(endpoints, "pid")).body for _ in range(6)}) == 1
 
 
+async def test_who_tries_again_finds_another_replica(make_endpoints: Make, puppet: Path) -> None:
+    endpoints = make_endpoints(replicas=3)
+    await endpoints.deploy(one(puppet))
+    failed = (await say(endpoints, "pid")).body
+    with pytest.raises(ModelError):
+        await say(endpoints, "status 500")
+    again = [(await say(endpoints, "pid")).body for _ in range(3)]
+    assert len(set(again)) == 1
+    assert failed not in again
+
+
 async def test_a_killed_replica_comes_back(endpoints: Endpoints, puppet: Path) -> None:
     await endpoints.deploy(one(puppet))
     seen = set()
