@@ -28,7 +28,8 @@ DEFAULT_SUBJECT = "AWS Notification Message"
 
 @dataclass(frozen=True, slots=True)
 class Envelopes:
-    """Builds envelopes, on the event loop. `endpoint_url` says how others reach this instance (no slash at the end)."""
+    """Builds envelopes, on any thread: mails and dead letters are made beside the event loop. `endpoint_url` says how
+    others reach this instance (no slash at the end)."""
 
     signer: Signer
     endpoint_url: Callable[[], str]
