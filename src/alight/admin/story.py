@@ -10,6 +10,7 @@ from typing import Any
 
 from alight.admin.http import NotFound
 from alight.apis.ids import long_id
+from alight.errors.store import Damaged
 from alight.names import without_password
 from alight.parsed import parsed
 from alight.store import journal
@@ -37,7 +38,7 @@ class Stories:
         """`id` may be an event's, a request's, a message's or a delivery's."""
         await self._telemetry.flush()
         event_id = self._event_of(long_id(id) or id)
-        event = journal.get(self._database.read(), event_id)
+        event = self._event(event_id)
         spans = self._telemetry.spans(request_id=event_id)
         if event is None and not spans:
             raise NotFound(f"Nothing is known of {id}.", "alight events list shows ids.")
@@ -53,12 +54,20 @@ class Stories:
 
     def show(self, id: str) -> Json:
         """One event with payload, result and attempts."""
-        event = journal.get(self._database.read(), id)
+        event = self._event(id)
         if event is None:
             raise NotFound(f"There is no event {id}.", "alight events list shows ids.")
         history = [attempt_summary(item) for item in journal.attempts(self._database.read(), id)]
         payload, result = decoded(event.payload), decoded(event.result)
         return event_summary(event) | {"history": history, "payload": payload, "result": result}
+
+    def _event(self, id: str) -> Event | None:
+        """Of a damaged one what its row says, without payload and result."""
+        reader = self._database.read()
+        try:
+            return journal.get(reader, id)
+        except Damaged:
+            return next(iter(journal.some(reader, [id])), None)
 
     def _event_of(self, id: str) -> str:
         message = self._outbox.message(id)

@@ -31,3 +31,7 @@ class Damaged(Fault):
         self.what = what
         self.key = key
         super().__init__(f"Stored data is damaged: {what} {key}.")
+
+
+class Torn(Damaged):
+    """A row's text is no UTF-8 any more, so that the whole answer with it cannot be read."""

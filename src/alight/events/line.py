@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from alight.errors.store import Torn
 from alight.store import journal
 from alight.store.rows import Reader
 
@@ -64,7 +65,12 @@ class Line:
         if not self._whole:
             # Before the reads: whoever asks for another look while they last gets it.
             self._whole = True
-            functions = journal.functions_with_work(reader)
+            try:
+                functions = journal.functions_with_work(reader)
+            except Torn:
+                # It is being mended: then all look again. Until then, what is known here need not wait.
+                functions = list(self._due)
+                self._whole = False
             found = ((function, journal.next_due(reader, function)) for function in functions)
             self._due = {function: moment for function, moment in found if moment is not None}
         return dict(sorted(self._due.items()))

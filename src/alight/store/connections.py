@@ -87,11 +87,18 @@ def _text_crc(values: Sequence[apsw.SQLiteValue], crc: int) -> int:
     return zlib.crc32("".join(map(repr, values)).encode("utf-8", "surrogatepass"), crc)
 
 
+def readable(*texts: apsw.SQLiteValue) -> str | None:
+    """One text by its bytes (or NULL): those that are no UTF-8 as `\\xff`."""
+    [text] = texts
+    return text.decode(errors="backslashreplace") if isinstance(text, bytes) else None
+
+
 def _prepare(connection: apsw.Connection) -> None:
     """What statements find on every connection."""
     # Else one in whose plan SQLite has looked at a parameter's value is planned anew for each value.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.create_scalar_function("row_crc", row_crc, deterministic=True)
+    connection.create_scalar_function("readable", readable, 1, deterministic=True)
 
 
 def sync_directory(path: Path) -> None:

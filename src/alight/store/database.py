@@ -7,6 +7,7 @@ compose in one job whatever must be true together: an object's row and the event
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +17,12 @@ import apsw
 
 from alight.clock import Clock
 from alight.errors import AlightError
-from alight.errors.store import Damaged, InsufficientStorage, StoreUnavailable
+from alight.errors.store import Damaged, InsufficientStorage, StoreUnavailable, Torn
 from alight.store.ballast import SIZE, Ballast
 from alight.store.connections import open_reader, open_writer
 from alight.store.ground import FILE_NAME, Ground, prepare
 from alight.store.lock import FolderLock
+from alight.store.mending import mend_texts
 from alight.store.rows import Reader, Row, Tx
 from alight.store.steps import Steps
 from alight.store.writer import Job, Writer
@@ -29,9 +31,14 @@ __all__ = ["Database", "Reader", "Row", "Tx"]
 
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 #: Seconds between two tries to record something on a full disk.
 FULL_DISK_SECONDS = 1.0
+#: The statements whose rows are mended.
+MENDABLE = ("journal.", "outbox.", "queues.")
+#: Seconds after which it is tried again to mend rows.
+TROUBLE = 5.0
 #: Seconds for which a job that nobody waits for waits for company.
 PATIENCE = 0.003
 
@@ -65,6 +72,8 @@ class Database:
         self._closed = False
         self._broken = False
         self._released = False
+        #: Whether the writer has been asked to mend rows, or has done so a moment ago.
+        self._mending = False
         self._writer = writer(
             ground.connection,
             self._new_tx,
@@ -204,6 +213,31 @@ class Database:
 
     def _damaged(self, damage: Damaged) -> None:
         self.on_damage(damage)
+        if isinstance(damage, Torn) and damage.what.startswith(MENDABLE):
+            self._on_loop(self._mend)
+
+    def _mend(self) -> None:
+        """Whoever has met a torn row is told so; whoever asks behind this job finds it mended."""
+        if self._mending or self._closed:
+            return
+        self._mending = True
+        ended: asyncio.Future[None] = self._loop.create_future()
+        ended.add_done_callback(self._mended)
+        now = self.clock.now()
+        self._submit(Job(lambda tx: mend_texts(tx, now), ended.cancelled, ended))
+
+    def _mended(self, ended: asyncio.Future[None]) -> None:
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            log.error("torn rows were not mended: %s", error)
+        else:
+            self.steps.ring()
+        # Not at once again, where it has not helped.
+        self._loop.call_later(TROUBLE, self._may_mend)
+
+    def _may_mend(self) -> None:
+        """Whoever looks again asks for it again."""
+        self._mending = False
+        self.steps.ring()
 
     def _deliver(self, group: Sequence[Job]) -> None:
         self._on_loop(lambda: _settle(group, self._loop))

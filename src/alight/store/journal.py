@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from alight.errors.store import Damaged
 from alight.store.mending import mend_events, run_or_mend
 from alight.store.rows import Reader, Row, Tx
 
 #: The counter of events that were handled, told and forgotten.
 FORGOTTEN = "events.forgotten"
+#: The reason of what a flipped bit has made of an event, or of what is known of its last attempt.
+DAMAGED = "Damaged"
 
 
 class State(StrEnum):
@@ -147,7 +150,11 @@ def lease(tx: Tx, function: str, limit: int, now: float) -> list[Event]:
         if not tx.changes:
             mend_events(tx, now)
             continue
-        leased.append(_event(row | {"state": "running", "leases": row["leases"] + 1, "fence": row["fence"] + 1}))
+        event = _event(row | {"state": "running", "leases": row["leases"] + 1, "fence": row["fence"] + 1})
+        if event.error is not None and event.error.get("reason") == DAMAGED:
+            # What the last attempt has said is for people: the event is whole, and runs.
+            tx.report(Damaged("error of event", event.id))
+        leased.append(event)
     return leased
 
 
@@ -279,9 +286,10 @@ def chain(reader: Reader, cause: str) -> dict[str, int]:
     """How often each function was called in the chain up to an event (its id), or up to what says so itself (JSON);
     empty where it is not known (any more)."""
     if cause.startswith("{"):
-        return dict(json.loads(cause))
+        said = _unjson(cause) or {}
+        return {} if said.get("reason") == DAMAGED else said
     row = reader.one("journal.cause", id=cause)
-    return (json.loads(row["source"]).get("chain") or {row["function"]: 1}) if row else {}
+    return ((_unjson(row["source"]) or {}).get("chain") or {row["function"]: 1}) if row else {}
 
 
 def newest(
@@ -364,7 +372,7 @@ def _event(row: Row) -> Event:
         id=row["id"],
         function=row["function"],
         payload=row["payload"],
-        source=json.loads(row["source"]),
+        source=_unjson(row["source"]) or {},
         state=State(row["state"]),
         attempts=row["attempts"],
         leases=row["leases"],
@@ -384,4 +392,8 @@ def _json(value: Row | None) -> str | None:
 
 
 def _unjson(text: str | None) -> Row | None:
-    return None if text is None else json.loads(text)
+    """What a torn one still says is for people."""
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return {"reason": DAMAGED, "errorMessage": text}

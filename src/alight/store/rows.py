@@ -1,7 +1,8 @@
 """Rows in and out by statement name: `Reader` asks, `Tx` also changes.
 
 A row that does not match its checksum is never used: `one` raises `Damaged` with the row's key; `all` leaves it out
-and reports it, so that one damaged row does not stop the others.
+and reports it, so that one damaged row does not stop the others. Where a text is no UTF-8 any more, SQLite's answer
+ends there: every question raises `Torn`, which is reported too, until the row was mended (`mending.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from alight.errors.store import Damaged
+from alight.errors.store import Damaged, Torn
 from alight.store.connections import FATAL
 from alight.store.statements import Statement, Statements
 
@@ -54,13 +55,28 @@ class Reader:
         """All rows, each with whether it may be used, for a caller that goes on behind the last one."""
         return [(row, self._whole(name, row)) for row in self._rows(self._statements[name], params)]
 
+    def report(self, damage: Damaged) -> None:
+        """Of what a caller has found itself in a row."""
+        self._on_damage(damage)
+
     def _whole(self, name: str, row: Row) -> bool:
         if row.pop("intact", 1):
             return True
         self._on_damage(_damage(name, row))
         return False
 
+    def _torn(self, name: str, error: UnicodeDecodeError) -> Torn:
+        damage = Torn(name, f"({error})")
+        self._on_damage(damage)
+        return damage
+
     def _rows(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
+        try:
+            return self._read(statement, params)
+        except UnicodeDecodeError as error:
+            raise self._torn(statement.name, error) from None
+
+    def _read(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
         cursor = self._connection.execute(statement.sql, params)
         if not statement.columns:
             try:
@@ -92,8 +108,11 @@ class Tx(Reader):
 
     def run(self, name: str, /, **params: Any) -> None:
         """Run a statement for its effect."""
-        for _ in self._connection.execute(self._statements[name].sql, params):
-            pass
+        try:
+            for _ in self._connection.execute(self._statements[name].sql, params):
+                pass
+        except UnicodeDecodeError as error:
+            raise self._torn(name, error) from None
 
     def apart(self, part: Callable[[], T]) -> T | None:
         """Do a part of the job that may fail alone: None where it has failed, and none of it is done. A disk that fails

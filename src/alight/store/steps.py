@@ -35,8 +35,12 @@ class Steps:
         clock.follow(self._begin)
 
     def tell(self, bell: Callable[[], None]) -> None:
-        """`bell` is rung on the loop once rows have moved: whoever waits for one has to look again."""
+        """`bell` is rung on the loop once rows have moved, or were mended: whoever waits for one has to look again."""
         self._bells.append(bell)
+
+    def ring(self) -> None:
+        for bell in self._bells:
+            bell()
 
     async def settled(self) -> None:
         """Return once what is read from the rows is of the same time as `clock.now()`."""
@@ -74,8 +78,7 @@ class Steps:
             self.close()
             return
         self._clock.settle()
-        for bell in self._bells:
-            bell()
+        self.ring()
 
 
 def _way(seconds: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from alight.errors.store import Damaged
+from alight.errors.store import Damaged, Torn
 from alight.seal import seal_of
 from alight.store.checksums import ALGORITHMS, encode
 from alight.store.connections import open_reader
@@ -56,8 +56,11 @@ def _pages(connection: apsw.Connection) -> Iterator[Finding]:
 
 def _rows(reader: Reader) -> Iterator[Finding]:
     for table in _TABLES:
-        for row in reader.all(f"verify.{table}"):
-            yield Finding(table, " ".join(str(value) for value in row.values()))
+        try:
+            for row in reader.all(f"verify.{table}"):
+                yield Finding(table, " ".join(str(value) for value in row.values()))
+        except Torn as damage:
+            yield Finding(table, damage.key)
 
 
 def _references(reader: Reader) -> Iterator[Finding]:

@@ -380,6 +380,24 @@ async def test_a_damaged_event_is_buried_and_does_not_stop_the_others(bench: Ben
     assert (books.succeeded, books.dead) == (1, 1)
 
 
+@pytest.mark.parametrize("column", ["id", "function", "source", "error"])
+async def test_an_event_whose_text_cannot_be_read_does_not_stop_the_others(bench: Bench, column: str) -> None:
+    bench.free = 0
+    await bench.accept("bad", "good")
+    await bench.accept("other", function=FUNCTION + "-other")
+    torn = f"UPDATE events SET {column} = CAST(x'ff' AS TEXT) WHERE id = 'bad'"
+    await bench.database.write(lambda tx: tx._connection.execute(torn))
+    bench.free = 3
+    bench.dispatcher.wake()
+    await bench.until(lambda: {"good", "other"} <= {event.id for event in bench.seen})
+    await bench.until(lambda: journal.functions_with_work(bench.database.read()) == [])
+    bad = journal.newest(bench.database.read())[-1]
+    if column == "error":
+        await bench.until(lambda: bench.state("bad") is State.SUCCEEDED)
+    else:
+        assert (bad.state, bad.error) == (State.DEAD, {"reason": "Damaged"})
+
+
 async def test_a_long_queue_leaves_workers_to_the_others(bench: Bench) -> None:
     other = FUNCTION.replace("classify", "zebra")
     bench.free = 0

@@ -76,19 +76,42 @@ WHERE state IN ('pending', 'running');
 
 -- name: journal.unknown
 -- Whether the index knows of a state that there is not: a seek before, between and behind those that there are.
-SELECT state FROM events INDEXED BY events_due
+SELECT 1 AS found FROM events INDEXED BY events_due
 WHERE state < 'dead' OR (state > 'dead' AND state < 'pending') OR (state > 'pending' AND state < 'running')
    OR (state > 'running' AND state < 'succeeded') OR state > 'succeeded' LIMIT 1;
 
 -- name: journal.mend_index
 -- By what their rows say, whatever it is.
-REINDEX events_due;
+REINDEX events;
 
 -- name: journal.mend
 -- What is in no state will never run.
 UPDATE events SET state = 'dead', fence = fence + 1, finished = :now,
        error = iif(json_valid(error), json_patch(error, '{"reason": "Damaged"}'), '{"reason": "Damaged"}')
 WHERE state NOT IN ('pending', 'running', 'succeeded', 'dead')
+RETURNING id, function, 0 AS intact;
+
+-- name: journal.mend_texts
+-- Texts that are no UTF-8 can be read again; their row's checksum stays wrong.
+UPDATE events SET id = readable(CAST(id AS BLOB)), function = readable(CAST(function AS BLOB)),
+       source = readable(CAST(source AS BLOB)), error = readable(CAST(error AS BLOB))
+WHERE readable(CAST(id AS BLOB)) IS NOT id OR readable(CAST(function AS BLOB)) IS NOT function
+   OR readable(CAST(source AS BLOB)) IS NOT source OR readable(CAST(error AS BLOB)) IS NOT error
+RETURNING id, function, 0 AS intact;
+
+-- name: journal.mend_attempts
+-- The same of the accounts of attempts.
+UPDATE attempts SET event_id = readable(CAST(event_id AS BLOB)), request_id = readable(CAST(request_id AS BLOB)),
+       outcome = readable(CAST(outcome AS BLOB)), error = readable(CAST(error AS BLOB))
+WHERE readable(CAST(event_id AS BLOB)) IS NOT event_id OR readable(CAST(request_id AS BLOB)) IS NOT request_id
+   OR readable(CAST(outcome AS BLOB)) IS NOT outcome OR readable(CAST(error AS BLOB)) IS NOT error
+RETURNING event_id, fence, 0 AS intact;
+
+-- name: journal.bury_torn
+-- What waits or runs and does not match its checksum: kept as it is.
+UPDATE events SET state = 'dead', fence = fence + 1, finished = :now,
+       error = iif(json_valid(error), json_patch(error, '{"reason": "Damaged"}'), '{"reason": "Damaged"}')
+WHERE state IN ('pending', 'running') AND row_crc(id, function, payload, source, accepted, expires, retries) <> crc
 RETURNING id, function, 0 AS intact;
 
 -- name: journal.redrive
@@ -102,9 +125,10 @@ WHERE id = :id AND state = 'dead';
 SELECT id FROM events
 WHERE state = 'dead' AND (:function IN ('', function) OR substr(function, 1, length(:function) + 1) = :function || ':')
   AND finished >= :since AND (:before = 0 OR finished < :before)
-  AND :reason IN ('', json_extract(error, '$.reason'), json_extract(error, '$.errorType'))
-  AND :bucket IN ('', json_extract(source, '$.bucket'))
-  AND substr(coalesce(json_extract(source, '$.key'), ''), 1, length(:prefix)) = :prefix
+  AND :reason IN ('', iif(json_valid(error), json_extract(error, '$.reason'), 'Damaged'),
+                  iif(json_valid(error), json_extract(error, '$.errorType'), NULL))
+  AND :bucket IN ('', iif(json_valid(source), json_extract(source, '$.bucket'), NULL))
+  AND substr(coalesce(iif(json_valid(source), json_extract(source, '$.key'), NULL), ''), 1, length(:prefix)) = :prefix
 ORDER BY seq;
 
 -- name: journal.get
@@ -191,7 +215,7 @@ DELETE FROM attempts WHERE event_id = :id;
 -- name: journal.last_of_objects
 -- The last handled event of each object, for each function.
 SELECT function, json_extract(source, '$.key') AS key, id, max(seq) AS seq FROM events
-WHERE state = 'succeeded' AND json_extract(source, '$.kind') = 's3' AND json_extract(source, '$.bucket') = :bucket
+WHERE state = 'succeeded' AND json_valid(source) AND json_extract(source, '$.kind') = 's3' AND json_extract(source, '$.bucket') = :bucket
   AND substr(json_extract(source, '$.key'), 1, length(:prefix)) = :prefix
 GROUP BY function, json_extract(source, '$.key');
 

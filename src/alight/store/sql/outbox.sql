@@ -127,7 +127,7 @@ UPDATE deliveries SET not_before = not_before + :seconds WHERE state = 'ready';
 
 -- name: outbox.mend_index
 -- By what their rows say, whatever it is.
-REINDEX deliveries_due;
+REINDEX deliveries;
 
 -- name: outbox.mend
 -- What is in no state will never leave. It may have.
@@ -136,13 +136,45 @@ UPDATE deliveries SET state = 'dead', finished = :now, reason = 'Damaged', fence
 WHERE state NOT IN ('ready', 'sending', 'sent', 'held', 'dead')
 RETURNING id, message_id, 0 AS intact;
 
+-- name: outbox.mend_message_index
+-- The same of messages.
+REINDEX messages;
+
+-- name: outbox.mend_texts
+-- Texts that are no UTF-8 can be read again; their row's checksum stays wrong.
+UPDATE deliveries SET message_id = readable(CAST(message_id AS BLOB)), subscription = readable(CAST(subscription AS BLOB)),
+       protocol = readable(CAST(protocol AS BLOB)), target = readable(CAST(target AS BLOB)),
+       reason = readable(CAST(reason AS BLOB)), last_error = readable(CAST(last_error AS BLOB))
+WHERE readable(CAST(message_id AS BLOB)) IS NOT message_id
+   OR readable(CAST(subscription AS BLOB)) IS NOT subscription
+   OR readable(CAST(protocol AS BLOB)) IS NOT protocol OR readable(CAST(target AS BLOB)) IS NOT target
+   OR readable(CAST(reason AS BLOB)) IS NOT reason OR readable(CAST(last_error AS BLOB)) IS NOT last_error
+RETURNING id, message_id, 0 AS intact;
+
+-- name: outbox.mend_messages
+-- The same of messages.
+UPDATE messages SET id = readable(CAST(id AS BLOB)), kind = readable(CAST(kind AS BLOB)), topic = readable(CAST(topic AS BLOB)),
+       target = readable(CAST(target AS BLOB)), subject = readable(CAST(subject AS BLOB)),
+       body = readable(CAST(body AS BLOB)), structure = readable(CAST(structure AS BLOB)),
+       attributes = readable(CAST(attributes AS BLOB)), token = readable(CAST(token AS BLOB)),
+       event_id = readable(CAST(event_id AS BLOB)), key = readable(CAST(key AS BLOB)),
+       chain = readable(CAST(chain AS BLOB))
+WHERE readable(CAST(id AS BLOB)) IS NOT id OR readable(CAST(kind AS BLOB)) IS NOT kind
+   OR readable(CAST(topic AS BLOB)) IS NOT topic OR readable(CAST(target AS BLOB)) IS NOT target
+   OR readable(CAST(subject AS BLOB)) IS NOT subject OR readable(CAST(body AS BLOB)) IS NOT body
+   OR readable(CAST(structure AS BLOB)) IS NOT structure
+   OR readable(CAST(attributes AS BLOB)) IS NOT attributes OR readable(CAST(token AS BLOB)) IS NOT token
+   OR readable(CAST(event_id AS BLOB)) IS NOT event_id OR readable(CAST(key AS BLOB)) IS NOT key
+   OR readable(CAST(chain AS BLOB)) IS NOT chain
+RETURNING id, topic, 0 AS intact;
+
 -- name: outbox.stuck
 -- Whether the index says that a delivery waits.
 SELECT id FROM deliveries INDEXED BY deliveries_due WHERE state = 'ready' AND not_before <= :now AND id = :id;
 
 -- name: outbox.unknown
 -- Whether the index knows of a state that there is not: a seek before, between and behind those that there are.
-SELECT state FROM deliveries INDEXED BY deliveries_due
+SELECT 1 AS found FROM deliveries INDEXED BY deliveries_due
 WHERE state < 'dead' OR (state > 'dead' AND state < 'held') OR (state > 'held' AND state < 'ready')
    OR (state > 'ready' AND state < 'sending') OR (state > 'sending' AND state < 'sent') OR state > 'sent' LIMIT 1;
 

@@ -80,6 +80,22 @@ UPDATE queue_messages SET visible_at = :now, receives = receives - 1,
        first_received = CASE WHEN receives > 1 THEN first_received END
 WHERE seq = :seq AND queue = :queue AND receipt = :receipt;
 
+-- name: queues.mend_index
+-- By what their rows say, whatever it is.
+REINDEX queue_messages;
+
+-- name: queues.mend_texts
+-- Texts that are no UTF-8 can be read again; their row's checksum stays wrong.
+UPDATE queue_messages SET id = readable(CAST(id AS BLOB)), queue = readable(CAST(queue AS BLOB)), body = readable(CAST(body AS BLOB)),
+       attributes = readable(CAST(attributes AS BLOB)), sender = readable(CAST(sender AS BLOB)),
+       receipt = readable(CAST(receipt AS BLOB)), source = readable(CAST(source AS BLOB)),
+       chain = readable(CAST(chain AS BLOB))
+WHERE readable(CAST(id AS BLOB)) IS NOT id OR readable(CAST(queue AS BLOB)) IS NOT queue
+   OR readable(CAST(body AS BLOB)) IS NOT body OR readable(CAST(attributes AS BLOB)) IS NOT attributes
+   OR readable(CAST(sender AS BLOB)) IS NOT sender OR readable(CAST(receipt AS BLOB)) IS NOT receipt
+   OR readable(CAST(source AS BLOB)) IS NOT source OR readable(CAST(chain AS BLOB)) IS NOT chain
+RETURNING id, queue, 0 AS intact;
+
 -- name: queues.shift
 -- The clock was set while we ran: messages are as old, and as long out of sight, as they were.
 UPDATE queue_messages SET visible_at = visible_at + :seconds, sent = sent + :seconds,
