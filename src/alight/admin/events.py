@@ -91,10 +91,10 @@ class Events:
             ids = await self._dead(body.get("filter") or {})
         if rate and not body.get("dry_run"):
             return self._bring_back_slowly(ids, rate)
+        count = len(ids)
         if not body.get("dry_run"):
-            for start in range(0, len(ids), BATCH):
-                await self._bring_back(ids[start : start + BATCH])
-        return {"ids": ids, "count": len(ids)}
+            count = sum([await self._bring_back(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH)])
+        return {"ids": ids, "count": count}
 
     async def _dead(self, given: dict[str, Any]) -> list[str]:
         if unknown := sorted(set(given) - FILTERS):
@@ -129,7 +129,7 @@ class Events:
                 raise AlightError(f"{id} is not a dead event.", "alight events list --state dead")
 
     async def _bring_back(self, ids: list[str]) -> int:
-        """How many were still dead."""
+        """How many were still dead, and whole."""
         now = self._clock.now()
 
         def job(tx: Tx) -> int:

@@ -242,7 +242,7 @@ def recover(tx: Tx, now: float, longest_delay: float) -> int:
 
 
 def redrive(tx: Tx, event_id: str, now: float, expires: float) -> bool:
-    """Start a dead event anew; False where it is not dead."""
+    """Start a dead event anew; False where it is not dead, or damaged."""
     tx.run("journal.redrive", id=event_id, now=now, expires=expires)
     return tx.changes == 1
 

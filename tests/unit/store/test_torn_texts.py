@@ -111,6 +111,30 @@ async def test_a_torn_event_stops_no_other(tmp_path: Path, column: str, written:
         assert last_of_objects(database.read(), "b", "") == []
 
 
+async def test_what_runs_as_its_row_tears_is_a_dead_letter_that_no_attempt_decides(tmp_path: Path) -> None:
+    async with opened(tmp_path, []) as database:
+        await accept(database, "e1")
+        now = database.clock.now()
+        [event] = await database.write(lambda tx: journal.lease(tx, FUNCTION, 1, now))
+        tear(tmp_path, "events", "function", "{0} || x'ff'")
+        with pytest.raises(Torn):
+            journal.newest(database.read())
+        await mended(database)
+        [torn] = journal.newest(database.read())
+        assert (torn.function, torn.state, torn.error) == (FUNCTION + r"\xff", State.DEAD, {"reason": "Damaged"})
+        assert not await database.write(lambda tx: journal.succeed(tx, event, now, b"1"))
+
+
+async def test_a_damaged_event_is_not_made_whole_by_a_redrive(tmp_path: Path) -> None:
+    async with opened(tmp_path, []) as database:
+        await accept(database, "e1", "e2")
+        tear(tmp_path, "events", "source", "x'ff'")
+        assert [event.id for event in await looked(database)] == ["e2"]
+        now = database.clock.now()
+        assert not await database.write(lambda tx: journal.redrive(tx, "e1", now, now + 1))
+        assert {event.id: event.state for event in journal.newest(database.read())}["e1"] is State.DEAD
+
+
 def end(event: Event, state: State, tx: Tx) -> None:
     if state is State.DEAD:
         assert journal.give_up(tx, event, event.accepted + 1, {"reason": "R"}, attempted=True)

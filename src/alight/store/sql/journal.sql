@@ -115,10 +115,12 @@ WHERE state IN ('pending', 'running') AND row_crc(id, function, payload, source,
 RETURNING id, function, 0 AS intact;
 
 -- name: journal.redrive
--- A dead event starts anew, with the attempts of a new one.
+-- A dead event starts anew, with the attempts of a new one; not a damaged one, whose checksum would be right by it.
 UPDATE events SET state = 'pending', attempts = 0, not_before = :now, expires = :expires, finished = NULL, error = NULL,
        crc = row_crc(id, function, payload, source, accepted, :expires, retries)
-WHERE id = :id AND state = 'dead';
+WHERE id = :id AND state = 'dead'
+  AND crc IN (row_crc(id, function, payload, source, accepted, expires, retries),
+              row_crc(id, function, payload, source, accepted, expires, retries, finished, error, result));
 
 -- name: journal.dead
 -- The dead events that fit, oldest first; what is empty or 0 fits all. `reason` is also the error's own type.
