@@ -72,19 +72,15 @@ class Reader:
 
     def _rows(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
         try:
-            return self._read(statement, params)
+            cursor = self._connection.execute(statement.sql, params)
+            if not statement.columns:
+                statement.columns = tuple(column[0] for column in cursor.get_description())
+            columns = statement.columns
+            return [dict(zip(columns, row, strict=True)) for row in cursor]
+        except apsw.ExecutionCompleteError:
+            return []
         except UnicodeDecodeError as error:
             raise self._torn(statement.name, error) from None
-
-    def _read(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
-        cursor = self._connection.execute(statement.sql, params)
-        if not statement.columns:
-            try:
-                statement.columns = tuple(column[0] for column in cursor.get_description())
-            except apsw.ExecutionCompleteError:
-                return []
-        columns = statement.columns
-        return [dict(zip(columns, row, strict=True)) for row in cursor]
 
 
 class Tx(Reader):
