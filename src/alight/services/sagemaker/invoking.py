@@ -54,12 +54,7 @@ class Invoking:
             _no_place(excuse)
             raise
         self._capture(record, call.request_id, given, answer)
-        reply: Members = {
-            "Body": answer.body,
-            "ContentType": answer.content_type,
-            "InvokedProductionVariant": answer.variant,
-        }
-        return {**reply, "CustomAttributes": answer.custom_attributes} if answer.custom_attributes else reply
+        return _reply(answer.body, answer.content_type, answer.variant, answer.custom_attributes)
 
     def _asked(self, record: Record, call: Call, given: Members, excuse: Excuse | None) -> Awaitable[Answer]:
         target = given.get("TargetModel") or ""
@@ -98,12 +93,7 @@ class Invoking:
         except ServiceUnavailable:
             _no_place(excuse)
             raise
-        return {
-            "Body": _events(answer.parts),
-            "ContentType": answer.content_type,
-            "InvokedProductionVariant": answer.variant,
-            **({"CustomAttributes": answer.custom_attributes} if answer.custom_attributes else {}),
-        }
+        return _reply(_events(answer.parts), answer.content_type, answer.variant, answer.custom_attributes)
 
     async def serving(self, name: str, excuse: Excuse | None = None) -> Record:
         """The endpoint's record; waited for where it served before a restart. Raises `ValidationError`."""
@@ -138,6 +128,12 @@ class Invoking:
 
 def _is_there(record: Record | None) -> bool:
     return record is not None
+
+
+def _reply(body: object, content_type: str, variant: str, custom_attributes: str) -> Members:
+    """What both operations answer."""
+    reply: Members = {"Body": body, "ContentType": content_type, "InvokedProductionVariant": variant}
+    return {**reply, "CustomAttributes": custom_attributes} if custom_attributes else reply
 
 
 def _no_place(excuse: Excuse | None) -> None:
